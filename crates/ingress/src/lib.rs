@@ -1,0 +1,1 @@
+//! See the crate's line in docs/architecture.md.

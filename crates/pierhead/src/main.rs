@@ -1,0 +1,2 @@
+//! Arguments → settings → role or command → exit status.
+fn main() {}
