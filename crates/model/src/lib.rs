@@ -1,1 +1,34 @@
-//! See the crate's line in docs/architecture.md.
+//! The domain of Pierhead: its words, its rules, and nothing else.
+//!
+//! Nothing in this crate reads a clock, rolls a die, opens a file or a socket. Time and chance are arguments, the outside
+//! world is data that came in and effects that go out. That is what lets a test run a week of expiries in a millisecond,
+//! and what makes a rule readable in one place:
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`id`], [`name`], [`digest`], [`source`] | values parsed once at the edge and never re-checked |
+//! | [`deployment`] | the lifecycle: states, reasons, events, `step(state, event, now)` |
+//! | [`assignment`] | what a node should do for a deployment, and what it reports back |
+//! | [`plan`], [`release`] | what would be built; what was built |
+//! | [`project`], [`variable`], [`limit`], [`health`] | configuration, with its bounds |
+//! | [`hostname`] | which hostnames belong to what, so that two never collide |
+//! | [`code`] | every error a person can meet, with its page |
+
+pub mod assignment;
+pub mod code;
+pub mod deployment;
+pub mod digest;
+pub mod health;
+pub mod hostname;
+pub mod id;
+pub mod limit;
+pub mod log;
+pub mod name;
+pub mod plan;
+pub mod project;
+pub mod release;
+pub mod source;
+pub mod variable;
+
+/// A moment in UTC; always handed in by the caller, never read here.
+pub use jiff::Timestamp;

@@ -1,1 +1,23 @@
-//! See the crate's line in docs/architecture.md.
+//! What the control plane, the agents and the ingress say to each other, and the link that carries it.
+//!
+//! The four message modules are the whole protocol; [`link`] moves messages and knows none of them. The control plane opens
+//! every connection. In `pierhead up` the same messages travel through memory.
+//!
+//! Rules that keep a mixed fleet working: fields are added, never renamed or removed; an unknown message is ignored and
+//! counted; a version that is too far apart is refused by name (see [`version`]). The JSON of each message is pinned in
+//! `golden/` and compared by a test.
+
+pub mod agent_to_control;
+pub mod blob;
+pub mod control_to_agent;
+pub mod control_to_ingress;
+pub mod ingress_to_control;
+pub mod link;
+pub mod route;
+pub mod version;
+
+pub use agent_to_control::AgentToControl;
+pub use blob::{BlobChannel, BlobError};
+pub use control_to_agent::ControlToAgent;
+pub use control_to_ingress::ControlToIngress;
+pub use ingress_to_control::IngressToControl;

@@ -1,0 +1,172 @@
+//! What a node should do for one deployment, and what it reports back.
+//!
+//! Both are *levels*, not commands: an assignment is everything the node should know and may be sent any number of times; a
+//! report is everything the node knows and replaces all earlier ones. A lost, doubled or delayed message therefore costs
+//! time, never correctness.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::deployment::Failure;
+use crate::health::HealthCheck;
+use crate::hostname::Hostname;
+use crate::id::{DeploymentId, ProjectId};
+use crate::limit::Limits;
+use crate::name::{EnvironmentName, ProjectName, SlotName};
+use crate::plan::{BuildPlan, BuildSettings};
+use crate::release::Release;
+use crate::source::{Commit, Folder, GitReference, RepositoryUrl};
+use crate::variable::Variable;
+
+/// What one node should do for one deployment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    pub deployment: DeploymentId,
+    /// Grows with each change of this assignment; an older one is ignored.
+    pub generation: u64,
+    pub goal: Goal,
+    pub project_id: ProjectId,
+    pub project: ProjectName,
+    pub environment: EnvironmentName,
+    pub slot: SlotName,
+    pub work: Work,
+}
+
+/// What should become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Build it if it is not built, start it, keep it running.
+    Run,
+    /// Stop it politely and remove all that it made on the node.
+    Stop,
+}
+
+/// Everything that is needed to do it without asking again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    pub source: Source,
+    pub settings: BuildSettings,
+    pub limits: Limits,
+    pub health: HealthCheck,
+    /// Secrets among them are kept in memory only.
+    pub variables: Vec<Variable>,
+    /// The slot's own hostname: what the health check says in `Host`.
+    pub hostname: Hostname,
+    pub deployment_hostname: Hostname,
+    /// Ignore the dependency cache.
+    pub no_cache: bool,
+}
+
+/// Where the release comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Source {
+    Git {
+        repository: RepositoryUrl,
+        /// `None` is the repository's default branch.
+        reference: Option<GitReference>,
+        root_directory: Folder,
+    },
+    /// An earlier release, made live again without building.
+    Release { release: Release },
+}
+
+/// How far a node has come with a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::Display)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Phase {
+    /// Persisted on the node, not begun.
+    Accepted,
+    Building,
+    /// The release is stored and named in the report.
+    Released,
+    /// It answers its health check (a site: it is stored, there is nothing to start).
+    Healthy,
+    /// It ended; `failure` says why. What it made is removed.
+    Failed,
+    /// As told by the goal; nothing of it is left on the node.
+    Stopped,
+}
+
+/// All that a node knows of a deployment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub deployment: DeploymentId,
+    /// Grows with each report of this deployment on this node; survives the agent's restart.
+    pub sequence: u64,
+    pub phase: Phase,
+    pub failure: Option<Failure>,
+    pub commit: Option<Commit>,
+    pub plan: Option<BuildPlan>,
+    pub release: Option<Release>,
+    pub steps: Vec<StepReport>,
+    pub instance: Option<InstanceReport>,
+    /// Highest memory seen while building and while running, in bytes.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// One step of a run, as shown in the timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReport {
+    pub name: String,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub exit_code: Option<i64>,
+    /// Why it took no time: `dependencies from cache`.
+    pub note: Option<String>,
+}
+
+/// The running process of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceReport {
+    /// Where the ingress reaches it. `None` while it is down.
+    pub address: Option<SocketAddr>,
+    pub healthy: bool,
+    /// Times it ended by itself and was started again.
+    pub restarts: u32,
+    /// Why it ended last, for people.
+    pub last_exit: Option<String>,
+    /// When the next start is tried, while it backs off.
+    pub next_start_at: Option<Timestamp>,
+}
+
+impl Report {
+    /// A report of a deployment that was just accepted.
+    pub fn accepted(deployment: DeploymentId) -> Self {
+        Self {
+            deployment,
+            sequence: 1,
+            phase: Phase::Accepted,
+            failure: None,
+            commit: None,
+            plan: None,
+            release: None,
+            steps: Vec::new(),
+            instance: None,
+            peak_memory_bytes: None,
+        }
+    }
+}
+
+/// The variables every workload gets, whatever its framework.
+pub fn platform_variables(assignment: &Assignment, commit: Option<&Commit>) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([
+        ("PIERHEAD".to_owned(), "1".to_owned()),
+        ("PIERHEAD_PROJECT".to_owned(), assignment.project.to_string()),
+        ("PIERHEAD_ENVIRONMENT".to_owned(), assignment.environment.to_string()),
+        ("PIERHEAD_SLOT".to_owned(), assignment.slot.to_string()),
+        ("PIERHEAD_DEPLOYMENT".to_owned(), assignment.deployment.to_string()),
+        ("PIERHEAD_SLOT_URL".to_owned(), format!("http://{}", assignment.work.hostname)),
+        ("PIERHEAD_DEPLOYMENT_URL".to_owned(), format!("http://{}", assignment.work.deployment_hostname)),
+    ]);
+    if let Some(commit) = commit {
+        variables.insert("PIERHEAD_GIT_COMMIT".to_owned(), commit.hash.clone());
+        variables.insert("SOURCE_VERSION".to_owned(), commit.hash.clone());
+    }
+    variables
+}

@@ -1,0 +1,30 @@
+//! A project: what gets deployed, and how it wants to be built and run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::HealthCheck;
+use crate::limit::Limits;
+use crate::plan::BuildSettings;
+use crate::source::{Folder, GitReference, RepositoryUrl};
+
+/// Everything a person can set on a project.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectSettings {
+    pub source: Option<GitSource>,
+    pub build: BuildSettings,
+    pub limits: Limits,
+    pub health: HealthCheck,
+    /// Idle seconds before a service may sleep; 0 never.
+    pub sleep_after_s: u32,
+}
+
+/// The repository a project is built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitSource {
+    pub repository: RepositoryUrl,
+    /// `None` is the repository's default branch.
+    pub branch: Option<GitReference>,
+    #[serde(default)]
+    pub root_directory: Folder,
+}

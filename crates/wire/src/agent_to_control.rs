@@ -1,0 +1,70 @@
+//! What an agent says to the control plane.
+
+use pierhead_model::assignment::Report;
+use pierhead_model::id::DeploymentId;
+use pierhead_model::log::LogLine;
+use serde::{Deserialize, Serialize};
+
+use crate::version::Version;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "messages are moved once and dropped; boxing would only hide the fields"
+)]
+pub enum AgentToControl {
+    /// The answer to `Hello`.
+    Hello {
+        version: Version,
+        machine: Machine,
+    },
+    /// The session cannot begin.
+    Refused {
+        reason: String,
+    },
+    /// Replaces every earlier report of the deployment. Sent again until it is stored.
+    Report(Report),
+    /// Consecutive lines of one deployment. Sent again until they are stored.
+    Log {
+        deployment: DeploymentId,
+        lines: Vec<LogLine>,
+    },
+    /// Every few seconds.
+    Usage {
+        machine: MachineUsage,
+        deployments: Vec<DeploymentUsage>,
+    },
+    Pong {
+        number: u64,
+    },
+}
+
+/// What the machine has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    pub hostname: String,
+    pub architecture: String,
+    pub cpu_cores: u32,
+    pub memory_bytes: u64,
+    pub disk_bytes: u64,
+    /// Of the container engine.
+    pub engine_version: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineUsage {
+    /// In cores.
+    pub cpu: f64,
+    pub memory_bytes: u64,
+    /// Free where the node keeps its data.
+    pub disk_free_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentUsage {
+    pub deployment: DeploymentId,
+    pub cpu: f64,
+    /// The working set: page cache that can be dropped does not count.
+    pub memory_bytes: u64,
+}

@@ -1,0 +1,15 @@
+//! What the control plane says to an ingress.
+
+use pierhead_model::hostname::Hostname;
+use serde::{Deserialize, Serialize};
+
+use crate::route::Route;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ControlToIngress {
+    /// The whole table. Replaces everything, unless it is older than what is there.
+    Table { epoch: u64, generation: u64, routes: Vec<Route> },
+    /// What changed since `from`. An ingress that is not at `from` asks for the whole table.
+    Change { epoch: u64, from: u64, generation: u64, upserts: Vec<Route>, removals: Vec<Hostname> },
+}

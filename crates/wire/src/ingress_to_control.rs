@@ -1,0 +1,15 @@
+//! What an ingress says to the control plane.
+
+use pierhead_model::id::DeploymentId;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum IngressToControl {
+    /// New requests are answered by this generation of the table.
+    Applied { epoch: u64, generation: u64 },
+    /// A change did not fit: send the whole table.
+    WantTable,
+    /// A deployment that left the table has no request in flight any more, or its drain time is over.
+    Drained { deployment: DeploymentId },
+}
