@@ -13,9 +13,11 @@
 //! | [`project`], [`variable`], [`limit`], [`health`] | configuration, with its bounds |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
+//! | [`crash`] | places where a test makes the process die |
 
 pub mod assignment;
 pub mod code;
+pub mod crash;
 pub mod deployment;
 pub mod digest;
 pub mod health;
