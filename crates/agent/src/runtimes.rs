@@ -85,6 +85,17 @@ impl RuntimeImages {
         Ok(reference)
     }
 
+    /// The same for a version that somebody asks for, or the default one.
+    pub async fn ensure_default(
+        &self,
+        runtime: &str,
+        wanted: Option<&str>,
+        say: &mut (dyn FnMut(String) + Send),
+    ) -> Result<String, RuntimeError> {
+        let version = choose(runtime, wanted)?;
+        self.ensure(runtime, &version, say).await
+    }
+
     async fn image(&self, runtime: &str, version: &str) -> Result<Option<String>, RuntimeError> {
         let found = self.engine.image_id(&reference(runtime, version)).await;
         found.map_err(|source| RuntimeError::Engine {

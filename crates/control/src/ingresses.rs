@@ -108,6 +108,7 @@ impl Ingresses {
     }
 
     /// Waits until every connected ingress answers by `generation`.
+    #[cfg(test)]
     pub(crate) async fn applied(&self, generation: u64) {
         // The sender lives as long as `self`.
         let _ = self.0.applied.subscribe().wait_for(|applied| *applied >= generation).await;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::health;
 use super::start::{Instance, boot};
+use crate::build;
 use crate::lines::Lines;
 use crate::worker::Task;
 
@@ -131,6 +132,12 @@ fn change(task: &Task, change: impl FnOnce(&mut InstanceReport)) {
     });
 }
 
+/// Where an earlier agent stopped reading, when that was in this run of the container.
+fn remembered(place: &std::path::Path, started: Option<Timestamp>) -> Option<LogCursor> {
+    let cursor: LogCursor = serde_json::from_slice(&fs_err::read(place).ok()?).ok()?;
+    (cursor.at >= started).then_some(cursor)
+}
+
 /// Carries a container's output to the log, from its last start on.
 #[derive(Debug)]
 pub(super) struct Output(JoinHandle<()>);
@@ -141,7 +148,8 @@ impl Output {
         Self(tokio::spawn(async move {
             let since =
                 task.node.engine.container_inspect(&container).await.ok().and_then(|found| found.started_at);
-            let mut cursor = LogCursor { at: since, seen: 0 };
+            let place = build::folder(&task).join("log-cursor.json");
+            let mut cursor = remembered(&place, since).unwrap_or(LogCursor { at: since, seen: 0 });
             let (mut stdout, mut stderr) = (Lines::default(), Lines::default());
             loop {
                 let mut output = task.node.engine.container_logs(&container, cursor.clone());
@@ -156,6 +164,10 @@ impl Output {
                         task.write(LogStream::Stderr, "service", stderr.push(&piece.bytes)).await;
                     } else {
                         task.write(LogStream::Stdout, "service", stdout.push(&piece.bytes)).await;
+                    }
+                    // Not durable on purpose: after a loss of power a few lines may come twice.
+                    if let Ok(text) = serde_json::to_vec(&cursor) {
+                        let _ = fs_err::write(&place, text);
                     }
                 }
                 let runs = task.node.engine.container_inspect(&container).await;

@@ -36,11 +36,11 @@ pub(super) async fn until_healthy(task: &Task, release: &Release) -> Result<Inst
     let limit_s = task.assignment.work.limits.startup_timeout_s;
     let deadline = Instant::now() + Duration::from_secs(u64::from(limit_s));
     let (spec, port) = prepare(task, release).await?;
-    task.node
-        .engine
-        .container_create(&spec)
-        .await
-        .map_err(|error| internal("making the service's container", &error))?;
+    // A deployment never changes, so a container that is there from before a restart is the right one.
+    if !exists(task, &spec.name).await? {
+        let created = task.node.engine.container_create(&spec).await;
+        created.map_err(|error| internal("making the service's container", &error))?;
+    }
     crash_point!("agent.service_created");
     for start in 1.. {
         let instance = boot(task, &spec.name, port).await?;
@@ -75,6 +75,14 @@ pub(super) async fn until_healthy(task: &Task, release: &Release) -> Result<Inst
         }
     }
     Err(Failure::new(Reason::Internal, "The service was not started."))
+}
+
+async fn exists(task: &Task, container: &str) -> Result<bool, Failure> {
+    match task.node.engine.container_inspect(container).await {
+        Ok(_) => Ok(true),
+        Err(EngineError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(internal("looking for the service's container", &error)),
+    }
 }
 
 /// Starts the container, unless it runs already, and finds its address.
