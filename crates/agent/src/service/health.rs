@@ -58,9 +58,13 @@ async fn get(task: &Task, instance: &Instance) -> Result<(), String> {
         let path = &task.assignment.work.health.path;
         if is_good_status(status) { Ok(()) } else { Err(format!("GET {path} answered {status}")) }
     };
+    // The connection is driven until the answer is there; when it ends early, the answer is an error.
+    let driving = async {
+        let _ = connection.await;
+        std::future::pending::<std::convert::Infallible>().await
+    };
     tokio::select! {
         answer = answering => answer,
-        // The connection ends by itself only when the other side closed it early.
-        closed = connection => Err(closed.err().map_or_else(|| "it hung up".to_owned(), |error| error.to_string())),
+        never = driving => match never {},
     }
 }
