@@ -62,10 +62,6 @@ pub fn detect_request(tree: &dyn SourceTree, request: &Request<'_>) -> Result<Bu
     let flags = Choices::from_settings(&request.flags, Origin::Flag)?;
     let settings = Choices::from_settings(&request.settings, Origin::Project)?;
     let (root, root_reason, file) = root_directory(&source, request.root_directory)?;
-    if root != "." && !listing.iter().any(|file| path::below(&root, file).is_some()) {
-        let candidates = candidates::find(&source, ".");
-        return Err(DetectError::RootDirectoryMissing { given: root, candidates });
-    }
     let from_file = file.as_ref().map(Choices::from_project_file).transpose()?.unwrap_or_default();
     let decided = flags.or(from_file).or(settings);
     let mut plan = folder(&source, &root, decided, Depth::Whole)?;
@@ -92,6 +88,15 @@ pub(crate) struct Source<'t> {
 impl<'t> Source<'t> {
     pub(crate) fn facts(&self, root: &str) -> Facts<'t> {
         Facts::new(self.tree, self.listing, root)
+    }
+
+    /// A folder without files is not there.
+    fn require(&self, root: &str) -> Result<(), DetectError> {
+        if root == "." || self.listing.iter().any(|file| path::below(root, file).is_some()) {
+            return Ok(());
+        }
+        let candidates = candidates::find(self, ".");
+        Err(DetectError::RootDirectoryMissing { given: root.to_owned(), candidates })
     }
 }
 
@@ -163,6 +168,7 @@ type Root = (String, Option<pierhead_model::plan::Reason>, Option<project_file::
 fn root_directory(source: &Source<'_>, asked: &str) -> Result<Root, DetectError> {
     let escapes = |given: &str| DetectError::PathEscapes { field: "root_directory", given: given.to_owned() };
     let asked = path::strict(asked).ok_or_else(|| escapes(asked))?;
+    source.require(&asked)?;
     if let Some(file) = project_file::find(source.tree, &asked)? {
         if asked != "." {
             return Ok((asked, None, Some(file)));
@@ -171,6 +177,7 @@ fn root_directory(source: &Source<'_>, asked: &str) -> Result<Root, DetectError>
             return Ok((asked, None, Some(file)));
         };
         let root = path::strict(&named).ok_or_else(|| escapes(&named))?;
+        source.require(&root)?;
         let reason =
             reason("`root_directory`", Origin::ProjectFile, &file.path, file.line(&["root_directory"]));
         return Ok((root, Some(reason), Some(file)));

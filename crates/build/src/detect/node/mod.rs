@@ -320,6 +320,7 @@ fn meteor(facts: &Facts<'_>) -> Draft {
     draft.start(Found::detected("node out/bundle/main.js".to_owned(), "the bundle's entry"));
     draft.port(Found::default(3000, "Meteor's usual port, handed over in PORT"));
     draft.plan.dependency_inputs = package_manager::inputs(facts);
+    draft.warn(crate::dockerfile_template::needs_one("Meteor"));
     draft.suggest("Meteor needs ROOT_URL (the public address) and MONGO_URL");
     draft
 }

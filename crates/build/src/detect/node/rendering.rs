@@ -12,7 +12,7 @@ use crate::text::{self, Literal};
 
 use super::angular;
 use super::manifest::PackageJson;
-use super::rule::Rule;
+use super::rule::{Group, Rule};
 
 /// What a framework makes of this project.
 #[derive(Debug, Clone)]
@@ -62,6 +62,7 @@ impl Project<'_, '_> {
 impl Rendering {
     fn new(rule: &Rule) -> Self {
         let because = match rule.kind() {
+            Kind::Service if rule.group == Group::Server => format!("{} answers requests", rule.name),
             Kind::Site => format!("{} builds files", rule.name),
             Kind::Service | Kind::Image => format!("{} renders on a server", rule.name),
         };

@@ -52,4 +52,4 @@ pub(crate) const RULES: &[Rule] = &[
 
 /// Frameworks that answer on the project's own authority: their package as a dependency is proof enough.
 pub(crate) const SELF_EVIDENT: &[&str] =
-    &["nestjs", "adonis", "strapi", "directus", "keystone", "medusa", "ghost", "sails"];
+    &["nestjs", "adonis", "strapi", "directus", "payload", "keystone", "medusa", "ghost", "sails"];

@@ -78,11 +78,12 @@ fn choose(context: &Context<'_, '_>, requirements: &Requirements) -> Option<(&'s
         is_django.then(|| (rule, Found::detected((), "manage.py runs Django").at("manage.py", None)))
     };
     let imported = || {
+        let modules = entry::imported(facts);
         rules::RULES.iter().filter(|rule| rule.is_plausible(facts)).find_map(|rule| {
-            let (file, line) = entry::importing(facts, rule.module())?;
+            let (file, line) = modules.get(rule.module()).filter(|_| !rule.module().is_empty())?;
             Some((
                 rule,
-                Found::detected((), format!("{file} imports `{}`", rule.module())).at(file, Some(line)),
+                Found::detected((), format!("{file} imports `{}`", rule.module())).at(file, Some(*line)),
             ))
         })
     };
@@ -120,7 +121,7 @@ fn plan(
         server => start(facts, requirements, rule, server, entry.as_ref(), &mut draft, &mut added),
     }
     if requirements.files.is_empty() {
-        added.extend(entry::imports(facts, entry.as_ref().map(|entry| entry.file.as_str())));
+        added.extend(entry::imports(facts));
         draft.warn("no requirements.txt or pyproject.toml: what the code imports is installed, in its newest version");
     }
     if kind == Kind::Service {
@@ -302,7 +303,7 @@ fn generic(
     base(context, &mut draft);
     let mut added = Vec::new();
     if requirements.files.is_empty() {
-        added.extend(entry::imports(facts, file));
+        added.extend(entry::imports(facts));
         if !added.is_empty() {
             draft.warn("no requirements.txt or pyproject.toml: what the code imports is installed, in its newest version");
         }
