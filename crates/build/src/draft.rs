@@ -208,6 +208,10 @@ impl Draft {
     }
 
     pub(crate) fn finish(mut self) -> BuildPlan {
+        if !self.plan.reasons.iter().any(|reason| reason.field == "runtime") {
+            let because = format!("{} needs it", self.plan.name);
+            self.note("runtime", &Found::detected((), because));
+        }
         let place = |field: &str| FIELDS.iter().position(|known| *known == field).unwrap_or(FIELDS.len());
         self.plan.reasons.sort_by_key(|reason| place(&reason.field));
         self.plan.dependency_inputs.sort();

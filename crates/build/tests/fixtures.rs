@@ -3,6 +3,8 @@
 //! A fixture file holds sections: `=== name`, then `-- path` and contents for each file, then `>> field value` for each
 //! expectation. Only the fields that are named are compared; `>> field` without a value means that there is none.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails its test")]
+
 use pierhead_build::source::MemoryTree;
 use pierhead_build::{DetectError, detect};
 use pierhead_model::plan::{BuildPlan, BuildSettings};

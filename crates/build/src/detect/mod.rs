@@ -140,7 +140,14 @@ const fn provider(looks_for: &'static str, detect: Detect, id: fn(&str) -> Optio
 
 /// First match wins. PHP, Ruby, Elixir and Python stand before Node because their projects carry a `package.json`.
 const PROVIDERS: &[Provider] = &[
-    provider("Hugo or Zola configuration", generator::detect_certain, generator::id_certain),
+    Provider {
+        carries_assets: true,
+        ..provider(
+            "the configuration of Hugo, Zola or Jekyll",
+            generator::detect_certain,
+            generator::id_certain,
+        )
+    },
     Provider { carries_assets: true, ..provider("composer.json or index.php", php::detect, php::id) },
     Provider {
         carries_assets: true,
@@ -157,7 +164,7 @@ const PROVIDERS: &[Provider] = &[
     provider("deno.json or a .NET project", toolchain::detect_before_node, toolchain::id_between),
     provider("package.json or a server file", node::detect, node::id),
     provider("another toolchain's project file", toolchain::detect_after_node, toolchain::id_after),
-    provider("a site generator's configuration", generator::detect_likely, generator::id_likely),
+    provider("another site generator's configuration", generator::detect_likely, generator::id_likely),
     provider("index.html", static_site::detect, static_site::id),
     provider("start.sh", shell::detect, shell::id),
 ];
@@ -326,7 +333,7 @@ fn first_match(context: &Context<'_, '_>) -> Result<Option<Draft>, DetectError> 
                 Ok(Some(other)) => {
                     draft.alternative(&other.plan.framework);
                     draft.warn(format!(
-                        "this is also a {} project; {} was taken: set `framework` to choose",
+                        "this also looks like {}; {} was taken: set `framework` to choose",
                         other.plan.name, draft.plan.name
                     ));
                 }

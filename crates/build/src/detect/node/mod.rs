@@ -141,8 +141,12 @@ fn plan(
         Matched::Node(_) | Matched::BuildOnly(_) => None,
     };
     build(&mut draft, manifest, manager, rule.map_or("", |rule| rule.build), rendering.as_ref());
-    if let Some(rendering) = &rendering {
-        draft.kind(&rendering.kind);
+    match (&choice.matched, &rendering) {
+        (Matched::Rule(..), Some(rendering)) => draft.kind(&rendering.kind),
+        (Matched::Rule(_, evidence) | Matched::Node(evidence) | Matched::BuildOnly(evidence), _) => {
+            let kind = draft.plan.kind;
+            draft.kind(&evidence.clone().map(|()| kind));
+        }
     }
     match draft.plan.kind {
         Kind::Site => site(&mut draft, rendering.as_ref()),

@@ -94,7 +94,8 @@ fn command(facts: &Facts<'_>, requirements: &Requirements) -> (&'static str, Str
             let command = "uvx poetry install --no-interaction --no-ansi --only main --no-root".to_owned();
             return ("poetry", command, Some(pyproject));
         }
-        return ("uv", "uv venv .venv && uv pip install -r pyproject.toml".to_owned(), Some(pyproject));
+        let command = format!("{VENV} && uv pip install --python .venv/bin/python -r {pyproject}");
+        return ("uv", command, Some(pyproject));
     }
     if facts.has("setup.py") {
         return ("pip", format!("{VENV} && .venv/bin/pip install ."), Some("setup.py"));

@@ -90,6 +90,11 @@ fn choose(context: &Context<'_, '_>, requirements: &Requirements) -> Option<(&'s
     let site = || {
         rules::RULES.iter().filter(|rule| rule.server == Server::Site).find_map(|rule| {
             let config = rule.configs.iter().find(|config| facts.has(config))?;
+            // Nikola's `conf.py` is called like Sphinx's.
+            let is_other = rule.id == "nikola" && !facts.contains(config, "BLOG_TITLE");
+            if is_other {
+                return None;
+            }
             // Documentation beside a program is not what is deployed.
             entry::scripts(facts).is_empty().then_some(())?;
             Some((rule, Found::detected((), format!("there is {config}")).at(*config, None)))
