@@ -62,6 +62,7 @@ pub(crate) fn choose(project: &Project<'_, '_>, forced: Option<&str>) -> Option<
                     || (best != Group::Meta && other.rule.group == Group::Tool)
             })
             .map(|other| other.rule.id)
+            .filter(|id| best != Group::Server || !servers::COMPANIONS.contains(id))
             .collect()
     };
     match candidates.next() {

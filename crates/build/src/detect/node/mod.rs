@@ -133,7 +133,14 @@ fn plan(
     };
     version::detect(facts, manifest, context.choices.version("node"), &mut draft);
     draft.package_manager(manager.name.clone());
-    draft.install(manager.install());
+    if manifest.needs_install() || manager.lockfile.is_some() {
+        draft.install(manager.install());
+    } else {
+        draft.note(
+            "install_command",
+            &Found::detected((), "package.json lists nothing to install").at(FILE, None),
+        );
+    }
     manager.warnings.iter().for_each(|warning| draft.warn(warning.clone()));
     draft.plan.dependency_inputs = package_manager::inputs(facts);
     let rule = match &choice.matched {

@@ -147,6 +147,8 @@ fn plan(
 fn base(context: &Context<'_, '_>, draft: &mut Draft) {
     version::detect(context.facts, context.choices.version("python"), draft);
     for (name, value) in [
+        // A Procfile or a person writes `gunicorn …`, as if the environment were activated.
+        ("PATH", "/app/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         ("PYTHONUNBUFFERED", "1"),
         ("PYTHONFAULTHANDLER", "1"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
