@@ -1,4 +1,5 @@
 //! A repository becomes a live URL: the built program, real Docker, real git.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use pierhead_testkit::{GitServer, Server};
 use serde_json::json;
@@ -13,7 +14,8 @@ fn blobs(server: &Server) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_folder_goes_live_changes_and_goes_back() {
-    let git = GitServer::start(&[("site", &[("index.html", INDEX), ("a.txt", "a"), ("404.html", "nothing here")])]);
+    let git =
+        GitServer::start(&[("site", &[("index.html", INDEX), ("a.txt", "a"), ("404.html", "nothing here")])]);
     let server = Server::start(BINARY).await;
     let first = server.deploy(json!({ "repository": git.url("site") })).await;
     assert_eq!((first.state(), first.reason()), ("PRODUCTION", ""), "{:#}", first.0);
@@ -34,7 +36,8 @@ async fn a_static_folder_goes_live_changes_and_goes_back() {
     let own_host = format!("{}.localhost", first.id());
     assert_eq!(server.visit(&own_host, "/").await, (200, INDEX.into()), "the first keeps its own address");
 
-    let (status, accepted) = server.call("POST", &format!("/deployments/{}/rollback", first.id()), None).await;
+    let (status, accepted) =
+        server.call("POST", &format!("/deployments/{}/rollback", first.id()), None).await;
     assert_eq!(status, 202, "{accepted}");
     let back = server.settled(accepted["id"].as_str().unwrap()).await;
     assert_eq!((back.state(), &back.0["trigger"]), ("PRODUCTION", &json!("rollback")));
@@ -119,8 +122,14 @@ async fn bad_input_is_refused_with_a_clear_error() {
     let (status, problem) = server
         .call("POST", "/projects", Some(json!({ "name": "big", "limits": { "memory_mb": 1, "cpu": 0 } })))
         .await;
-    assert_eq!((status, problem["errors"].as_array().map(Vec::len)), (422, Some(2)), "all at once: {problem}");
-    for (path, status) in [("/deployments/nope", 404), ("/projects/nope", 404), ("/nope", 404), ("/projects?limt=1", 400)] {
+    assert_eq!(
+        (status, problem["errors"].as_array().map(Vec::len)),
+        (422, Some(2)),
+        "all at once: {problem}"
+    );
+    for (path, status) in
+        [("/deployments/nope", 404), ("/projects/nope", 404), ("/nope", 404), ("/projects?limt=1", 400)]
+    {
         assert_eq!(server.call("GET", path, None).await.0, status, "{path}");
     }
     let (status, taken) = server.call("POST", "/projects", Some(json!({ "name": "once" }))).await;
@@ -133,7 +142,11 @@ async fn bad_input_is_refused_with_a_clear_error() {
         (json!({ "repository": git.url("site"), "branch": "nope" }), "clone_failed", "no_such_reference"),
         (json!({ "repository": "http://169.254.169.254/x.git" }), "clone_failed", "address_refused"),
         (json!({ "repository": format!("http://127.0.0.1:{port}/x.git") }), "clone_failed", "unreachable"),
-        (json!({ "repository": git.url("site"), "root_directory": "apps/web" }), "root_directory_missing", ""),
+        (
+            json!({ "repository": git.url("site"), "root_directory": "apps/web" }),
+            "root_directory_missing",
+            "",
+        ),
         (json!({ "repository": git.url("nothing") }), "detection_failed", ""),
     ] {
         let ended = server.deploy(body.clone()).await;

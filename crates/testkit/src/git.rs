@@ -52,7 +52,10 @@ impl GitServer {
         git(self.folder.path(), &["clone", "--quiet", &self.url(name), clone.to_str().unwrap()]);
         write(&clone, files);
         git(&clone, &["add", "--all"]);
-        git(&clone, &["-c", "user.name=Test", "-c", "user.email=test@pierhead.invalid", "commit", "-qm", "Change"]);
+        git(
+            &clone,
+            &["-c", "user.name=Test", "-c", "user.email=test@pierhead.invalid", "commit", "-qm", "Change"],
+        );
         git(&clone, &["push", "--quiet", "origin", "HEAD:main"]);
     }
 }

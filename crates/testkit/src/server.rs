@@ -80,7 +80,11 @@ impl Server {
     }
 
     fn spawn(&mut self, variables: &[(&str, &str)]) {
-        let log = fs_err::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let log = fs_err::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
         let process = Command::new(&self.binary)
             .arg("up")
             .arg("--data-dir")
@@ -164,7 +168,8 @@ impl Server {
 
     /// The document of a good answer; `None` when the server did not answer, or not well.
     pub async fn try_call(&self, method: &str, path: &str, body: &Value) -> Option<Value> {
-        let request = self.http.request(method.parse().unwrap(), self.api(path)).bearer_auth(&self.token).json(body);
+        let request =
+            self.http.request(method.parse().unwrap(), self.api(path)).bearer_auth(&self.token).json(body);
         let answer = request.send().await.ok()?;
         if answer.status().is_success() { answer.json().await.ok() } else { None }
     }
@@ -218,7 +223,12 @@ impl Server {
     /// The text of a deployment's log.
     pub async fn log_of(&self, id: &str) -> Vec<String> {
         let page = self.get(&format!("/deployments/{id}/logs?limit=10000")).await;
-        page["lines"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap().to_owned()).collect()
+        page["lines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| line["text"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// All invariants hold.
@@ -278,7 +288,9 @@ impl Drop for Server {
             (&["volume", "ls", "--quiet"], &["volume", "rm"]),
             (&["image", "ls", "--quiet"], &["image", "rm", "--force"]),
         ] {
-            let Ok(found) = Command::new("docker").args(list).args(["--filter", &filter]).output() else { return };
+            let Ok(found) = Command::new("docker").args(list).args(["--filter", &filter]).output() else {
+                return;
+            };
             for id in String::from_utf8_lossy(&found.stdout).lines() {
                 let _ = Command::new("docker").args(remove).arg(id).output();
             }

@@ -76,17 +76,18 @@ pub(crate) async fn step<T>(
 pub(crate) async fn run(task: &Task) -> Result<Release, Failure> {
     task.report(|report| report.phase = Phase::Building);
     crash_point!("agent.building");
-    let place = Place::new(task).map_err(|error| internal("preparing a build", &error))?;
+    let mut place = Place::new(task).map_err(|error| internal("preparing a build", &error))?;
     let root = step(task, "clone", check_out(task, &place)).await?;
     crash_point!("agent.cloned");
-    let plan = detect(task, &place.source).await?;
+    let plan = detect(task, &place.checkout, &root).await?;
+    // A member of a workspace is built from the workspace's root, where its lockfile is.
+    place.source = place.checkout.join(&plan.root_directory);
     let deadline =
         Instant::now() + Duration::from_secs(u64::from(task.assignment.work.limits.build_timeout_s));
     let release = match plan.kind {
         Kind::Image => step(task, "build", image::build(task, &place.source, &plan, deadline)).await?,
         Kind::Site | Kind::Service => build_in_container(task, &place, &plan, deadline).await?,
     };
-    tracing::debug!(root = %root, "built");
     Ok(release)
 }
 
@@ -101,7 +102,7 @@ pub(crate) async fn tidy(task: &Task) {
 /// The folders of one build.
 struct Place {
     checkout: PathBuf,
-    /// The root directory in the checkout.
+    /// What is built: the folder in the checkout that the plan names.
     source: PathBuf,
     folder: PathBuf,
 }
@@ -111,12 +112,7 @@ impl Place {
         let folder = folder(task);
         fs_err::create_dir_all(&folder)?;
         let checkout = folder.join("checkout");
-        let root = match &task.assignment.work.source {
-            Source::Git { root_directory, .. } => root_directory.clone(),
-            Source::Release { .. } => Folder::default(),
-        };
-        let source = if root.is_root() { checkout.clone() } else { checkout.join(root.as_str()) };
-        Ok(Self { checkout, source, folder })
+        Ok(Self { source: checkout.clone(), checkout, folder })
     }
 
     /// A new empty folder that the container's user may write.
@@ -164,24 +160,22 @@ async fn check_out(task: &Task, place: &Place) -> Result<Folder, Failure> {
             format!("This commit has no folder `{root_directory}`. Correct the project's root directory.");
         return Err(Failure::new(Reason::RootDirectoryMissing, detail));
     }
-    let (source, uid) = (place.source.clone(), APP_UID);
-    let given = tokio::task::spawn_blocking(move || tree::give_all_to(&source, uid)).await;
+    let (checkout, uid) = (place.checkout.clone(), APP_UID);
+    let given = tokio::task::spawn_blocking(move || tree::give_all_to(&checkout, uid)).await;
     given
         .map_err(|error| internal("preparing the files", &error))?
         .map_err(|error| internal("preparing the files", &error))?;
     Ok(root_directory.clone())
 }
 
-async fn detect(task: &Task, source: &Path) -> Result<BuildPlan, Failure> {
-    let (source, settings) = (source.to_owned(), task.assignment.work.settings.clone());
-    let detecting = move || pierhead_build::detect(&Directory::new(&source), &settings, ".");
+async fn detect(task: &Task, checkout: &Path, root: &Folder) -> Result<BuildPlan, Failure> {
+    let (checkout, settings, root) =
+        (checkout.to_owned(), task.assignment.work.settings.clone(), root.clone());
+    let detecting = move || pierhead_build::detect(&Directory::new(&checkout), &settings, root.as_str());
     let detected: Result<BuildPlan, DetectError> = tokio::task::spawn_blocking(detecting)
         .await
         .map_err(|error| internal("looking at the files", &error))?;
-    let mut plan = detected.map_err(|error| Failure::new(Reason::DetectionFailed, error.to_string()))?;
-    if let Source::Git { root_directory, .. } = &task.assignment.work.source {
-        plan.root_directory = root_directory.to_string();
-    }
+    let plan = detected.map_err(|error| Failure::new(Reason::DetectionFailed, error.to_string()))?;
     task.say("detect", format!("Detected {}", plan.name)).await;
     for warning in &plan.warnings {
         task.say("detect", format!("Note: {warning}")).await;
@@ -211,7 +205,9 @@ async fn build_in_container(
     let upper = place.writable("upper").map_err(|error| internal("preparing a build", &error))?;
     if let (Some(command), Some(runtime)) = (&plan.build_command, &runtime) {
         let mut environment = environment(task, plan);
-        environment.extend(production(plan));
+        for (key, value) in production(plan) {
+            environment.entry(key).or_insert(value);
+        }
         let container =
             BuildContainer { name: "build", image: &runtime.image, lower: &lower, upper: &upper, place };
         step(task, "build", container::run(task, &container, command, environment, deadline)).await?;
@@ -281,8 +277,8 @@ async fn service_release(
     if let Some(layer) = layers::keep_unless_empty(task, upper).await? {
         layers.push(layer);
     }
-    let mut variables = plan.variables.clone();
-    variables.extend(production(plan));
+    let mut variables = production(plan);
+    variables.extend(plan.variables.clone());
     Ok(Release::Service(ServiceRelease {
         runtime: plan.runtime.as_str().to_owned(),
         runtime_version: runtime.map(|runtime| runtime.version).unwrap_or_default(),
@@ -327,7 +323,7 @@ fn environment(task: &Task, plan: &BuildPlan) -> BTreeMap<String, String> {
     environment
 }
 
-/// Set while building and running, never while installing: package managers would leave the build tools out.
+/// Set while building and running unless the framework says otherwise, never while installing: package managers would leave the build tools out.
 fn production(plan: &BuildPlan) -> BTreeMap<String, String> {
     let key = match plan.runtime {
         pierhead_model::plan::Runtime::Node => "NODE_ENV",
