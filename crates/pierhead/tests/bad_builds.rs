@@ -1,6 +1,5 @@
 //! Builds and services that fail, hang, eat, fork, fill, shout or never listen: each ends FAILED with its own reason, what is
 //! live keeps serving, and nothing is left.
-#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use pierhead_testkit::{GitServer, Server};
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! `kill -9` at every crash point, and a start after it: the deployment ends live or failed with a reason, one is live, nothing
 //! is left over, and every invariant holds.
-#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::time::Duration;
 
