@@ -46,7 +46,7 @@ async fn whatever_it_was_doing_it_ends_well_after_a_restart() {
     for (round, point) in POINTS.into_iter().enumerate() {
         git.change("shop", &[("round.txt", &round.to_string())]);
         server.kill();
-        server.boot(&[("PIERHEAD_CRASH_AT", point)]).await;
+        server.boot_armed(point).await;
         // The answer may be lost together with the server.
         let body = json!({});
         let asked = tokio::time::timeout(Duration::from_secs(5), async {
