@@ -54,7 +54,11 @@ impl Error {
         Self::NotFound { what: what.into(), fix: fix.into() }
     }
 
-    pub(crate) fn local(what: impl Into<String>, why: impl ToString, fix: impl Into<String>) -> Self {
+    pub(crate) fn local(
+        what: impl Into<String>,
+        why: impl std::fmt::Display,
+        fix: impl Into<String>,
+    ) -> Self {
         Self::Local { what: what.into(), why: why.to_string(), fix: fix.into() }
     }
 

@@ -220,7 +220,7 @@ async fn import(
     kind: Kind,
 ) -> Result<(), Error> {
     let from_stdin = file.as_os_str() == "-";
-    let text = read_all((!from_stdin).then(|| context.path(file)))?;
+    let text = read_all((!from_stdin).then(|| context.path(file)).as_deref())?;
     let entries = dotenv::parse(&text)
         .map_err(|error| Error::usage(format!("{}: {error}", file.display()), "Nothing was set."))?;
     let mut items = Vec::new();
@@ -299,9 +299,9 @@ fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn read_all(file: Option<PathBuf>) -> Result<String, Error> {
+fn read_all(file: Option<&std::path::Path>) -> Result<String, Error> {
     let mut text = String::new();
-    let read = match &file {
+    let read = match file {
         Some(path) => {
             fs_err::File::open(path).and_then(|file| file.take(MAX_IMPORT_BYTES).read_to_string(&mut text))
         }

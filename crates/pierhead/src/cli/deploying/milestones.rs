@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    fn deployment(state: &str, change: serde_json::Value) -> Deployment {
+    fn deployment(state: &str, change: &serde_json::Value) -> Deployment {
         let mut document = json!({
             "id": "3x9mq2p7ab", "number": 18, "project": "shop", "slot": "production", "state": state, "url": "https://shop.example.com",
             "timings": {"queued_at": "2026-11-20T10:00:00Z", "building_at": null, "provisioning_at": null, "production_at": null, "ended_at": null},
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn nothing_but_queued_at_first() {
-        let queued = deployment("QUEUED", json!({}));
+        let queued = deployment("QUEUED", &json!({}));
         assert_eq!(begun(&queued), [Milestone { key: "queued".into(), text: "queued 3x9mq2p7ab".into() }]);
         assert_eq!(ended(&queued), []);
         assert_eq!(current(&queued).unwrap().label, "Queued");
@@ -168,7 +168,7 @@ mod tests {
     fn skipped_states_are_told_all_the_same() {
         let live = deployment(
             "PRODUCTION",
-            json!({"timings.building_at": "2026-11-20T10:00:00.1Z", "timings.provisioning_at": "2026-11-20T10:00:40Z", "timings.production_at": "2026-11-20T10:00:46Z"}),
+            &json!({"timings.building_at": "2026-11-20T10:00:00.1Z", "timings.provisioning_at": "2026-11-20T10:00:40Z", "timings.production_at": "2026-11-20T10:00:46Z"}),
         );
         let texts: Vec<String> = begun(&live).into_iter().map(|line| line.text).collect();
         assert_eq!(texts, ["queued 3x9mq2p7ab", "provisioning", "production https://shop.example.com 46.0s"]);
@@ -188,13 +188,13 @@ mod tests {
 
     #[test]
     fn the_phase_of_a_failure() {
-        assert_eq!(failed_in(&deployment("FAILED", json!({}))), "Queued");
+        assert_eq!(failed_in(&deployment("FAILED", &json!({}))), "Queued");
         assert_eq!(
-            failed_in(&deployment("FAILED", json!({"timings.building_at": "2026-11-20T10:00:01Z"}))),
+            failed_in(&deployment("FAILED", &json!({"timings.building_at": "2026-11-20T10:00:01Z"}))),
             "Building"
         );
         assert_eq!(
-            failed_in(&deployment("FAILED", json!({"timings.provisioning_at": "2026-11-20T10:00:01Z"}))),
+            failed_in(&deployment("FAILED", &json!({"timings.provisioning_at": "2026-11-20T10:00:01Z"}))),
             "Provisioning"
         );
     }
