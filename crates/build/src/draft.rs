@@ -135,18 +135,21 @@ impl Draft {
     }
 
     pub(crate) fn install(&mut self, found: Found<String>) {
-        self.note("install_command", &found);
-        self.plan.install_command = command(&found.value);
+        let (given, reason) = found.split("install_command");
+        self.record(reason);
+        self.plan.install_command = command(&given);
     }
 
     pub(crate) fn build(&mut self, found: Found<String>) {
-        self.note("build_command", &found);
-        self.plan.build_command = command(&found.value);
+        let (given, reason) = found.split("build_command");
+        self.record(reason);
+        self.plan.build_command = command(&given);
     }
 
     pub(crate) fn start(&mut self, found: Found<String>) {
-        self.note("start_command", &found);
-        self.plan.start_command = command(&found.value);
+        let (given, reason) = found.split("start_command");
+        self.record(reason);
+        self.plan.start_command = command(&given);
     }
 
     pub(crate) fn output(&mut self, found: Found<String>) {
@@ -165,8 +168,9 @@ impl Draft {
     }
 
     pub(crate) fn release(&mut self, found: Found<String>) {
-        self.note("release_command", &found);
-        self.plan.release_command = command(&found.value);
+        let (given, reason) = found.split("release_command");
+        self.record(reason);
+        self.plan.release_command = command(&given);
     }
 
     pub(crate) fn single_page(&mut self, found: &Found<bool>) {
@@ -204,6 +208,10 @@ impl Draft {
     }
 
     pub(crate) fn finish(mut self) -> BuildPlan {
+        if !self.plan.reasons.iter().any(|reason| reason.field == "runtime") {
+            let because = format!("{} needs it", self.plan.name);
+            self.note("runtime", &Found::detected((), because));
+        }
         let place = |field: &str| FIELDS.iter().position(|known| *known == field).unwrap_or(FIELDS.len());
         self.plan.reasons.sort_by_key(|reason| place(&reason.field));
         self.plan.dependency_inputs.sort();

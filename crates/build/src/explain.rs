@@ -90,3 +90,32 @@ fn label(field: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::MemoryTree;
+
+    #[test]
+    fn every_value_has_its_origin() {
+        let tree = MemoryTree::from_literal(
+            r#"
+            -- package.json
+            {
+              "scripts": {"build": "astro build"},
+              "dependencies": {"astro": "^5.2"}
+            }
+            -- pierhead.yaml
+            version: 1
+            build:
+              install_command: npm install --omit=optional
+            -- Procfile
+            worker: node worker.js
+            "#
+            .replace("\n            ", "\n")
+            .as_str(),
+        );
+        let plan = crate::detect(&tree, &Default::default(), ".").unwrap();
+        insta::assert_snapshot!(explain(&plan));
+    }
+}

@@ -3,7 +3,7 @@
 //! One listing, taken once; texts are read when asked for and kept. A path that is not listed (deeper than three, or in a
 //! folder of results) can still be asked for by its exact name.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -13,6 +13,9 @@ use crate::source::{SourceTree, Unreadable, path};
 /// How deep rules look below the root directory.
 const DEPTH: usize = 3;
 
+/// How much text one folder's detection reads in all.
+const BUDGET_BYTES: usize = 16 << 20;
+
 /// Extensions under which tools look for their configuration.
 pub(crate) const CONFIG_EXTENSIONS: &[&str] = &["js", "mjs", "cjs", "ts", "mts", "cts"];
 
@@ -20,6 +23,8 @@ pub(crate) struct Facts<'t> {
     tree: &'t dyn SourceTree,
     root: String,
     files: BTreeSet<String>,
+    /// What may still be read: a stranger's thousand large files must not fill the memory.
+    budget: Cell<usize>,
     texts: RefCell<BTreeMap<String, Result<Rc<str>, Unreadable>>>,
 }
 
@@ -32,7 +37,13 @@ impl<'t> Facts<'t> {
             .filter(|path| path.split('/').count() <= DEPTH)
             .map(str::to_owned)
             .collect();
-        Self { tree, root: root.to_owned(), files, texts: RefCell::default() }
+        Self {
+            tree,
+            root: root.to_owned(),
+            files,
+            budget: Cell::new(BUDGET_BYTES),
+            texts: RefCell::default(),
+        }
     }
 
     pub(crate) fn root(&self) -> &str {
@@ -101,11 +112,17 @@ impl<'t> Facts<'t> {
     }
 
     fn read(&self, path: &str) -> Result<Rc<str>, Unreadable> {
-        let mut texts = self.texts.borrow_mut();
-        texts
-            .entry(path.to_owned())
-            .or_insert_with(|| self.tree.read(&path::join(&self.root, path)).map(Rc::from))
-            .clone()
+        if let Some(known) = self.texts.borrow().get(path) {
+            return known.clone();
+        }
+        let text = match self.budget.get() {
+            0 => Err(Unreadable::Refused),
+            _ => self.tree.read(&path::join(&self.root, path)).map(Rc::from),
+        };
+        let size = text.as_ref().map_or(0, |text: &Rc<str>| text.len());
+        self.budget.set(self.budget.get().saturating_sub(size));
+        self.texts.borrow_mut().insert(path.to_owned(), text.clone());
+        text
     }
 
     /// A file whose text matches; for content that decides between tools with the same file name.

@@ -28,3 +28,4 @@ mod text;
 
 pub use detect::{Request, detect, detect_request};
 pub use error::DetectError;
+pub use source::Directory;

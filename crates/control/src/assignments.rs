@@ -56,7 +56,9 @@ fn assignment(core: &Core, record: &DeploymentRecord) -> Result<Assignment, Erro
 fn goal(core: &Core, record: &DeploymentRecord) -> Goal {
     let deployment = &record.deployment;
     match deployment.state {
-        State::Queued | State::Building | State::Provisioning if deployment.cancel_requested_at.is_some() => Goal::Stop,
+        State::Queued | State::Building | State::Provisioning if deployment.cancel_requested_at.is_some() => {
+            Goal::Stop
+        }
         State::Queued | State::Building | State::Provisioning | State::Production => Goal::Run,
         State::Failed => Goal::Stop,
         State::Inactive => {

@@ -104,10 +104,52 @@ fn states(states: &[State]) -> String {
     states.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
-/// What a failure of the store means to a caller who asked for `what`.
+/// What a failure of the store means to a caller.
 pub(crate) trait StoreResult<T> {
+    /// Of somebody who asked for the `what` called `name`.
     fn asked_for(self, what: &'static str, name: &dyn std::fmt::Display) -> Result<T, Error>;
 
     /// Where nothing was looked up by name.
     fn stored(self) -> Result<T, Error>;
+}
+
+impl<T> StoreResult<T> for Result<T, StoreError> {
+    fn asked_for(self, what: &'static str, name: &dyn std::fmt::Display) -> Result<T, Error> {
+        self.map_err(|error| match error {
+            StoreError::NotFound { .. } => Error::not_found(what, name),
+            StoreError::Taken { .. } => Error::NameTaken { what, name: name.to_string() },
+            StoreError::Conflict { .. } => Error::PreconditionFailed { what },
+            error => from_store(error),
+        })
+    }
+
+    fn stored(self) -> Result<T, Error> {
+        self.map_err(from_store)
+    }
+}
+
+fn from_store(error: StoreError) -> Error {
+    match error {
+        StoreError::Illegal(illegal) => Error::Conflict { detail: illegal.to_string() },
+        StoreError::Conflict { what } => Error::Conflict {
+            detail: format!("The {what} was changed at the same moment: read it and try again."),
+        },
+        StoreError::OutOfSpace { .. } => Error::Unavailable {
+            detail:
+                "The disk is full: nothing new is accepted until there is space. What is live keeps serving."
+                    .into(),
+        },
+        StoreError::Fenced { .. } => {
+            Error::Unavailable { detail: "Another control plane has taken over from this one.".into() }
+        }
+        StoreError::Unavailable { .. } => {
+            tracing::error!(error = %crate::reconcilers::driver::Chain(&error), "the store does not answer");
+            Error::Unavailable {
+                detail: "The database does not answer at the moment. Try again shortly.".into(),
+            }
+        }
+        error @ (StoreError::NotFound { .. } | StoreError::Taken { .. } | StoreError::Corrupt { .. }) => {
+            Error::internal(error)
+        }
+    }
 }

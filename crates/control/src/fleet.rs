@@ -111,7 +111,11 @@ impl Fleet {
 }
 
 /// Talks to one agent until its link closes.
-pub(crate) fn attach(core: Arc<Core>, node: NodeId, link: End<ControlToAgent, AgentToControl>) -> JoinHandle<()> {
+pub(crate) fn attach(
+    core: Arc<Core>,
+    node: NodeId,
+    link: End<ControlToAgent, AgentToControl>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut session = Session { core, node, link, told: HashMap::new(), silent_rounds: 0 };
         let end = session.run().await;

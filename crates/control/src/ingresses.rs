@@ -26,7 +26,7 @@ type SessionId = u64;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Ingresses(Arc<Inner>);
+pub(crate) struct Ingresses(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -102,10 +102,13 @@ impl Ingresses {
     /// Whether nothing of this deployment is shown, or still being answered.
     pub(crate) fn has_drained(&self, deployment: &DeploymentId) -> bool {
         let state = self.0.state.lock();
-        state.generation > 0 && !state.draining.contains_key(deployment) && !state.serving.contains(deployment)
+        state.generation > 0
+            && !state.draining.contains_key(deployment)
+            && !state.serving.contains(deployment)
     }
 
     /// Waits until every connected ingress answers by `generation`.
+    #[cfg(test)]
     pub(crate) async fn applied(&self, generation: u64) {
         // The sender lives as long as `self`.
         let _ = self.0.applied.subscribe().wait_for(|applied| *applied >= generation).await;
@@ -125,7 +128,7 @@ impl Ingresses {
     }
 
     /// Serves one ingress until its link closes.
-    pub fn attach(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
+    pub(crate) fn attach(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move {
             let (changes, mut queue) = mpsc::channel(BACKLOG);
@@ -138,7 +141,11 @@ impl Ingresses {
 
 impl State {
     fn whole(&self, epoch: u64) -> ControlToIngress {
-        ControlToIngress::Table { epoch, generation: self.generation, routes: self.table.values().cloned().collect() }
+        ControlToIngress::Table {
+            epoch,
+            generation: self.generation,
+            routes: self.table.values().cloned().collect(),
+        }
     }
 }
 
@@ -222,7 +229,8 @@ impl Inner {
     }
 
     fn settle(&self, state: &State) {
-        let everywhere = state.sessions.values().map(|session| session.applied).min().unwrap_or(state.generation);
+        let everywhere =
+            state.sessions.values().map(|session| session.applied).min().unwrap_or(state.generation);
         self.applied.send_if_modified(|applied| std::mem::replace(applied, everywhere) != everywhere);
     }
 }
@@ -258,10 +266,14 @@ mod tests {
         ingresses.attach(to_ingress);
         let old = DeploymentId::from_random(1);
         assert_eq!(ingresses.publish([service("a.b", 1)].into()), 1);
-        assert!(matches!(ingress.receive().await, Some(ControlToIngress::Table { epoch: 3, generation: 1, .. })));
+        assert!(matches!(
+            ingress.receive().await,
+            Some(ControlToIngress::Table { epoch: 3, generation: 1, .. })
+        ));
         assert!(!ingresses.has_drained(&old));
         assert_eq!(ingresses.publish([service("a.b", 2)].into()), 2);
-        let Some(ControlToIngress::Change { from: 1, generation: 2, upserts, removals, .. }) = ingress.receive().await
+        let Some(ControlToIngress::Change { from: 1, generation: 2, upserts, removals, .. }) =
+            ingress.receive().await
         else {
             panic!("a change was expected")
         };

@@ -48,7 +48,8 @@ pub(crate) fn table(all: &[Shown]) -> BTreeMap<Hostname, Route> {
     }
     for shown in slots.into_values() {
         let host = Hostname::of_slot(&shown.slot, &shown.project, &shown.base_domain);
-        table.insert(host.clone(), Route { host, project: shown.project.clone(), target: slot_target(shown) });
+        table
+            .insert(host.clone(), Route { host, project: shown.project.clone(), target: slot_target(shown) });
     }
     table
 }
@@ -100,7 +101,8 @@ pub(crate) fn difference(
     old: &BTreeMap<Hostname, Route>,
     new: &BTreeMap<Hostname, Route>,
 ) -> (Vec<Route>, Vec<Hostname>) {
-    let upserts = new.iter().filter(|(host, route)| old.get(*host) != Some(*route)).map(|(_, r)| r.clone()).collect();
+    let upserts =
+        new.iter().filter(|(host, route)| old.get(*host) != Some(*route)).map(|(_, r)| r.clone()).collect();
     let removals = old.keys().filter(|host| !new.contains_key(*host)).cloned().collect();
     (upserts, removals)
 }
@@ -140,7 +142,8 @@ mod tests {
             shown(3, 3, State::Building, None),
             shown(4, 4, State::Failed, None),
         ];
-        let live = Target::Site { deployment: DeploymentId::from_random(2), manifest: Digest::from_bytes([2; 32]) };
+        let live =
+            Target::Site { deployment: DeploymentId::from_random(2), manifest: Digest::from_bytes([2; 32]) };
         assert_eq!(target(&all, "shop.localhost"), live);
         let own = format!("{}.localhost", DeploymentId::from_random(1));
         assert!(matches!(target(&all, &own), Target::Site { .. }), "an earlier site keeps its own hostname");
@@ -161,7 +164,11 @@ mod tests {
         let old = table(&[shown(1, 1, State::Production, site(1))]);
         let new = table(&[shown(1, 1, State::Inactive, site(1)), shown(2, 2, State::Production, site(2))]);
         let (upserts, removals) = difference(&old, &new);
-        assert_eq!((upserts.len(), removals.len()), (2, 0), "the slot and the new deployment; the old one's own is as it was");
+        assert_eq!(
+            (upserts.len(), removals.len()),
+            (2, 0),
+            "the slot and the new deployment; the old one's own is as it was"
+        );
         assert_eq!(difference(&new, &BTreeMap::new()).1.len(), 3);
     }
 }

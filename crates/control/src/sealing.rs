@@ -40,7 +40,8 @@ impl MasterKey {
 
     /// Reads the form of `PIERHEAD_MASTER_KEY`.
     pub fn from_base64(text: &str) -> Result<Self, SealError> {
-        let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).map_err(|_| SealError::Key)?;
+        let bytes =
+            base64::engine::general_purpose::STANDARD.decode(text.trim()).map_err(|_| SealError::Key)?;
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| SealError::Key)?;
         if bytes.iter().all(|byte| *byte == bytes[0]) {
             return Err(SealError::Key);
@@ -54,7 +55,11 @@ impl MasterKey {
         outside.fill(&mut nonce);
         let mut sealed = plain.as_bytes().to_vec();
         self.cipher()?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.as_bytes()), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(place.as_bytes()),
+                &mut sealed,
+            )
             .map_err(|_| SealError::Tampered)?;
         let mut bytes = nonce.to_vec();
         bytes.append(&mut sealed);
@@ -63,7 +68,8 @@ impl MasterKey {
 
     /// Opens what was sealed for the same place.
     pub(crate) fn open(&self, place: &str, sealed: &str) -> Result<SecretString, SealError> {
-        let text = sealed.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix(':')).ok_or(SealError::Format)?;
+        let text =
+            sealed.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix(':')).ok_or(SealError::Format)?;
         let mut bytes = BASE64.decode(text).map_err(|_| SealError::Format)?;
         if bytes.len() < NONCE_BYTES {
             return Err(SealError::Format);

@@ -36,7 +36,11 @@ pub(crate) struct SealedVariable {
 
 impl WorkRecord {
     /// Seals the variables for one deployment.
-    pub(crate) fn seal(core: &Core, id: &DeploymentId, variables: &[Variable]) -> Result<Vec<SealedVariable>, Error> {
+    pub(crate) fn seal(
+        core: &Core,
+        id: &DeploymentId,
+        variables: &[Variable],
+    ) -> Result<Vec<SealedVariable>, Error> {
         let seal = |variable: &Variable| {
             let value = if variable.secret {
                 let place = place(id, &variable.key);
@@ -54,7 +58,8 @@ impl WorkRecord {
     pub(crate) fn open(&self, core: &Core, id: &DeploymentId) -> Result<Vec<Variable>, Error> {
         let open = |sealed: &SealedVariable| {
             let value = if sealed.secret {
-                let opened = core.key.open(&place(id, &sealed.key), &sealed.value).map_err(Error::internal)?;
+                let opened =
+                    core.key.open(&place(id, &sealed.key), &sealed.value).map_err(Error::internal)?;
                 opened.expose_secret().to_owned()
             } else {
                 sealed.value.clone()

@@ -1,5 +1,6 @@
 //! The lifecycle against a small model: whatever is reported, cancelled, repeated or lost, in whatever order,
 //! a slot has at most one live deployment, the newest wins, and everything ends.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Phase, Report, StepReport};

@@ -1,6 +1,7 @@
 //! The store's promises, on SQLite and on a real PostgreSQL: one story, two databases.
 //!
 //! `PIERHEAD_TEST_POSTGRES_URL` names a server on which each test makes a database of its own; `make test` sets it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail this way")]
 
 use std::sync::Arc;
 

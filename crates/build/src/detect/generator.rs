@@ -1,7 +1,8 @@
 //! Site generators outside of npm, Python and PHP: Hugo, Zola, Jekyll, Middleman, mdBook, Lume, Cecil.
 //!
-//! Their names are told apart by contents, since several share a file name. The two whose configuration is unmistakable are
-//! asked first; the others come after the languages, where documentation is often a guest.
+//! Their names are told apart by contents, since several share a file name. Those whose files are unmistakable are asked
+//! first, since a Gemfile or a `package.json` beside them only serves them; the others come after the languages, where
+//! documentation is often a guest.
 
 use pierhead_model::plan::{Kind, Runtime};
 
@@ -67,9 +68,6 @@ pub(crate) const CERTAIN: &[Rule] = &[
         output_key: "output_dir",
         ..NONE
     },
-];
-
-pub(crate) const LIKELY: &[Rule] = &[
     Rule {
         id: "jekyll",
         name: "Jekyll",
@@ -106,6 +104,9 @@ pub(crate) const LIKELY: &[Rule] = &[
         output: "output",
         ..NONE
     },
+];
+
+pub(crate) const LIKELY: &[Rule] = &[
     Rule {
         id: "mdbook",
         name: "mdBook",

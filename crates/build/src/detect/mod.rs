@@ -62,10 +62,6 @@ pub fn detect_request(tree: &dyn SourceTree, request: &Request<'_>) -> Result<Bu
     let flags = Choices::from_settings(&request.flags, Origin::Flag)?;
     let settings = Choices::from_settings(&request.settings, Origin::Project)?;
     let (root, root_reason, file) = root_directory(&source, request.root_directory)?;
-    if root != "." && !listing.iter().any(|file| path::below(&root, file).is_some()) {
-        let candidates = candidates::find(&source, ".");
-        return Err(DetectError::RootDirectoryMissing { given: root, candidates });
-    }
     let from_file = file.as_ref().map(Choices::from_project_file).transpose()?.unwrap_or_default();
     let decided = flags.or(from_file).or(settings);
     let mut plan = folder(&source, &root, decided, Depth::Whole)?;
@@ -92,6 +88,15 @@ pub(crate) struct Source<'t> {
 impl<'t> Source<'t> {
     pub(crate) fn facts(&self, root: &str) -> Facts<'t> {
         Facts::new(self.tree, self.listing, root)
+    }
+
+    /// A folder without files is not there.
+    fn require(&self, root: &str) -> Result<(), DetectError> {
+        if root == "." || self.listing.iter().any(|file| path::below(root, file).is_some()) {
+            return Ok(());
+        }
+        let candidates = candidates::find(self, ".");
+        Err(DetectError::RootDirectoryMissing { given: root.to_owned(), candidates })
     }
 }
 
@@ -135,7 +140,14 @@ const fn provider(looks_for: &'static str, detect: Detect, id: fn(&str) -> Optio
 
 /// First match wins. PHP, Ruby, Elixir and Python stand before Node because their projects carry a `package.json`.
 const PROVIDERS: &[Provider] = &[
-    provider("Hugo or Zola configuration", generator::detect_certain, generator::id_certain),
+    Provider {
+        carries_assets: true,
+        ..provider(
+            "the configuration of Hugo, Zola or Jekyll",
+            generator::detect_certain,
+            generator::id_certain,
+        )
+    },
     Provider { carries_assets: true, ..provider("composer.json or index.php", php::detect, php::id) },
     Provider {
         carries_assets: true,
@@ -152,7 +164,7 @@ const PROVIDERS: &[Provider] = &[
     provider("deno.json or a .NET project", toolchain::detect_before_node, toolchain::id_between),
     provider("package.json or a server file", node::detect, node::id),
     provider("another toolchain's project file", toolchain::detect_after_node, toolchain::id_after),
-    provider("a site generator's configuration", generator::detect_likely, generator::id_likely),
+    provider("another site generator's configuration", generator::detect_likely, generator::id_likely),
     provider("index.html", static_site::detect, static_site::id),
     provider("start.sh", shell::detect, shell::id),
 ];
@@ -163,6 +175,7 @@ type Root = (String, Option<pierhead_model::plan::Reason>, Option<project_file::
 fn root_directory(source: &Source<'_>, asked: &str) -> Result<Root, DetectError> {
     let escapes = |given: &str| DetectError::PathEscapes { field: "root_directory", given: given.to_owned() };
     let asked = path::strict(asked).ok_or_else(|| escapes(asked))?;
+    source.require(&asked)?;
     if let Some(file) = project_file::find(source.tree, &asked)? {
         if asked != "." {
             return Ok((asked, None, Some(file)));
@@ -171,6 +184,7 @@ fn root_directory(source: &Source<'_>, asked: &str) -> Result<Root, DetectError>
             return Ok((asked, None, Some(file)));
         };
         let root = path::strict(&named).ok_or_else(|| escapes(&named))?;
+        source.require(&root)?;
         let reason =
             reason("`root_directory`", Origin::ProjectFile, &file.path, file.line(&["root_directory"]));
         return Ok((root, Some(reason), Some(file)));
@@ -319,7 +333,7 @@ fn first_match(context: &Context<'_, '_>) -> Result<Option<Draft>, DetectError> 
                 Ok(Some(other)) => {
                     draft.alternative(&other.plan.framework);
                     draft.warn(format!(
-                        "this is also a {} project; {} was taken: set `framework` to choose",
+                        "this also looks like {}; {} was taken: set `framework` to choose",
                         other.plan.name, draft.plan.name
                     ));
                 }

@@ -86,7 +86,10 @@ mod tests {
     use crate::testing::Fixed;
 
     fn subject() -> Subject {
-        Subject { user: UserId::new(Timestamp::UNIX_EPOCH, 1), session: TokenId::new(Timestamp::UNIX_EPOCH, 2) }
+        Subject {
+            user: UserId::new(Timestamp::UNIX_EPOCH, 1),
+            session: TokenId::new(Timestamp::UNIX_EPOCH, 2),
+        }
     }
 
     #[test]
@@ -114,9 +117,12 @@ mod tests {
             String::new(),
             "x".repeat(1 << 20),
         ];
-        for (field, value) in
-            [("exp", "9999999999".into()), ("aud", "invite".into()), ("iss", "other".into()), ("sub", "x".into())]
-        {
+        for (field, value) in [
+            ("exp", "9999999999".into()),
+            ("aud", "invite".into()),
+            ("iss", "other".into()),
+            ("sub", "x".into()),
+        ] {
             let mut bent: serde_json::Value = good.clone();
             bent[field] = value;
             refused.push(forge(Header::new(Algorithm::HS256), bent));

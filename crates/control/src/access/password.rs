@@ -49,7 +49,10 @@ impl Passwords {
         Ok(fits && known)
     }
 
-    async fn on_a_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn on_a_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let _place = self.places.acquire().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
@@ -74,6 +77,9 @@ mod tests {
         assert!(passwords.verify("correct horse".into(), Some(stored.clone())).await.unwrap());
         assert!(!passwords.verify("battery staple".into(), Some(stored)).await.unwrap());
         assert!(!passwords.verify("no account has this password".into(), None).await.unwrap());
-        assert!(!passwords.verify("x".into(), Some("broken".into())).await.unwrap(), "a broken row fits nothing");
+        assert!(
+            !passwords.verify("x".into(), Some("broken".into())).await.unwrap(),
+            "a broken row fits nothing"
+        );
     }
 }

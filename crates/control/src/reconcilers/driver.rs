@@ -26,10 +26,10 @@ pub(crate) trait Reconciler: Send + Sync + 'static {
 
 /// Asks a reconciler to look now. Many signals before it looks are one.
 #[derive(Debug, Clone, Default)]
-pub struct Signal(Arc<Notify>);
+pub(crate) struct Signal(Arc<Notify>);
 
 impl Signal {
-    pub fn raise(&self) {
+    pub(crate) fn raise(&self) {
         self.0.notify_one();
     }
 
@@ -39,7 +39,11 @@ impl Signal {
 }
 
 /// Runs a reconciler until `stop` says so.
-pub(crate) fn drive(reconciler: Arc<dyn Reconciler>, signal: Signal, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+pub(crate) fn drive(
+    reconciler: Arc<dyn Reconciler>,
+    signal: Signal,
+    mut stop: watch::Receiver<bool>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             let wait = activate_once(&*reconciler).await;

@@ -13,5 +13,4 @@ pub(crate) mod driver;
 pub(crate) mod removals;
 pub(crate) mod routes;
 
-pub use driver::Signal;
-pub(crate) use driver::{Reconciler, drive};
+pub(crate) use driver::{Reconciler, Signal, drive};

@@ -43,7 +43,6 @@ pub(crate) const TABLE: &[Alias] = &[
     words("releases", "deployments list"),
     words("releases info", "deployments show"),
     words("releases rollback", "rollback"),
-    words("pipelines promote", "promote"),
     words("builds cancel", "cancel"),
     words("builds output", "logs --build"),
     // Vercel, Netlify
@@ -52,7 +51,7 @@ pub(crate) const TABLE: &[Alias] = &[
     words("inspect", "deployments show"),
     words("env add", "env set"),
     Alias { typed: "env pull", runs: Runs::WordsOr("env export --format dotenv --output", ".env.local") },
-    hint("alias set", "A deployment gets the slot's address by being promoted: pierhead promote DEPLOYMENT"),
+    hint("alias set", "A slot's address follows what is live in it: see pierhead rollback"),
     // Fly
     hint("launch", "That is two steps here: pierhead init, then pierhead deploy"),
     words("secrets", "env"),

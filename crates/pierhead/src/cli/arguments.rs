@@ -126,8 +126,6 @@ pub(crate) enum Command {
     Redeploy(ship::RedeployArgs),
     /// Stop a deployment that is on its way
     Cancel(ship::CancelArgs),
-    /// Make a deployment live in its slot
-    Promote(ship::PromoteArgs),
     /// Make an earlier release live again, without building
     Rollback(ship::RollbackArgs),
     /// List, show, wait for and delete deployments
@@ -171,7 +169,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start a server", &["up", "runtimes"]),
     ("Sign in", &["login", "logout", "whoami"]),
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
-    ("Ship", &["deploy", "redeploy", "cancel", "promote", "rollback", "deployments", "slots", "projects"]),
+    ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
     ("Configure", &["env"]),
     ("Platform", &["environments", "nodes", "tokens"]),
@@ -183,7 +181,7 @@ pub(crate) fn command() -> clap::Command {
     let command = Cli::command();
     let groups = grouped_help(&command);
     command
-        .help_template("{about}\n\n{usage-heading} {usage}\n{after-help}\n\n{options}")
+        .help_template("{about}\n\n{usage-heading} {usage}{after-help}\n\n{options}")
         .after_help(groups)
         .mut_subcommands(|subcommand| {
             subcommand

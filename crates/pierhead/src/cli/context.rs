@@ -176,7 +176,7 @@ impl Context {
 
     /// For what cannot be undone: the name has to be typed, or given with `--confirm`.
     pub(crate) fn agree_by_name(&self, what: &str, name: &str) -> Result<(), Error> {
-        let question = format!("This deletes {what} `{name}` and cannot be undone.");
+        let question = format!("This deletes `{name}` ({what}) and cannot be undone.");
         if let Some(given) = &self.globals.confirm {
             let mismatch = || {
                 Error::usage(

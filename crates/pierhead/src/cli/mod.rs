@@ -138,10 +138,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         projects, ps, runtimes, session, ship, slots, status, tokens, up, validate, verify, version,
     };
     match command {
-        Command::Up(args) => return up::run(context, &args).await,
+        Command::Up(args) => return Box::pin(up::run(context, &args)).await,
         Command::Verify => return verify::run(context).await.map(ExitCode::from),
         Command::Validate(args) => return validate::run(context, &args).map(ExitCode::from),
-        Command::Runtimes(args) => runtimes::run(context, args).await?,
+        Command::Runtimes(args) => Box::pin(runtimes::run(context, args)).await?,
         Command::Login(args) => session::login(context, &args).await?,
         Command::Logout(args) => session::logout(context, &args).await?,
         Command::Whoami => session::whoami(context).await?,
@@ -154,7 +154,6 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Deploy(args) => Box::pin(deploy::run(context, &args)).await?,
         Command::Redeploy(args) => Box::pin(ship::redeploy(context, &args)).await?,
         Command::Cancel(args) => ship::cancel(context, &args).await?,
-        Command::Promote(args) => Box::pin(ship::promote(context, &args)).await?,
         Command::Rollback(args) => Box::pin(ship::rollback(context, &args)).await?,
         Command::Deployments(args) => Box::pin(deployments::run(context, args)).await?,
         Command::Slots(args) => slots::run(context, args).await?,

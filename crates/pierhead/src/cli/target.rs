@@ -182,15 +182,23 @@ async fn live_of(client: &Client<'_>, slot: &Slot) -> Result<Deployment, Error> 
 }
 
 /// The newest deployment of the slot, whatever its state.
-pub(crate) async fn latest(
-    context: &Context,
-    client: &Client<'_>,
-    states: &[&str],
-) -> Result<Option<Deployment>, Error> {
+pub(crate) async fn latest(context: &Context, client: &Client<'_>) -> Result<Option<Deployment>, Error> {
+    Ok(newest(context, client, 1).await?.into_iter().next())
+}
+
+/// The newest deployment of the slot that is on its way.
+pub(crate) async fn in_progress(context: &Context, client: &Client<'_>) -> Result<Option<Deployment>, Error> {
+    /// More than can wait in one slot: newer ones supersede older ones.
+    const RECENT: usize = 50;
+    let recent = newest(context, client, RECENT).await?;
+    Ok(recent.into_iter().find(|deployment| deployment.state.is_in_progress()))
+}
+
+async fn newest(context: &Context, client: &Client<'_>, limit: usize) -> Result<Vec<Deployment>, Error> {
     let project = project(context, client).await?;
-    let states = states.iter().map(|state| (*state).to_owned()).collect();
-    let filter = DeploymentFilter { slot: Some(context.slot()), states, limit: Some(1) };
-    Ok(client.deployments(&project.name, &filter).await?.body.into_iter().next())
+    let filter =
+        DeploymentFilter { slot: Some(context.slot()), limit: Some(limit), ..DeploymentFilter::default() };
+    Ok(client.deployments(&project.name, &filter).await?.body)
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
-//! The processes that Pierhead is made of, composed from the crates.
+//! What the program can be: so far everything in one process, and the maker of its runtime images.
 
+pub(crate) mod detector;
+pub(crate) mod host;
+pub(crate) mod logging;
 pub(crate) mod runtimes;
+pub(crate) mod server;
 pub(crate) mod up;
-
-/// Why a role ended.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RoleError {
-    #[error("`{0}` is not built into this binary yet")]
-    NotBuiltIn(&'static str),
-}

@@ -1,25 +1,52 @@
 //! Runtime images, on the machine that runs the engine.
 
-use super::RoleError;
+use std::path::Path;
+use std::sync::Arc;
 
-/// One runtime image.
+use anyhow::{Context as _, Result};
+use pierhead_agent::RuntimeImages;
+use pierhead_engine::docker::DockerEngine;
+
+/// What is built when nothing is named.
+const ALL: [&str; 3] = ["node", "python", "php"];
+
+/// A runtime in one version.
 #[derive(Debug, Clone, serde::Serialize)]
-pub(crate) struct RuntimeImage {
+pub(crate) struct Runtime {
     /// `node`, `python`, …
-    pub(crate) name: String,
+    pub(crate) runtime: String,
     pub(crate) version: String,
-    /// The reference by which the engine knows it.
-    pub(crate) image: String,
-    pub(crate) present: bool,
+    /// The image by which the engine knows it, when it is there.
+    pub(crate) image: Option<String>,
 }
 
-/// Builds the named runtimes, all of them when none is named; `say` gets a line per step.
-pub(crate) async fn build(names: Vec<String>, say: &dyn Fn(&str)) -> Result<Vec<RuntimeImage>, RoleError> {
-    let _ = (names, say);
-    Err(RoleError::NotBuiltIn("runtimes build"))
+/// Builds `node`, `node:20`, …, all defaults when none is named; `say` gets a line per step. The images come back.
+pub(crate) async fn build(
+    data_dir: &Path,
+    names: &[String],
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Vec<String>> {
+    let images = images(data_dir)?;
+    let names: Vec<&str> =
+        if names.is_empty() { ALL.to_vec() } else { names.iter().map(String::as_str).collect() };
+    let mut made = Vec::new();
+    for name in names {
+        let (runtime, version) = match name.split_once(':') {
+            Some((runtime, version)) => (runtime, Some(version)),
+            None => (name, None),
+        };
+        made.push(images.ensure_default(runtime, version, &mut |line: String| say(&line)).await?);
+    }
+    Ok(made)
 }
 
-/// The runtimes that this binary can build, and which of them are there.
-pub(crate) async fn list() -> Result<Vec<RuntimeImage>, RoleError> {
-    Err(RoleError::NotBuiltIn("runtimes list"))
+/// The runtimes that this program can build, and which of them are there.
+pub(crate) async fn list(data_dir: &Path) -> Result<Vec<Runtime>> {
+    let found = images(data_dir)?.list().await?;
+    Ok(found.into_iter().map(|(runtime, version, image)| Runtime { runtime, version, image }).collect())
+}
+
+fn images(data_dir: &Path) -> Result<RuntimeImages> {
+    let engine = DockerEngine::local().context("Docker cannot be reached")?;
+    Ok(RuntimeImages::new(Arc::new(engine), data_dir.join("runtimes")))
 }

@@ -13,7 +13,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+use pierhead_model::hostname::Hostname;
 use secrecy::SecretString;
 
 pub(crate) use arguments::Flags;
@@ -21,29 +22,27 @@ pub(crate) use resolve::{Resolved, config_file, load};
 
 /// Everything a role can be told. Durations and sizes carry their unit in the name.
 #[derive(Debug)]
-#[expect(dead_code, reason = "read by the composition of the roles")]
 pub(crate) struct Settings {
     pub(crate) data_dir: Resolved<PathBuf>,
     pub(crate) listen: Resolved<SocketAddr>,
     pub(crate) ingress_listen: Resolved<SocketAddr>,
-    pub(crate) base_domain: Resolved<String>,
+    pub(crate) base_domain: Resolved<Hostname>,
     /// 32 bytes in base64; `None` means: the one in the data directory, made when it is missing.
-    pub(crate) master_key: Option<Resolved<SecretString>>,
-    pub(crate) admin_email: Option<Resolved<String>>,
-    pub(crate) admin_password: Option<Resolved<SecretString>>,
+    pub(crate) master_key: Option<SecretString>,
+    /// The first admin's email and password.
+    pub(crate) admin: Option<(String, SecretString)>,
     /// May hold a password.
-    pub(crate) database_url: Resolved<SecretString>,
-    pub(crate) events_url: Resolved<SecretString>,
-    pub(crate) blobs_url: Resolved<SecretString>,
-    pub(crate) allow_addresses: Resolved<Vec<IpNet>>,
-    /// Given to builds; `None` means the host's own.
-    pub(crate) build_ca_bundle: Option<Resolved<PathBuf>>,
-    pub(crate) build_concurrency: Resolved<NonZeroU32>,
-    pub(crate) log_format: Resolved<LogFormat>,
+    pub(crate) database_url: SecretString,
+    pub(crate) allow_addresses: Vec<IpNet>,
+    /// Given to builds, when it is there.
+    pub(crate) build_ca_bundle: PathBuf,
+    pub(crate) build_concurrency: NonZeroU32,
+    pub(crate) subnet_pool: Ipv4Net,
+    pub(crate) log_format: LogFormat,
     /// A level, or directives such as `info,pierhead_control=debug`.
     pub(crate) log_level: Resolved<String>,
     /// `name` or `name:nth`; debug builds only.
-    pub(crate) crash_at: Option<Resolved<String>>,
+    pub(crate) crash_at: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::Display)]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use pierhead_model::hostname::Hostname;
 use secrecy::SecretString;
 
@@ -72,11 +72,17 @@ impl Parse for Vec<IpNet> {
 }
 
 /// A domain that hostnames are made below.
-pub(crate) fn domain(text: &str) -> Result<String, String> {
-    let name = text.trim_end_matches('.').to_ascii_lowercase();
-    match Hostname::parse(&name) {
-        Ok(_) => Ok(name),
-        Err(_) => Err("is not a domain: write for example apps.example.com or localhost".to_owned()),
+impl Parse for Hostname {
+    fn parse(text: &str) -> Result<Self, String> {
+        let name = text.trim_end_matches('.').to_ascii_lowercase();
+        Self::parse(&name)
+            .map_err(|_| "is not a domain: write for example apps.example.com or localhost".to_owned())
+    }
+}
+
+impl Parse for Ipv4Net {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "is not an IPv4 network: write for example 10.211.0.0/16".to_owned())
     }
 }
 
@@ -96,7 +102,8 @@ mod tests {
         );
         assert_eq!(Vec::<IpNet>::parse("").unwrap(), []);
         assert!(Vec::<IpNet>::parse("10.0.0.0/40").is_err());
-        assert_eq!(domain("Apps.Example.com.").unwrap(), "apps.example.com");
-        assert!(domain("a b").is_err());
+        let domain = <Hostname as Parse>::parse("Apps.Example.com.").unwrap();
+        assert_eq!(domain.as_str(), "apps.example.com");
+        assert!(<Hostname as Parse>::parse("a b").is_err());
     }
 }

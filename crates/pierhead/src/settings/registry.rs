@@ -60,25 +60,27 @@ keys! {
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,
         Default::None("`master.key` in the data directory, made on the first start with mode 0600"),
         "Encrypts every stored secret: 32 bytes in base64";
-    ADMIN_EMAIL = "admin.email", "PIERHEAD_ADMIN_EMAIL", "admin-email", "EMAIL", Plain,
+    ADMIN_EMAIL = "admin_email", "PIERHEAD_ADMIN_EMAIL", "admin-email", "EMAIL", Plain,
         Default::None("a one-time set-up link is printed"),
         "Makes the first admin when the database is empty";
-    ADMIN_PASSWORD = "admin.password", "PIERHEAD_ADMIN_PASSWORD", "admin-password-file", "FILE", Secret,
+    ADMIN_PASSWORD = "admin_password", "PIERHEAD_ADMIN_PASSWORD", "admin-password-file", "FILE", Secret,
         Default::None("a one-time set-up link is printed"),
         "Password of the first admin";
-    DATABASE_URL = "database_url", "PIERHEAD_DATABASE_URL", "database-url", "URL", Plain, Default::InDataDirectory("sqlite", "pierhead.sqlite"),
+    DATABASE_URL = "database_url", "PIERHEAD_DATABASE_URL", "database-url", "URL", Plain, Default::InDataDirectory("sqlite", "pierhead.db"),
         "The database: `sqlite://…` or `postgres://…`";
     EVENTS_URL = "events_url", "PIERHEAD_EVENTS_URL", "events-url", "URL", Plain, Default::Value("embedded"),
-        "Carries events to their consumers: `embedded` or `redis://…`";
+        "Carries events to their consumers: `embedded` in this version";
     BLOBS_URL = "blobs_url", "PIERHEAD_BLOBS_URL", "blobs-url", "URL", Plain, Default::InDataDirectory("file", "blobs"),
-        "Keeps releases and logs: `file://…` or `s3://…`";
+        "Keeps releases and logs: in the data directory in this version";
     ALLOW_ADDRESSES = "allow_addresses", "PIERHEAD_ALLOW_ADDRESSES", "allow-addresses", "CIDR,…", List, Default::Value(""),
         "Loopback and private ranges that clones, registries, webhooks and health checks may reach";
     BUILD_CA_BUNDLE = "build.ca_bundle", "PIERHEAD_BUILD_CA_BUNDLE", "build-ca-bundle", "FILE", Plain,
-        Default::None("the host's"),
+        Default::Value("/etc/ssl/certs/ca-certificates.crt"),
         "Certificate authorities that builds trust, for networks with an intercepting proxy";
     BUILD_CONCURRENCY = "build.concurrency", "PIERHEAD_BUILD_CONCURRENCY", "build-concurrency", "NUMBER", Plain, Default::Value("2"),
         "How many builds run at once on this node";
+    SUBNET_POOL = "subnet_pool", "PIERHEAD_SUBNET_POOL", "subnet-pool", "CIDR", Plain, Default::Value("10.211.0.0/16"),
+        "Range from which each deployment gets a small network of its own";
     LOG_FORMAT = "log.format", "PIERHEAD_LOG_FORMAT", "log-format", "FORMAT", Plain, Default::Value("human"),
         "How the server writes its own log: `human` or `json`";
     LOG_LEVEL = "log.level", "PIERHEAD_LOG_LEVEL", "log-level", "LEVEL", Plain, Default::Value("info"),

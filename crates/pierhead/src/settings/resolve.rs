@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::parse::{self, Parse};
+use super::parse::Parse;
 use super::registry::{self, Default, KEYS, Key, Kind};
 use super::{Flags, Settings};
+use secrecy::SecretString;
+
 use crate::environment::Environment;
 
 /// A value and who decided it.
@@ -47,6 +49,8 @@ pub(crate) enum SettingsError {
     WrongType { path: PathBuf, key: &'static str },
     #[error("`{key}` from {origin}: `{text}` {problem}")]
     Invalid { key: &'static str, origin: Origin, text: String, problem: String },
+    #[error("the first admin needs an email and a password: set {missing} too")]
+    HalfAnAdmin { missing: &'static str },
     #[error("`{key}`: the file {} from {origin} cannot be read: it should hold the value and nothing else", path.display())]
     SecretUnreadable { key: &'static str, origin: Origin, path: PathBuf, source: std::io::Error },
 }
@@ -154,33 +158,57 @@ pub(crate) struct Sources<'s> {
 
 impl Sources<'_> {
     pub(crate) fn settings(&self) -> Result<Settings, SettingsError> {
-        let data_dir = self.required::<PathBuf>(&registry::DATA_DIR, Path::new(""))?;
-        let below = data_dir.value.clone();
-        let base_domain = self.required::<String>(&registry::BASE_DOMAIN, &below)?;
-        let domain = parse::domain(&base_domain.value).map_err(|problem| SettingsError::Invalid {
-            key: registry::BASE_DOMAIN.name,
-            origin: base_domain.origin.clone(),
-            text: base_domain.value.clone(),
-            problem,
+        let mut data_dir = self.required::<PathBuf>(&registry::DATA_DIR, Path::new(""))?;
+        let absolute = std::path::absolute(&data_dir.value).map_err(|_| SettingsError::Invalid {
+            key: registry::DATA_DIR.name,
+            origin: data_dir.origin.clone(),
+            text: data_dir.value.display().to_string(),
+            problem: "cannot be made absolute: the current folder is gone".to_owned(),
         })?;
+        data_dir.value = absolute;
+        let below = data_dir.value.clone();
+        // What later versions will know is refused rather than ignored.
+        self.only_default(&registry::EVENTS_URL, &below)?;
+        self.only_default(&registry::BLOBS_URL, &below)?;
+        let admin_email = self.optional::<String>(&registry::ADMIN_EMAIL)?;
+        let admin_password = self.optional::<SecretString>(&registry::ADMIN_PASSWORD)?;
+        let admin = match (admin_email, admin_password) {
+            (Some(email), Some(password)) => Some((email.value, password.value)),
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(SettingsError::HalfAnAdmin { missing: registry::ADMIN_PASSWORD.variable });
+            }
+            (None, Some(_)) => {
+                return Err(SettingsError::HalfAnAdmin { missing: registry::ADMIN_EMAIL.variable });
+            }
+        };
         Ok(Settings {
             data_dir,
             listen: self.required(&registry::LISTEN, &below)?,
             ingress_listen: self.required(&registry::INGRESS_LISTEN, &below)?,
-            base_domain: Resolved { value: domain, origin: base_domain.origin },
-            master_key: self.optional(&registry::MASTER_KEY, &below)?,
-            admin_email: self.optional(&registry::ADMIN_EMAIL, &below)?,
-            admin_password: self.optional(&registry::ADMIN_PASSWORD, &below)?,
-            database_url: self.required(&registry::DATABASE_URL, &below)?,
-            events_url: self.required(&registry::EVENTS_URL, &below)?,
-            blobs_url: self.required(&registry::BLOBS_URL, &below)?,
-            allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?,
-            build_ca_bundle: self.optional(&registry::BUILD_CA_BUNDLE, &below)?,
-            build_concurrency: self.required(&registry::BUILD_CONCURRENCY, &below)?,
-            log_format: self.required(&registry::LOG_FORMAT, &below)?,
+            base_domain: self.required(&registry::BASE_DOMAIN, &below)?,
+            master_key: self.optional(&registry::MASTER_KEY)?.map(|key| key.value),
+            admin,
+            database_url: self.required(&registry::DATABASE_URL, &below)?.value,
+            allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?.value,
+            build_ca_bundle: self.required(&registry::BUILD_CA_BUNDLE, &below)?.value,
+            build_concurrency: self.required(&registry::BUILD_CONCURRENCY, &below)?.value,
+            subnet_pool: self.required(&registry::SUBNET_POOL, &below)?.value,
+            log_format: self.required(&registry::LOG_FORMAT, &below)?.value,
             log_level: self.required(&registry::LOG_LEVEL, &below)?,
-            crash_at: self.optional(&registry::CRASH_AT, &below)?,
+            crash_at: self.optional(&registry::CRASH_AT)?.map(|point| point.value),
         })
+    }
+
+    fn only_default(&self, key: &'static Key, data_dir: &Path) -> Result<(), SettingsError> {
+        let default = self.default_of(key, data_dir);
+        match self.find(key)? {
+            Some((text, origin)) if text != default => {
+                let problem = format!("is not supported by this version: leave it at `{default}`");
+                Err(SettingsError::Invalid { key: key.name, origin, text, problem })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn required<T: Parse>(&self, key: &'static Key, data_dir: &Path) -> Result<Resolved<T>, SettingsError> {
@@ -191,11 +219,7 @@ impl Sources<'_> {
         parsed(key, &text, origin)
     }
 
-    fn optional<T: Parse>(
-        &self,
-        key: &'static Key,
-        _data_dir: &Path,
-    ) -> Result<Option<Resolved<T>>, SettingsError> {
+    fn optional<T: Parse>(&self, key: &'static Key) -> Result<Option<Resolved<T>>, SettingsError> {
         if !key.exists() {
             return Ok(None);
         }
@@ -290,8 +314,7 @@ mod tests {
     #[test]
     fn defaults_follow_the_data_directory() {
         let settings = resolve(&[("data_dir", "/srv/ph")], &[], "").unwrap();
-        assert_eq!(settings.database_url.value.expose_secret(), "sqlite:///srv/ph/pierhead.sqlite");
-        assert_eq!(settings.blobs_url.value.expose_secret(), "file:///srv/ph/blobs");
+        assert_eq!(settings.database_url.expose_secret(), "sqlite:///srv/ph/pierhead.db");
         let settings = resolve(&[], &[("HOME", "/home/ada")], "").unwrap();
         assert_eq!(settings.data_dir.value, Path::new("/home/ada/.local/share/pierhead"));
     }
@@ -300,9 +323,9 @@ mod tests {
     fn the_file_has_tables_and_lists() {
         let file = "allow_addresses = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n[build]\nconcurrency = 4\n[log]\nformat = \"json\"";
         let settings = resolve(&[], &[], file).unwrap();
-        assert_eq!(settings.allow_addresses.value.len(), 2);
-        assert_eq!(settings.build_concurrency.value.get(), 4);
-        assert_eq!(settings.log_format.value, super::super::LogFormat::Json);
+        assert_eq!(settings.allow_addresses.len(), 2);
+        assert_eq!(settings.build_concurrency.get(), 4);
+        assert_eq!(settings.log_format, super::super::LogFormat::Json);
     }
 
     #[test]
@@ -318,6 +341,8 @@ mod tests {
         );
         assert!(message("listen = [1]").contains("sets `listen`"));
         assert!(message("[build]\nspeed = 1").contains("unknown key `build.speed`"));
+        assert!(message("events_url = \"redis://x\"").contains("leave it at `embedded`"));
+        assert!(message("admin_email = \"a@b\"").contains("PIERHEAD_ADMIN_PASSWORD"));
         assert!(message("= 1").contains("not valid TOML"));
     }
 
@@ -326,10 +351,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         fs_err::write(&path, "hunter2\n").unwrap();
-        let settings =
-            resolve(&[("admin.password", path.to_str().unwrap())], &[("PIERHEAD_MASTER_KEY", "s3cr3t")], "")
-                .unwrap();
-        assert_eq!(settings.admin_password.as_ref().unwrap().value.expose_secret(), "hunter2");
+        let flags = [("admin_password", path.to_str().unwrap()), ("admin_email", "ada@example.com")];
+        let settings = resolve(&flags, &[("PIERHEAD_MASTER_KEY", "s3cr3t")], "").unwrap();
+        assert_eq!(settings.admin.as_ref().unwrap().1.expose_secret(), "hunter2");
         let printed = format!("{settings:?}");
         assert!(!printed.contains("hunter2") && !printed.contains("s3cr3t"), "{printed}");
     }

@@ -44,8 +44,8 @@ fn writing() {
         "env unset A",
     ]));
     let asked = fake.asked("PUT /projects/shop/variables/A");
-    assert_eq!(asked[0].body, json!({"key": "A", "value": "1", "secret": false, "exposure": "runtime"}));
-    assert_eq!(asked[1].body, json!({"key": "A", "value": "s3cr3t", "secret": true, "exposure": "all"}));
+    assert_eq!(asked[0].body, json!({"value": "1", "secret": false, "exposure": "runtime"}));
+    assert_eq!(asked[1].body, json!({"value": "s3cr3t", "secret": true, "exposure": "all"}));
 }
 
 #[test]

@@ -39,7 +39,8 @@ fn live() -> Value {
 fn failed() -> Value {
     deployment(json!({
         "state": "FAILED", "plan": plan(), "steps": steps(), "timings.provisioning_at": null, "timings.production_at": null,
-        "reason": {"code": "build_failed", "exit_code": 1, "detail": "pnpm run build exited with 1 after 12.4 s"},
+        "reason": "build_failed",
+        "failure": {"code": "build_failed", "exit_code": 1, "detail": "pnpm run build exited with 1 after 12.4 s"},
     }))
 }
 
@@ -217,18 +218,12 @@ fn back_to_an_earlier_release() {
         "rollback -p shop --steps 9",
         "releases:rollback v16 -p shop --current-variables --detach",
     ]));
-    assert_eq!(
-        fake.asked("POST /deployments/1aaaaaaaaa/rollback")[0].body,
-        json!({"current_variables": false})
-    );
-    assert_eq!(
-        fake.asked("POST /deployments/2bbbbbbbbb/rollback")[0].body,
-        json!({"current_variables": true})
-    );
+    assert_eq!(fake.asked("POST /deployments/1aaaaaaaaa/rollback")[0].query, "");
+    assert_eq!(fake.asked("POST /deployments/2bbbbbbbbb/rollback")[0].query, "current_variables=true");
 }
 
 #[test]
-fn redeploy_cancel_promote_wait() {
+fn redeploy_cancel_wait() {
     let conflict = json!({
         "type": "https://pierhead.dev/problems/deployment-state", "title": "The deployment's state does not allow this", "status": 409,
         "detail": "Deployment 3x9mq2p7ab is PRODUCTION.", "code": "deployment_state", "request_id": "req-7",
@@ -237,14 +232,14 @@ fn redeploy_cancel_promote_wait() {
     let fake = Fake::new()
         .on(SHOW, 200, live())
         .list("GET /projects/shop/deployments", json!([live()]))
+        .list("GET /projects/shop/deployments", json!([live(), building()]))
+        .list("GET /projects/shop/deployments", json!([live()]))
         .on("POST /deployments/3x9mq2p7ab/redeploy", 409, conflict)
-        .on("POST /deployments/3x9mq2p7ab/cancel", 202, live())
-        .on("POST /deployments/3x9mq2p7ab/promote", 202, live());
+        .on("POST /deployments/3x9mq2p7ab/cancel", 202, live());
     insta::assert_snapshot!(Terminal::with(&fake).transcript(&[
         "redeploy -p shop",
         "redeploy 3x9mq2p7ab --json",
         "cancel -p shop",
-        "promote https://3x9mq2p7ab.example.com",
         "deployments wait -p shop",
         "deployments wait 9zzzzzzzzz",
     ]));

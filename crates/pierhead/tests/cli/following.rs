@@ -75,7 +75,8 @@ fn a_cut_connection_loses_and_doubles_nothing() {
     );
     insta::assert_snapshot!(Terminal::with(&fake).transcript(&["logs -p shop -f -n 1"]));
     let asked = fake.asked(STREAM);
-    let resumed: Vec<&str> = asked.iter().map(|asked| asked.headers["last-event-id"].to_str().unwrap()).collect();
+    let resumed: Vec<&str> =
+        asked.iter().map(|asked| asked.headers["last-event-id"].to_str().unwrap()).collect();
     assert_eq!(resumed, ["4", "6"]);
 }
 

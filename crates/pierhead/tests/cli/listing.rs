@@ -47,12 +47,12 @@ fn projects() {
 fn deployments_and_slots() {
     let failed = deployment(json!({
         "id": "2bbbbbbbbb", "number": 17, "state": "FAILED", "conditions": {"offline": true},
-        "reason": {"code": "out_of_memory", "detail": "It used 512 of 512 MB."},
+        "reason": "out_of_memory", "failure": {"code": "out_of_memory", "detail": "It used 512 of 512 MB."},
         "steps": [{"name": "build", "started_at": "2026-11-20T10:00:01Z", "finished_at": "2026-11-20T10:00:09Z", "exit_code": 137, "note": null}],
     }));
     let events = json!([
-        {"sequence": 1, "at": "2026-11-20T10:00:00Z", "kind": "deployment.queued", "from": null, "to": "QUEUED", "reason": null},
-        {"sequence": 2, "at": "2026-11-20T10:00:09Z", "kind": "deployment.failed", "from": "BUILDING", "to": "FAILED", "reason": {"code": "out_of_memory"}},
+        {"sequence": 1, "at": "2026-11-20T10:00:00Z", "type": "deployment.state", "from": null, "to": "QUEUED", "reason": null},
+        {"sequence": 2, "at": "2026-11-20T10:00:09Z", "type": "deployment.state", "from": "BUILDING", "to": "FAILED", "reason": "out_of_memory"},
     ]);
     let fake = Fake::new()
         .list("GET /projects/shop/deployments", json!([deployment(json!({})), failed]))
@@ -96,8 +96,7 @@ fn platform() {
     let token = json!({"id": "tok_1", "name": "ci", "prefix": "phd_pat_ab", "scopes": ["read", "write"], "expires_at": "2027-02-18T10:00:00Z", "last_used_at": null});
     let mut created = token.clone();
     created["token"] = json!("phd_pat_abcdef");
-    let node =
-        json!({"id": "nod_1", "name": "local", "status": "online", "last_seen_at": "2026-11-20T10:00:00Z"});
+    let node = json!({"id": "nod_1", "name": "local", "status": "online", "online_since": "2026-11-20T10:00:00Z", "machine": {"cpu_cores": 2, "memory_mb": 7900}, "usage": {"cpu": 0.25, "memory_mb": 2100}});
     let fake = Fake::new()
         .list("GET /tokens", json!([token]))
         .on("POST /tokens", 201, created)

@@ -2,6 +2,7 @@
 //!
 //! Each test is a transcript of commands with stdout, stderr and exit code, compared as a whole. Nothing here is a terminal, so
 //! these are also the contract for scripts.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 mod fake;
 mod terminal;

@@ -62,6 +62,7 @@ pub(crate) fn choose(project: &Project<'_, '_>, forced: Option<&str>) -> Option<
                     || (best != Group::Meta && other.rule.group == Group::Tool)
             })
             .map(|other| other.rule.id)
+            .filter(|id| best != Group::Server || !servers::COMPANIONS.contains(id))
             .collect()
     };
     match candidates.next() {
@@ -124,6 +125,8 @@ fn rank(candidate: &Candidate, project: &Project<'_, '_>) -> u8 {
         // A generator that the build script runs is the site, not the documentation beside a server.
         Group::Generator if !runs_node(project) => 1,
         Group::Meta => 0,
+        // Angular's own server rendering comes with an Express file, which does not make it an Express project.
+        Group::Tool if candidate.rule.id == "angular" && !runs_node(project) => 1,
         Group::Server if candidate.runs => 2,
         Group::Generator => 3,
         Group::Tool => 4,

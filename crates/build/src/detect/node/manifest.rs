@@ -43,6 +43,14 @@ impl PackageJson {
         Ok(Self { text: text.to_owned(), root, dependencies })
     }
 
+    /// Whether there is anything to install.
+    pub(crate) fn needs_install(&self) -> bool {
+        let hooks = ["preinstall", "install", "postinstall", "prepare"];
+        !self.dependencies.is_empty()
+            || self.root.contains_key("workspaces")
+            || hooks.iter().any(|hook| self.script(hook).is_some())
+    }
+
     pub(crate) fn has(&self, package: &str) -> bool {
         self.dependencies.contains_key(package)
     }

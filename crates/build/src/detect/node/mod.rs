@@ -133,7 +133,14 @@ fn plan(
     };
     version::detect(facts, manifest, context.choices.version("node"), &mut draft);
     draft.package_manager(manager.name.clone());
-    draft.install(manager.install());
+    if manifest.needs_install() || manager.lockfile.is_some() {
+        draft.install(manager.install());
+    } else {
+        draft.note(
+            "install_command",
+            &Found::detected((), "package.json lists nothing to install").at(FILE, None),
+        );
+    }
     manager.warnings.iter().for_each(|warning| draft.warn(warning.clone()));
     draft.plan.dependency_inputs = package_manager::inputs(facts);
     let rule = match &choice.matched {
@@ -141,8 +148,12 @@ fn plan(
         Matched::Node(_) | Matched::BuildOnly(_) => None,
     };
     build(&mut draft, manifest, manager, rule.map_or("", |rule| rule.build), rendering.as_ref());
-    if let Some(rendering) = &rendering {
-        draft.kind(&rendering.kind);
+    match (&choice.matched, &rendering) {
+        (Matched::Rule(..), Some(rendering)) => draft.kind(&rendering.kind),
+        (Matched::Rule(_, evidence) | Matched::Node(evidence) | Matched::BuildOnly(evidence), _) => {
+            let kind = draft.plan.kind;
+            draft.kind(&evidence.clone().map(|()| kind));
+        }
     }
     match draft.plan.kind {
         Kind::Site => site(&mut draft, rendering.as_ref()),
@@ -320,6 +331,7 @@ fn meteor(facts: &Facts<'_>) -> Draft {
     draft.start(Found::detected("node out/bundle/main.js".to_owned(), "the bundle's entry"));
     draft.port(Found::default(3000, "Meteor's usual port, handed over in PORT"));
     draft.plan.dependency_inputs = package_manager::inputs(facts);
+    draft.warn(crate::dockerfile_template::needs_one("Meteor"));
     draft.suggest("Meteor needs ROOT_URL (the public address) and MONGO_URL");
     draft
 }

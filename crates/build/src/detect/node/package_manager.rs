@@ -74,7 +74,7 @@ impl PackageManager {
                 name(manager)
             ));
         }
-        if lockfile.is_none() {
+        if lockfile.is_none() && manifest.needs_install() {
             warnings.push(format!(
                 "there is no lockfile of {}, so two builds of one commit can differ: commit one",
                 name(manager)

@@ -52,4 +52,8 @@ pub(crate) const RULES: &[Rule] = &[
 
 /// Frameworks that answer on the project's own authority: their package as a dependency is proof enough.
 pub(crate) const SELF_EVIDENT: &[&str] =
-    &["nestjs", "adonis", "strapi", "directus", "keystone", "medusa", "ghost", "sails"];
+    &["nestjs", "adonis", "strapi", "directus", "payload", "keystone", "medusa", "ghost", "sails"];
+
+/// Packages that come along with another server, which is the one that is meant.
+pub(crate) const COMPANIONS: &[&str] =
+    &["h3", "trpc", "socket-io", "ws", "apollo-server", "graphql-yoga", "discord-bot", "telegram-bot"];

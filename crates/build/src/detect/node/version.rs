@@ -13,8 +13,8 @@ use super::manifest::{FILE, PackageJson};
 
 /// The version for projects that ask for none.
 pub(crate) const DEFAULT: &str = "22";
-/// Long-term lines, in the order in which a range is satisfied: the default first, then the newest.
-const LINES: &[u64] = &[22, 24, 26, 20, 18, 16, 14];
+/// Lines in the order in which a range is satisfied: the default first, then long-term ones.
+const LINES: &[u64] = &[22, 24, 20, 18, 26, 23, 25, 21, 16, 14];
 /// Code names that `.nvmrc` uses.
 const CODE_NAMES: &[(&str, &str)] =
     &[("gallium", "16"), ("hydrogen", "18"), ("iron", "20"), ("jod", "22"), ("krypton", "24")];

@@ -1,6 +1,6 @@
 //! The module and the object that a Python server is given.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use regex::Regex;
 
@@ -67,7 +67,7 @@ fn files<'f>(facts: &'f Facts<'_>) -> Vec<&'f str> {
             && !file.contains("migrations/")
             && path::is_shell_safe(file)
     });
-    for file in rest.take(200) {
+    for file in rest.take(100) {
         if !found.contains(&file) {
             found.push(file);
         }
@@ -87,42 +87,33 @@ pub(crate) fn find(facts: &Facts<'_>, constructors: &[&str]) -> Option<Entry> {
         let assigned = Regex::new(&pattern).ok()?;
         let factory =
             Regex::new(r"(?m)^(?:async\s+)?def\s+(create_app|make_app|get_app|build_app)\s*\(\s*\)?").ok()?;
+        let called =
+            Regex::new(r"(?m)^(\w+)\s*=\s*(?:\w+\.)?(?:create_app|make_app|get_app|build_app)\(").ok()?;
         let mut made = None;
         for file in files(facts) {
             let Some(contents) = facts.text(file) else { continue };
-            if let Some(found) = assigned.captures(&contents).and_then(|captures| captures.get(1)) {
-                let line = text::line_at(&contents, found.start());
-                return Some(Entry {
-                    file: file.to_owned(),
-                    line,
-                    object: found.as_str().to_owned(),
-                    is_factory: false,
-                });
-            }
+            let entry = |found: regex::Match<'_>| Entry {
+                file: file.to_owned(),
+                line: text::line_at(&contents, found.start()),
+                object: found.as_str().to_owned(),
+                is_factory: false,
+            };
+            let first =
+                |pattern: &Regex| pattern.captures(&contents).and_then(|captures| captures.get(1)).map(entry);
             // `app = create_app()` at the top of a file is the usual shape of a factory's caller.
-            let called = text::captured(
-                &contents,
-                r"(?m)^(\w+)\s*=\s*(?:\w+\.)?(?:create_app|make_app|get_app|build_app)\(",
-            );
-            if let Some(called) = called {
-                return Some(Entry {
-                    file: file.to_owned(),
-                    line: called.line,
-                    object: called.value,
-                    is_factory: false,
-                });
+            if let Some(found) = first(&assigned).or_else(|| first(&called)) {
+                return Some(found);
             }
-            if made.is_none()
-                && let Some(found) = factory.captures(&contents).and_then(|captures| captures.get(1))
-                && constructors.iter().any(|name| contents.contains(&format!("{name}(")))
-            {
-                let line = text::line_at(&contents, found.start());
-                let object = format!("'{}()'", found.as_str());
-                made = Some(Entry { file: file.to_owned(), line, object, is_factory: true });
+            if made.is_none() && constructors.iter().any(|name| contents.contains(&format!("{name}("))) {
+                made = first(&factory).map(|entry| Entry {
+                    object: format!("{}()", entry.object),
+                    is_factory: true,
+                    ..entry
+                });
             }
         }
         if made.is_some() {
-            return made.map(factory_call);
+            return made;
         }
     }
     let script = scripts(facts).first().copied()?;
@@ -130,25 +121,23 @@ pub(crate) fn find(facts: &Facts<'_>, constructors: &[&str]) -> Option<Entry> {
     Some(Entry { file, line: 1, object: String::new(), is_factory: false })
 }
 
-/// Servers of the gunicorn family call `create_app()` themselves when told so with parentheses, quoted for the shell.
-fn factory_call(entry: Entry) -> Entry {
-    Entry { object: entry.object.trim_matches('\'').to_owned(), ..entry }
+/// Every module that the project's files import, and where first.
+pub(crate) fn imported(facts: &Facts<'_>) -> BTreeMap<String, (String, u32)> {
+    let mut modules = BTreeMap::new();
+    let Ok(import) = Regex::new(r"(?m)^\s*(?:from|import)\s+([A-Za-z_]\w{0,60})") else { return modules };
+    for file in files(facts) {
+        let Some(contents) = facts.text(file) else { continue };
+        for found in import.captures_iter(&contents).filter_map(|captures| captures.get(1)).take(200) {
+            let place = || (file.to_owned(), text::line_at(&contents, found.start()));
+            modules.entry(found.as_str().to_owned()).or_insert_with(place);
+        }
+    }
+    modules
 }
 
-/// A file in the root directory or one folder below that imports a module, and the line.
-pub(crate) fn importing(facts: &Facts<'_>, module: &str) -> Option<(String, u32)> {
-    let pattern = format!(r"(?m)^(?:from\s+{0}[\s.]|import\s+{0}\b)", regex::escape(module));
-    let import = Regex::new(&pattern).ok()?;
-    files(facts).into_iter().find_map(|file| {
-        let contents = facts.text(file)?;
-        let found = import.find(&contents)?;
-        Some((file.to_owned(), text::line_at(&contents, found.start())))
-    })
-}
-
-/// Packages that the entry file imports, for projects that list none. Only names that are known: an import of a stranger's
+/// Packages that the files import, for projects that list none. Only names that are known: an import of a stranger's
 /// choosing must not decide what is fetched from a registry.
-pub(crate) fn imports(facts: &Facts<'_>, entry: Option<&str>) -> Vec<&'static str> {
+pub(crate) fn imports(facts: &Facts<'_>) -> Vec<&'static str> {
     const KNOWN: &[(&str, &str)] = &[
         ("fastapi", "fastapi"),
         ("flask", "flask"),
@@ -187,13 +176,8 @@ pub(crate) fn imports(facts: &Facts<'_>, entry: Option<&str>) -> Vec<&'static st
         ("PIL", "pillow"),
         ("bs4", "beautifulsoup4"),
     ];
-    let Ok(import) = Regex::new(r"(?m)^\s*(?:from|import)\s+([A-Za-z_]\w*)") else { return Vec::new() };
-    let mut modules: BTreeSet<String> = BTreeSet::new();
-    let texts = entry.into_iter().chain(files(facts)).take(50).filter_map(|file| facts.text(file));
-    for contents in texts {
-        modules.extend(import.captures_iter(&contents).map(|captures| captures[1].to_owned()));
-    }
-    KNOWN.iter().filter(|(module, _)| modules.contains(*module)).map(|(_, package)| *package).collect()
+    let modules = imported(facts);
+    KNOWN.iter().filter(|(module, _)| modules.contains_key(*module)).map(|(_, package)| *package).collect()
 }
 
 #[cfg(test)]

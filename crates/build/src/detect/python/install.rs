@@ -7,6 +7,14 @@ use super::requirements::{REQUIREMENT_FILES, Requirements};
 
 const VENV: &str = "python3 -m venv .venv";
 
+/// A command of an installer that is not part of the runtime image: it is put beside the project, so that its own packages
+/// never mix with the project's.
+fn tool(name: &str, command: &str) -> String {
+    format!(
+        "python3 -m venv /tmp/tools && /tmp/tools/bin/pip install {name} && /tmp/tools/bin/{name} {command}"
+    )
+}
+
 /// Sets installer, command and the files that decide what is installed; `added` are packages the project does not list.
 pub(crate) fn install(facts: &Facts<'_>, requirements: &Requirements, added: &[&str], draft: &mut Draft) {
     let (manager, command, file) = command(facts, requirements);
@@ -16,14 +24,16 @@ pub(crate) fn install(facts: &Facts<'_>, requirements: &Requirements, added: &[&
             packages.push(package);
         }
     }
-    let uses_pip = command.contains("-m venv");
+    let uses_pip = command.starts_with(VENV);
     let command = match (packages.is_empty(), command.is_empty()) {
         (true, _) => command,
         (false, true) => format!("{VENV} && .venv/bin/pip install {}", packages.join(" ")),
         (false, false) if uses_pip => format!("{command} && .venv/bin/pip install {}", packages.join(" ")),
-        (false, false) => {
-            format!("{command} && uv pip install --python .venv/bin/python {}", packages.join(" "))
-        }
+        // Environments that these installers make hold no pip of their own.
+        (false, false) => format!(
+            "{command} && /tmp/tools/bin/pip --python .venv/bin/python install {}",
+            packages.join(" ")
+        ),
     };
     let command = if command.is_empty() { VENV.to_owned() } else { command };
     let because = match file {
@@ -65,24 +75,24 @@ fn command(facts: &Facts<'_>, requirements: &Requirements) -> (&'static str, Str
     let pyproject = "pyproject.toml";
     let listed = REQUIREMENT_FILES.iter().find(|file| facts.has(file));
     if facts.has("uv.lock") {
-        return ("uv", "uv sync --locked --no-dev".to_owned(), Some("uv.lock"));
+        return ("uv", tool("uv", "sync --locked --no-dev"), Some("uv.lock"));
     }
     if facts.has("poetry.lock") {
         let root = if is_installable(facts, requirements) { "" } else { " --no-root" };
-        let command = format!("uvx poetry install --no-interaction --no-ansi --only main{root}");
+        let command = tool("poetry", &format!("install --no-interaction --no-ansi --only main{root}"));
         return ("poetry", command, Some("poetry.lock"));
     }
     if facts.has("pdm.lock") {
-        return ("pdm", "uvx pdm install --check --prod".to_owned(), Some("pdm.lock"));
+        return ("pdm", tool("pdm", "install --check --prod"), Some("pdm.lock"));
     }
     if facts.has("Pipfile.lock") {
-        return ("pipenv", "uvx pipenv install --deploy".to_owned(), Some("Pipfile.lock"));
+        return ("pipenv", tool("pipenv", "install --deploy"), Some("Pipfile.lock"));
     }
     if let Some(file) = listed {
         return ("pip", format!("{VENV} && .venv/bin/pip install -r {file}"), Some(file));
     }
     if facts.has("Pipfile") {
-        return ("pipenv", "uvx pipenv install".to_owned(), Some("Pipfile"));
+        return ("pipenv", tool("pipenv", "install"), Some("Pipfile"));
     }
     if facts.has(pyproject) && requirements.files.iter().any(|file| file == pyproject) {
         // Without a build system the project is an application, not a package: only what it depends on is installed.
@@ -91,10 +101,12 @@ fn command(facts: &Facts<'_>, requirements: &Requirements) -> (&'static str, Str
             return ("pip", format!("{VENV} && .venv/bin/pip install ."), Some(pyproject));
         }
         if requirements.is_poetry {
-            let command = "uvx poetry install --no-interaction --no-ansi --only main --no-root".to_owned();
+            let command = tool("poetry", "install --no-interaction --no-ansi --only main --no-root");
             return ("poetry", command, Some(pyproject));
         }
-        return ("uv", "uv venv .venv && uv pip install -r pyproject.toml".to_owned(), Some(pyproject));
+        let command =
+            tool("uv", "venv .venv --allow-existing && /tmp/tools/bin/uv pip install -r pyproject.toml");
+        return ("uv", command, Some(pyproject));
     }
     if facts.has("setup.py") {
         return ("pip", format!("{VENV} && .venv/bin/pip install ."), Some("setup.py"));

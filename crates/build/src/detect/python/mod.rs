@@ -78,17 +78,23 @@ fn choose(context: &Context<'_, '_>, requirements: &Requirements) -> Option<(&'s
         is_django.then(|| (rule, Found::detected((), "manage.py runs Django").at("manage.py", None)))
     };
     let imported = || {
+        let modules = entry::imported(facts);
         rules::RULES.iter().filter(|rule| rule.is_plausible(facts)).find_map(|rule| {
-            let (file, line) = entry::importing(facts, rule.module())?;
+            let (file, line) = modules.get(rule.module()).filter(|_| !rule.module().is_empty())?;
             Some((
                 rule,
-                Found::detected((), format!("{file} imports `{}`", rule.module())).at(file, Some(line)),
+                Found::detected((), format!("{file} imports `{}`", rule.module())).at(file, Some(*line)),
             ))
         })
     };
     let site = || {
         rules::RULES.iter().filter(|rule| rule.server == Server::Site).find_map(|rule| {
             let config = rule.configs.iter().find(|config| facts.has(config))?;
+            // Nikola's `conf.py` is called like Sphinx's.
+            let is_other = rule.id == "nikola" && !facts.contains(config, "BLOG_TITLE");
+            if is_other {
+                return None;
+            }
             // Documentation beside a program is not what is deployed.
             entry::scripts(facts).is_empty().then_some(())?;
             Some((rule, Found::detected((), format!("there is {config}")).at(*config, None)))
@@ -120,7 +126,7 @@ fn plan(
         server => start(facts, requirements, rule, server, entry.as_ref(), &mut draft, &mut added),
     }
     if requirements.files.is_empty() {
-        added.extend(entry::imports(facts, entry.as_ref().map(|entry| entry.file.as_str())));
+        added.extend(entry::imports(facts));
         draft.warn("no requirements.txt or pyproject.toml: what the code imports is installed, in its newest version");
     }
     if kind == Kind::Service {
@@ -141,6 +147,8 @@ fn plan(
 fn base(context: &Context<'_, '_>, draft: &mut Draft) {
     version::detect(context.facts, context.choices.version("python"), draft);
     for (name, value) in [
+        // A Procfile or a person writes `gunicorn …`, as if the environment were activated.
+        ("PATH", "/app/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         ("PYTHONUNBUFFERED", "1"),
         ("PYTHONFAULTHANDLER", "1"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
@@ -302,7 +310,7 @@ fn generic(
     base(context, &mut draft);
     let mut added = Vec::new();
     if requirements.files.is_empty() {
-        added.extend(entry::imports(facts, file));
+        added.extend(entry::imports(facts));
         if !added.is_empty() {
             draft.warn("no requirements.txt or pyproject.toml: what the code imports is installed, in its newest version");
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::types::{
     Deployment, Detect, EnvironmentItem, Event, LogPage, Login, Me, NewDeployment, NewQuickDeployment,
-    NewToken, NewVariable, NewVariables, Node, Page, Project, Rollback, Slot, Token, Tokens, Variable,
+    NewToken, NewVariable, NewVariables, Node, Page, Project, Slot, Token, Tokens, VariableValue, Variables,
     Verdict,
 };
 use super::{Answer, Client, Request, types};
@@ -18,7 +18,7 @@ const MAX_ITEMS: usize = 5_000;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct DeploymentFilter<'f> {
     pub(crate) slot: Option<&'f str>,
-    pub(crate) states: Vec<String>,
+    pub(crate) state: Option<&'f str>,
     pub(crate) limit: Option<usize>,
 }
 
@@ -50,8 +50,9 @@ impl Client<'_> {
     }
 
     pub(crate) async fn logout(&self, everywhere: bool) -> Result<(), Error> {
-        let body = json!({ "everywhere": everywhere });
-        self.call_raw(&self.request(Method::POST, &["auth", "logout"]).body(&body)).await.map(drop)
+        let everywhere = everywhere.then_some("true");
+        let request = self.request(Method::POST, &["auth", "logout"]).query("everywhere", everywhere);
+        self.call_raw(&request).await.map(drop)
     }
 
     pub(crate) async fn me(&self) -> Result<Answer<Me>, Error> {
@@ -89,11 +90,10 @@ impl Client<'_> {
         project: &str,
         filter: &DeploymentFilter<'_>,
     ) -> Result<Answer<Vec<Deployment>>, Error> {
-        let mut request =
-            self.request(Method::GET, &["projects", project, "deployments"]).query("slot", filter.slot);
-        for state in &filter.states {
-            request = request.query("state", Some(state));
-        }
+        let request = self
+            .request(Method::GET, &["projects", project, "deployments"])
+            .query("slot", filter.slot)
+            .query("state", filter.state);
         self.list(request, filter.limit).await
     }
 
@@ -102,10 +102,10 @@ impl Client<'_> {
     }
 
     pub(crate) async fn deployment_delete(&self, id: &str) -> Result<Value, Error> {
-        Ok(self.call_raw(&self.request(Method::DELETE, &["deployments", id])).await?.0)
+        self.call_raw(&self.request(Method::DELETE, &["deployments", id])).await
     }
 
-    /// `cancel`, `redeploy` or `promote`.
+    /// `cancel` or `redeploy`.
     pub(crate) async fn deployment_act(&self, id: &str, action: &str) -> Result<Answer<Deployment>, Error> {
         self.call(self.request(Method::POST, &["deployments", id, action])).await
     }
@@ -115,12 +115,15 @@ impl Client<'_> {
         id: &str,
         current_variables: bool,
     ) -> Result<Answer<Deployment>, Error> {
-        let request = self.request(Method::POST, &["deployments", id, "rollback"]);
-        self.call(request.body(&Rollback { current_variables })).await
+        let current_variables = current_variables.then_some("true");
+        let request = self
+            .request(Method::POST, &["deployments", id, "rollback"])
+            .query("current_variables", current_variables);
+        self.call(request).await
     }
 
     pub(crate) async fn projects(&self, search: Option<&str>) -> Result<Answer<Vec<Project>>, Error> {
-        self.list(self.request(Method::GET, &["projects"]).query("search", search), None).await
+        self.list(self.request(Method::GET, &["projects"]).query("q", search), None).await
     }
 
     pub(crate) async fn project(&self, name: &str) -> Result<Answer<Project>, Error> {
@@ -136,7 +139,7 @@ impl Client<'_> {
     }
 
     pub(crate) async fn project_delete(&self, name: &str) -> Result<Value, Error> {
-        Ok(self.call_raw(&self.request(Method::DELETE, &["projects", name])).await?.0)
+        self.call_raw(&self.request(Method::DELETE, &["projects", name])).await
     }
 
     pub(crate) async fn slots(&self, project: &str) -> Result<Answer<Vec<Slot>>, Error> {
@@ -144,17 +147,18 @@ impl Client<'_> {
     }
 
     pub(crate) async fn slot_delete(&self, project: &str, slot: &str) -> Result<Value, Error> {
-        Ok(self.call_raw(&self.request(Method::DELETE, &["projects", project, "slots", slot])).await?.0)
+        self.call_raw(&self.request(Method::DELETE, &["projects", project, "slots", slot])).await
     }
 
-    pub(crate) async fn variables(&self, project: &str) -> Result<Answer<Page<Variable>>, Error> {
+    pub(crate) async fn variables(&self, project: &str) -> Result<Answer<Variables>, Error> {
         self.call(self.request(Method::GET, &["projects", project, "variables"])).await
     }
 
     pub(crate) async fn variable_put(&self, project: &str, variable: &NewVariable) -> Result<Value, Error> {
-        let request =
-            self.request(Method::PUT, &["projects", project, "variables", &variable.key]).body(variable);
-        Ok(self.call_raw(&request).await?.0)
+        let NewVariable { key, value, secret, exposure } = variable;
+        let body = VariableValue { value: value.as_deref(), secret: *secret, exposure: *exposure };
+        let request = self.request(Method::PUT, &["projects", project, "variables", key]).body(&body);
+        self.call_raw(&request).await
     }
 
     pub(crate) async fn variable_delete(&self, project: &str, key: &str) -> Result<(), Error> {
@@ -165,10 +169,10 @@ impl Client<'_> {
         &self,
         project: &str,
         items: Vec<NewVariable>,
-        etag: Option<String>,
+        version: u64,
     ) -> Result<Value, Error> {
         let request = self.request(Method::PUT, &["projects", project, "variables"]);
-        Ok(self.call_raw(&request.body(&NewVariables { items }).if_match(etag)).await?.0)
+        self.call_raw(&request.body(&NewVariables { items }).if_match(version)).await
     }
 
     pub(crate) async fn tokens(&self) -> Result<Answer<Vec<Token>>, Error> {
@@ -250,6 +254,6 @@ impl Client<'_> {
         }
         items.truncate(limit);
         raw.truncate(limit);
-        Ok(Answer { body: items, raw: json!({ "items": raw, "next_cursor": cursor }), etag: None })
+        Ok(Answer { body: items, raw: json!({ "items": raw, "next_cursor": cursor }) })
     }
 }

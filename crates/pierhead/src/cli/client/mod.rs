@@ -57,7 +57,6 @@ pub(crate) struct Client<'p> {
 pub(crate) struct Answer<T> {
     pub(crate) body: T,
     pub(crate) raw: Value,
-    pub(crate) etag: Option<String>,
 }
 
 /// A request that can be sent twice.
@@ -84,8 +83,9 @@ impl Request {
         self
     }
 
-    pub(crate) fn if_match(mut self, etag: Option<String>) -> Self {
-        self.if_match = etag;
+    /// Only if nobody changed it since this version.
+    pub(crate) fn if_match(mut self, version: u64) -> Self {
+        self.if_match = Some(format!("\"{version}\""));
         self
     }
 }
@@ -138,23 +138,21 @@ impl<'p> Client<'p> {
 
     /// Sends and understands.
     pub(crate) async fn call<T: DeserializeOwned>(&self, request: Request) -> Result<Answer<T>, Error> {
-        let (raw, etag) = self.call_raw(&request).await?;
+        let raw = self.call_raw(&request).await?;
         let body = serde_json::from_value(raw.clone())
             .map_err(|error| Error::Garbled { url: request.url.to_string(), why: error.to_string() })?;
-        Ok(Answer { body, raw, etag })
+        Ok(Answer { body, raw })
     }
 
     /// Sends; an empty answer is `null`.
-    pub(crate) async fn call_raw(&self, request: &Request) -> Result<(Value, Option<String>), Error> {
+    pub(crate) async fn call_raw(&self, request: &Request) -> Result<Value, Error> {
         let response = self.send(request, None).await?;
-        let etag = header(&response, "etag");
         let bytes = self.read(&request.url, response).await?;
         if bytes.is_empty() {
-            return Ok((Value::Null, etag));
+            return Ok(Value::Null);
         }
-        let raw = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::Garbled { url: request.url.to_string(), why: error.to_string() })?;
-        Ok((raw, etag))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Garbled { url: request.url.to_string(), why: error.to_string() })
     }
 
     /// Sends, and once more with a fresh token when the first one has expired. The answer is a success.
@@ -176,7 +174,8 @@ impl<'p> Client<'p> {
         if status.is_success() {
             return Ok(response);
         }
-        if status == StatusCode::UNAUTHORIZED && matches!(self.identity, Identity::Nobody) {
+        let signs_in = request.url.path().ends_with("/auth/login");
+        if status == StatusCode::UNAUTHORIZED && matches!(self.identity, Identity::Nobody) && !signs_in {
             return Err(Error::NotSignedIn { url: self.base.to_string() });
         }
         if status.is_redirection() {

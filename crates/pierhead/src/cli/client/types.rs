@@ -59,8 +59,9 @@ pub(crate) struct Deployment {
     #[serde(default)]
     pub(crate) slot: String,
     pub(crate) state: State,
+    /// Why it ended FAILED.
     #[serde(default)]
-    pub(crate) reason: Option<Reason>,
+    pub(crate) failure: Option<Failure>,
     #[serde(default)]
     pub(crate) conditions: Conditions,
     /// The slot's address.
@@ -111,9 +112,9 @@ impl Deployment {
     }
 }
 
-/// Why it ended FAILED.
+/// A reason for people and its code.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Reason {
+pub(crate) struct Failure {
     pub(crate) code: String,
     #[serde(default)]
     pub(crate) detail: String,
@@ -173,13 +174,6 @@ pub(crate) struct NewDeployment {
     pub(crate) reference: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_cache: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Rollback {
-    pub(crate) current_variables: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -224,14 +218,15 @@ pub(crate) struct Slot {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Event {
     pub(crate) at: Timestamp,
-    #[serde(default)]
+    #[serde(default, rename = "type")]
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) from: Option<State>,
     #[serde(default)]
     pub(crate) to: Option<State>,
+    /// The code of the reason.
     #[serde(default)]
-    pub(crate) reason: Option<Reason>,
+    pub(crate) reason: Option<String>,
 }
 
 /// A variable that is set. Without a value, a secret keeps the one it has.
@@ -243,9 +238,24 @@ pub(crate) struct NewVariable {
     pub(crate) exposure: Exposure,
 }
 
+/// A variable whose key is in the path.
+#[derive(Serialize)]
+pub(crate) struct VariableValue<'v> {
+    pub(crate) value: Option<&'v str>,
+    pub(crate) secret: bool,
+    pub(crate) exposure: Exposure,
+}
+
 #[derive(Serialize)]
 pub(crate) struct NewVariables {
     pub(crate) items: Vec<NewVariable>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Variables {
+    /// Counts changes of the set.
+    pub(crate) version: u64,
+    pub(crate) items: Vec<Variable>,
 }
 
 #[derive(Deserialize)]
@@ -303,7 +313,24 @@ pub(crate) struct Node {
     #[serde(default)]
     pub(crate) status: String,
     #[serde(default)]
-    pub(crate) last_seen_at: Option<Timestamp>,
+    pub(crate) machine: Option<Machine>,
+    #[serde(default)]
+    pub(crate) usage: Option<Usage>,
+    #[serde(default)]
+    pub(crate) online_since: Option<Timestamp>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Machine {
+    pub(crate) cpu_cores: u32,
+    pub(crate) memory_mb: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Usage {
+    /// In cores.
+    pub(crate) cpu: f64,
+    pub(crate) memory_mb: u64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -45,14 +45,14 @@ pub(crate) async fn run(context: &Context, args: &ApiArgs) -> Result<(), Error> 
         request = request.body(&body);
     }
     if !args.paginate {
-        let (raw, _) = client.call_raw(&request).await?;
+        let raw = client.call_raw(&request).await?;
         return if raw.is_null() { Ok(()) } else { context.print_json(&raw) };
     }
     let mut items = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let page = client.request_to(method.clone(), url.clone()).query("cursor", cursor.as_deref());
-        let (raw, _) = client.call_raw(&page).await?;
+        let raw = client.call_raw(&page).await?;
         items.extend(raw.get("items").and_then(Value::as_array).cloned().unwrap_or_default());
         cursor = raw.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
         if cursor.is_none() {

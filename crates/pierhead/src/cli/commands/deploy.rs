@@ -38,9 +38,6 @@ pub(crate) struct DeployArgs {
     /// Build without caches
     #[arg(long)]
     no_cache: bool,
-    /// A note that is shown with the deployment
-    #[arg(short, long, value_name = "TEXT")]
-    message: Option<String>,
     /// Do not wait
     #[arg(short, long, visible_alias = "no-wait")]
     detach: bool,
@@ -180,7 +177,6 @@ async fn from_project(
         slot,
         reference,
         no_cache: args.no_cache,
-        message: args.message.clone(),
     };
     let accepted = client.deploy_project(&chosen.name, &new).await?;
     announce(context, &accepted.body, &chosen.because);

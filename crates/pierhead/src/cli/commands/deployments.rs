@@ -21,9 +21,9 @@ enum DeploymentsCommand {
     /// List deployments, newest first
     #[command(visible_alias = "ls")]
     List {
-        /// Only these states, such as FAILED
-        #[arg(long, value_name = "STATE", ignore_case = true)]
-        state: Vec<String>,
+        /// Only this state, such as FAILED
+        #[arg(long, value_name = "STATE", value_parser = state)]
+        state: Option<pierhead_model::deployment::State>,
         /// How many
         #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
         limit: usize,
@@ -56,12 +56,15 @@ enum DeploymentsCommand {
 
 pub(crate) async fn run(context: &Context, args: DeploymentsArgs) -> Result<(), Error> {
     let client = context.client()?;
-    match args.command.unwrap_or(DeploymentsCommand::List { state: Vec::new(), limit: 20 }) {
+    match args.command.unwrap_or(DeploymentsCommand::List { state: None, limit: 20 }) {
         DeploymentsCommand::List { state, limit } => {
             let project = target::project(context, &client).await?;
-            let states = state.iter().map(|state| state.to_uppercase()).collect();
-            let filter =
-                DeploymentFilter { slot: context.globals.slot.as_deref(), states, limit: Some(limit) };
+            let state = state.map(|state| state.to_string());
+            let filter = DeploymentFilter {
+                slot: context.globals.slot.as_deref(),
+                state: state.as_deref(),
+                limit: Some(limit),
+            };
             let deployments = client.deployments(&project.name, &filter).await?;
             let mut table = Table::new(&["ID", "VERSION", "STATE", "SLOT", "COMMIT", "CREATED", "MESSAGE"]);
             for deployment in &deployments.body {
@@ -89,7 +92,7 @@ pub(crate) async fn run(context: &Context, args: DeploymentsArgs) -> Result<(), 
         DeploymentsCommand::Wait { deployment, logs } => {
             let found = match &deployment {
                 Some(given) => target::deployment(context, &client, Some(given)).await?,
-                None => target::latest(context, &client, &[]).await?.ok_or_else(|| {
+                None => target::latest(context, &client).await?.ok_or_else(|| {
                     Error::not_found("there is no deployment yet", "Deploy first: pierhead deploy")
                 })?,
             };
@@ -103,7 +106,7 @@ pub(crate) async fn run(context: &Context, args: DeploymentsArgs) -> Result<(), 
                 let state = |state: Option<pierhead_model::deployment::State>| {
                     state.map(|state| state.to_string()).unwrap_or_default()
                 };
-                let reason = event.reason.map(|reason| reason.code).unwrap_or_default();
+                let reason = event.reason.unwrap_or_default();
                 table.row([
                     format!("{:.3}", event.at),
                     event.kind,
@@ -122,6 +125,13 @@ pub(crate) async fn run(context: &Context, args: DeploymentsArgs) -> Result<(), 
             context.show(&answer, Vec::new)
         }
     }
+}
+
+/// A state in any case.
+fn state(text: &str) -> Result<pierhead_model::deployment::State, String> {
+    text.to_uppercase().parse().map_err(|_| {
+        format!("`{text}` is not a state: QUEUED, BUILDING, PROVISIONING, PRODUCTION, INACTIVE or FAILED")
+    })
 }
 
 /// The state, and beside it what is not a state.
@@ -146,7 +156,7 @@ fn details(context: &Context, deployment: &Deployment) -> Vec<String> {
         .commit
         .as_ref()
         .map(|commit| format!("{} {} ({})", commit.hash, commit.message, commit.author));
-    let reason = deployment.reason.as_ref().map(|reason| format!("{}: {}", reason.code, reason.detail));
+    let reason = deployment.failure.as_ref().map(|reason| format!("{}: {}", reason.code, reason.detail));
     let memory = deployment.peak_memory_mb.map(|peak| format!("{peak} MB at most"));
     let place = format!("{} in {}", deployment.slot, deployment.environment);
     let trigger = deployment.trigger.as_ref().and_then(|trigger| trigger.as_str());

@@ -229,6 +229,7 @@ async fn import(
     }
     let count = items.len();
     let existing = client.variables(project).await?;
+    let version = existing.body.version;
     let kept = existing
         .body
         .items
@@ -241,7 +242,7 @@ async fn import(
         secret: old.secret,
         exposure: old.exposure,
     }));
-    let answer = client.variables_replace(project, items, existing.etag).await?;
+    let answer = client.variables_replace(project, items, version).await?;
     told(context, &format!("Set {count} variables."));
     context.show(&answer, Vec::new)
 }
@@ -282,7 +283,7 @@ async fn export(
                     "Check the path after --output.",
                 )
             })?;
-            context.say(&format!("Wrote {} variables to {}.", plain.len(), path.display()));
+            context.say(&format!("Wrote {}.", path.display()));
             Ok(())
         }
         None => {

@@ -126,7 +126,7 @@ async fn find(context: &Context, client: &Client<'_>, args: &LogsArgs) -> Result
     if args.deployment.is_some() {
         return target::deployment(context, client, args.deployment.as_deref()).await;
     }
-    let latest = target::latest(context, client, &[]).await?;
+    let latest = target::latest(context, client).await?;
     if args.build || args.latest {
         return latest
             .ok_or_else(|| Error::not_found("there is no deployment yet", "Deploy first: pierhead deploy"));

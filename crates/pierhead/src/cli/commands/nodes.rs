@@ -27,18 +27,20 @@ pub(crate) async fn run(context: &Context, args: &NodesArgs) -> Result<(), Error
         Some(name) => vec![name.clone()],
         None => client.environments().await?.body.into_iter().map(|environment| environment.name).collect(),
     };
-    let mut table = Table::new(&["ID", "NAME", "ENVIRONMENT", "STATUS", "SEEN"]);
+    let mut table = Table::new(&["ID", "NAME", "ENVIRONMENT", "STATUS", "CPU", "MEMORY", "SINCE"]);
     let mut items = Vec::new();
     for environment in environments {
         let nodes = client.nodes(&environment).await?;
         for node in nodes.body {
-            table.row([
-                node.id,
-                node.name,
-                environment.clone(),
-                node.status,
-                context.moment(node.last_seen_at),
-            ]);
+            let (cpu, memory) = match (&node.usage, &node.machine) {
+                (Some(usage), Some(machine)) => (
+                    format!("{:.1}/{}", usage.cpu, machine.cpu_cores),
+                    format!("{}/{} MB", usage.memory_mb, machine.memory_mb),
+                ),
+                _ => (String::new(), String::new()),
+            };
+            let since = context.moment(node.online_since);
+            table.row([node.id, node.name, environment.clone(), node.status, cpu, memory, since]);
         }
         if let Some(Value::Array(more)) = nodes.raw.get("items") {
             items.extend(more.iter().cloned());

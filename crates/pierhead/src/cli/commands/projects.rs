@@ -147,7 +147,7 @@ pub(crate) async fn run(context: &Context, args: ProjectsArgs) -> Result<(), Err
             context.show(&project.raw, Vec::new)
         }
         ProjectsCommand::Delete { name } => {
-            context.agree_by_name("the project, its deployments and their data:", &name)?;
+            context.agree_by_name("the project, its deployments and their data", &name)?;
             let answer = client.project_delete(&name).await?;
             context.say(&format!("Deleting {name}."));
             context.show(&answer, Vec::new)

@@ -1,4 +1,4 @@
-//! `redeploy`, `cancel`, `promote`, `rollback`: what is done to a deployment that exists.
+//! `redeploy`, `cancel`, `rollback`: what is done to a deployment that exists.
 
 use clap::Args;
 use pierhead_model::deployment::State;
@@ -31,15 +31,6 @@ pub(crate) struct CancelArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct PromoteArgs {
-    /// An id, v18, an address or a slot
-    deployment: String,
-    /// Do not wait
-    #[arg(short, long, visible_alias = "no-wait")]
-    detach: bool,
-}
-
-#[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  pierhead rollback          to the release before this one\n  pierhead rollback v12\n  pierhead rollback --steps 2 --dry-run"
 )]
@@ -64,7 +55,7 @@ pub(crate) async fn redeploy(context: &Context, args: &RedeployArgs) -> Result<(
     let client = context.client()?;
     let deployment = match &args.deployment {
         Some(given) => target::deployment(context, &client, Some(given)).await?,
-        None => newest(context, &client, &[]).await?,
+        None => newest(context, &client).await?,
     };
     let accepted = client.deployment_act(&deployment.id, "redeploy").await?;
     finish(context, &client, accepted, args.detach, args.logs).await
@@ -74,7 +65,7 @@ pub(crate) async fn cancel(context: &Context, args: &CancelArgs) -> Result<(), E
     let client = context.client()?;
     let id = match &args.deployment {
         Some(given) => target::deployment(context, &client, Some(given)).await?.id,
-        None => match target::latest(context, &client, &["QUEUED", "BUILDING", "PROVISIONING"]).await? {
+        None => match target::in_progress(context, &client).await? {
             Some(deployment) => deployment.id,
             None => {
                 return Err(Error::not_found(
@@ -87,13 +78,6 @@ pub(crate) async fn cancel(context: &Context, args: &CancelArgs) -> Result<(), E
     let answer = client.deployment_act(&id, "cancel").await?;
     context.say(&format!("cancelling {id}; what is live stays as it is"));
     context.show(&answer.raw, Vec::new)
-}
-
-pub(crate) async fn promote(context: &Context, args: &PromoteArgs) -> Result<(), Error> {
-    let client = context.client()?;
-    let deployment = target::deployment(context, &client, Some(&args.deployment)).await?;
-    let accepted = client.deployment_act(&deployment.id, "promote").await?;
-    finish(context, &client, accepted, args.detach, ShowLogs::Tail).await
 }
 
 pub(crate) async fn rollback(context: &Context, args: &RollbackArgs) -> Result<(), Error> {
@@ -114,8 +98,8 @@ pub(crate) async fn rollback(context: &Context, args: &RollbackArgs) -> Result<(
 /// The release that was live `steps` before the one that is.
 async fn earlier(context: &Context, client: &Client<'_>, steps: usize) -> Result<Deployment, Error> {
     let project = target::project(context, client).await?;
-    let states = vec![State::Inactive.to_string()];
-    let filter = DeploymentFilter { slot: Some(context.slot()), states, limit: None };
+    let state = State::Inactive.to_string();
+    let filter = DeploymentFilter { slot: Some(context.slot()), state: Some(&state), limit: None };
     let inactive = client.deployments(&project.name, &filter).await?.body;
     let mut earlier = inactive
         .into_iter()
@@ -126,8 +110,8 @@ async fn earlier(context: &Context, client: &Client<'_>, steps: usize) -> Result
     })
 }
 
-async fn newest(context: &Context, client: &Client<'_>, states: &[&str]) -> Result<Deployment, Error> {
-    let newest = target::latest(context, client, states).await?;
+async fn newest(context: &Context, client: &Client<'_>) -> Result<Deployment, Error> {
+    let newest = target::latest(context, client).await?;
     newest.ok_or_else(|| Error::not_found("there is no deployment yet", "Deploy first: pierhead deploy"))
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn run(context: &Context, args: SlotsArgs) -> Result<(), Error>
             context.show_table(&slots.raw, &table, "No slot yet: pierhead deploy")
         }
         SlotsCommand::Delete { name } => {
-            context.agree_by_name(&format!("what runs in {}'s slot", project.name), &name)?;
+            context.agree_by_name(&format!("the slot of {} and what runs in it", project.name), &name)?;
             let answer = client.slot_delete(&project.name, &name).await?;
             context.say(&format!("Deleting {name}."));
             context.show(&answer, Vec::new)

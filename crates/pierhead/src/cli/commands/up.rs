@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::roles;
-use crate::settings::{self, Flags};
+use crate::settings::{self, Flags, Settings};
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
@@ -16,18 +16,26 @@ pub(crate) struct UpArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitCode, Error> {
-    let file = settings::config_file(context.globals.config.as_deref(), &context.environment);
-    let settings = settings::load(&args.flags, &context.environment, file.as_deref())
-        .map_err(|error| Error::usage(error.to_string(), "All settings: pierhead up --help"))?;
-    if let Some(file) = &file {
-        context.printer.explain(&format!("settings from {}", file.display()));
-    }
+    let settings = settings(context, &args.flags)?;
     if meant_deploy(context, &settings.data_dir.value)? {
         context.agree(
             "`up` starts a Pierhead server here. To deploy this folder: pierhead deploy. Start a server?",
         )?;
     }
-    roles::up::run(settings).await.map_err(|error| Error::local(error.to_string(), "", ""))
+    let ended = roles::up::run(settings, &context.printer).await;
+    ended.map_err(|error| {
+        Error::local("the server cannot go on", format!("{error:#}"), "Its settings: pierhead up --help")
+    })
+}
+
+/// The server's settings, as every command on the server's machine sees them.
+pub(crate) fn settings(context: &Context, flags: &Flags) -> Result<Settings, Error> {
+    let file = settings::config_file(context.globals.config.as_deref(), &context.environment);
+    if let Some(file) = &file {
+        context.printer.explain(&format!("settings from {}", file.display()));
+    }
+    settings::load(flags, &context.environment, file.as_deref())
+        .map_err(|error| Error::usage(error.to_string(), "All settings: pierhead up --help"))
 }
 
 /// Somebody from Railway may type `up` to deploy: a linked folder, signed in, and no server here yet.

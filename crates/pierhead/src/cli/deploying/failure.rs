@@ -22,8 +22,8 @@ pub(super) async fn explain(
     show: ShowLogs,
 ) -> Error {
     let printer = &context.printer;
-    let (code, detail) = match &deployment.reason {
-        Some(reason) => (reason.code.clone(), reason.detail.clone()),
+    let (code, detail) = match &deployment.failure {
+        Some(failure) => (failure.code.clone(), failure.detail.clone()),
         None => ("unknown".to_owned(), "no reason was recorded".to_owned()),
     };
     let mark = paint(BAD, printer.symbols().failed);

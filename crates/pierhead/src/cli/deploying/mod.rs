@@ -21,7 +21,7 @@ use super::context::Context;
 use super::error::Error;
 
 /// How often the state is asked for while nothing is heard.
-const REFRESH: Duration = Duration::from_secs(2);
+const REFRESH: Duration = Duration::from_millis(500);
 /// How long a second Ctrl-C still means "cancel".
 const SECOND_PRESS: Duration = Duration::from_secs(3);
 
@@ -40,7 +40,7 @@ pub(crate) enum ShowLogs {
 trait Reporter {
     fn deployment(&mut self, deployment: &Deployment);
     fn line(&mut self, line: &LogLine);
-    /// Called every few seconds.
+    /// Called now and then.
     fn tick(&mut self) {}
     /// Nothing more will move.
     fn finish(&mut self) {}

@@ -1,149 +1,15 @@
-//! Site or service? What each framework's configuration says about where its pages are made.
-//!
-//! Configuration is text with its comments removed; a value counts only when it is a literal. Where nothing certain is
-//! written, the framework's own default holds.
+//! Frameworks that render on a server unless their configuration says otherwise.
 
 use pierhead_model::plan::Kind;
 
 use crate::draft::Found;
-use crate::facts::Facts;
 use crate::source::path;
-use crate::text::{self, Literal};
+use crate::text;
 
-use super::angular;
-use super::manifest::PackageJson;
-use super::rule::Rule;
+use super::writes::warn_about_base;
+use super::{Project, Rendering};
 
-/// What a framework makes of this project.
-#[derive(Debug, Clone)]
-pub(crate) struct Rendering {
-    pub(crate) kind: Found<Kind>,
-    pub(crate) output: Option<Found<String>>,
-    /// The framework's production start command.
-    pub(crate) start: Option<Found<String>>,
-    /// The start command above is right even where a `start` script says otherwise.
-    pub(crate) start_is_certain: bool,
-    /// Replaces the framework's own build command, not a `build` script.
-    pub(crate) build: Option<String>,
-    /// Runs after the build.
-    pub(crate) after_build: Option<String>,
-    pub(crate) single_page: bool,
-    pub(crate) variables: Vec<(&'static str, &'static str)>,
-    pub(crate) warnings: Vec<String>,
-}
-
-/// The project as the rules see it.
-#[derive(Debug)]
-pub(crate) struct Project<'p, 't> {
-    pub(crate) facts: &'p Facts<'t>,
-    pub(crate) manifest: &'p PackageJson,
-}
-
-/// A configuration file's name and its text without comments.
-struct Config {
-    file: String,
-    text: String,
-}
-
-impl Project<'_, '_> {
-    fn config(&self, stems: &[&str]) -> Option<Config> {
-        stems.iter().find_map(|stem| {
-            let file = self.facts.config(stem)?;
-            let text = text::without_comments(&self.facts.text(&file)?);
-            Some(Config { file, text })
-        })
-    }
-
-    fn build_script(&self) -> &str {
-        self.manifest.script("build").unwrap_or_default()
-    }
-}
-
-impl Rendering {
-    fn new(rule: &Rule) -> Self {
-        let because = match rule.kind() {
-            Kind::Site => format!("{} builds files", rule.name),
-            Kind::Service | Kind::Image => format!("{} renders on a server", rule.name),
-        };
-        let text = |value: &str, what: &str| {
-            let found = Found::detected(value.to_owned(), format!("{} {what}", rule.name));
-            (!value.is_empty()).then_some(found)
-        };
-        Self {
-            kind: Found::detected(rule.kind(), because),
-            output: text(rule.output, "writes its files there"),
-            start: text(rule.start, "starts its production server like this"),
-            start_is_certain: false,
-            build: None,
-            after_build: None,
-            single_page: rule.single_page,
-            variables: Vec::new(),
-            warnings: Vec::new(),
-        }
-    }
-
-    fn site(&mut self, because: &str, file: &str, line: Option<u32>) {
-        self.kind = Found::detected(Kind::Site, because).at(file, line);
-    }
-
-    fn service(&mut self, because: &str, file: &str, line: Option<u32>) {
-        self.kind = Found::detected(Kind::Service, because).at(file, line);
-    }
-
-    fn output_from(&mut self, literal: &Literal, file: &str, key: &str, base: &str) {
-        match path::normalise(&format!("{base}/{}", literal.value)) {
-            Some(folder) => {
-                let because = format!("`{key}` in {file}");
-                self.output = Some(Found::detected(folder, because).at(file, Some(literal.line)));
-            }
-            None => {
-                self.warnings.push(format!("`{key}` in {file} points outside of the project and is ignored"))
-            }
-        }
-    }
-
-    fn start_with(&mut self, command: &str, because: &str, file: &str, line: Option<u32>) {
-        self.start = Some(Found::detected(command.to_owned(), because).at(file, line));
-        self.start_is_certain = true;
-    }
-}
-
-/// Reads the configuration of a matched framework.
-pub(crate) fn decide(rule: &Rule, project: &Project<'_, '_>) -> Rendering {
-    let mut rendering = Rendering::new(rule);
-    match rule.id {
-        "nextjs" => next(project, &mut rendering),
-        "nuxt" => nuxt(project, &mut rendering),
-        "react-router" | "remix" => remix(rule.id, project, &mut rendering),
-        "astro" => astro(project, &mut rendering),
-        "sveltekit" => sveltekit(project, &mut rendering),
-        "solidstart" | "nitro" => nitro(project, &mut rendering),
-        "tanstack-start" => tanstack_start(project, &mut rendering),
-        "qwik-city" => qwik(project, &mut rendering),
-        "vike" => vike(project, &mut rendering),
-        "quasar" => quasar(project, &mut rendering),
-        "angular" => angular(project, &mut rendering),
-        "expo-web" => {
-            rendering.single_page = !project.facts.contains("app.json", "\"static\"");
-        }
-        "vite" | "solid-js" | "tanstack-router" => vite(project, &mut rendering),
-        "vue-cli" => output_key(project, &["vue.config"], "outputDir", &mut rendering),
-        "webpack" => webpack(project, &mut rendering),
-        "vitepress" => documents(project, "vitepress", &mut rendering),
-        "vuepress" => documents(project, "vuepress", &mut rendering),
-        "eleventy" => {
-            output_key(project, &[".eleventy", ".eleventy.js", "eleventy.config"], "output", &mut rendering)
-        }
-        "docusaurus" => based(project, &["docusaurus.config"], "baseUrl", &mut rendering),
-        "docusaurus-1" => docusaurus_1(project, &mut rendering),
-        "create-react-app" => homepage(project, &mut rendering),
-        id if super::meta::SINGLE_PAGE.contains(&id) => rendering.single_page = true,
-        _ => {}
-    }
-    rendering
-}
-
-fn next(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn next(project: &Project<'_, '_>, rendering: &mut Rendering) {
     let config = project.config(&["next.config"]);
     if let Some(config) = &config {
         let output = text::js_string(&config.text, "output");
@@ -183,7 +49,7 @@ fn next(project: &Project<'_, '_>, rendering: &mut Rendering) {
         }
     }
     if project.build_script().contains("next export") {
-        rendering.site("the build script runs `next export`", super::manifest::FILE, None);
+        rendering.site("the build script runs `next export`", super::super::manifest::FILE, None);
         return;
     }
     if project.manifest.script("start").is_some_and(|script| script.trim() == "next start") {
@@ -191,7 +57,7 @@ fn next(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn nuxt(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn nuxt(project: &Project<'_, '_>, rendering: &mut Rendering) {
     let is_old = project.manifest.major("nuxt") == Some(2) || project.manifest.has("nuxt-edge");
     if is_old {
         rendering.start = Some(Found::detected("nuxt start".to_owned(), "Nuxt 2 starts like this"));
@@ -199,7 +65,7 @@ fn nuxt(project: &Project<'_, '_>, rendering: &mut Rendering) {
         rendering.variables.push(("NODE_OPTIONS", "--openssl-legacy-provider"));
     }
     if project.build_script().contains("generate") {
-        rendering.site("the build script runs `nuxt generate`", super::manifest::FILE, None);
+        rendering.site("the build script runs `nuxt generate`", super::super::manifest::FILE, None);
         return;
     }
     let Some(config) = project.config(&["nuxt.config"]) else { return };
@@ -216,7 +82,7 @@ fn nuxt(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn remix(id: &str, project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn remix(id: &str, project: &Project<'_, '_>, rendering: &mut Rendering) {
     let config = project.config(&["react-router.config", "vite.config", "remix.config"]);
     let line = config.as_ref().and_then(|config| text::js_word(&config.text, "ssr", "false"));
     if let (Some(config), Some(line)) = (&config, line) {
@@ -237,7 +103,7 @@ fn remix(id: &str, project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn astro(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn astro(project: &Project<'_, '_>, rendering: &mut Rendering) {
     let Some(config) = project.config(&["astro.config"]) else {
         rendering.site("Astro writes every page ahead of time unless told otherwise", "package.json", None);
         return;
@@ -283,7 +149,7 @@ fn astro(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn sveltekit(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn sveltekit(project: &Project<'_, '_>, rendering: &mut Rendering) {
     let configs = ["svelte.config", "vite.config"].map(|stem| project.config(&[stem]));
     let adapter = configs.iter().flatten().find_map(|config| {
         let adapter = text::captured(&config.text, r#"["']((?:@sveltejs/|svelte-)adapter-[a-z-]+)["']"#)?;
@@ -339,7 +205,7 @@ fn sveltekit(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn nitro(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn nitro(project: &Project<'_, '_>, rendering: &mut Rendering) {
     let Some(config) = project.config(&["app.config", "nitro.config", "vite.config"]) else { return };
     if let Some(preset) =
         text::js_string(&config.text, "preset").filter(|preset| preset.value.contains("static"))
@@ -354,7 +220,7 @@ fn nitro(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn tanstack_start(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn tanstack_start(project: &Project<'_, '_>, rendering: &mut Rendering) {
     let config = project.config(&["vite.config", "app.config"]);
     let mentions_nitro = config.as_ref().is_some_and(|config| config.text.contains("nitro"));
     if mentions_nitro || project.manifest.first(&["nitro", "nitropack", "vinxi"]).is_some() {
@@ -376,7 +242,7 @@ fn tanstack_start(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn qwik(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn qwik(project: &Project<'_, '_>, rendering: &mut Rendering) {
     for (adapter, entry) in
         [("express", "entry.express"), ("fastify", "entry.fastify"), ("node", "entry.node-server")]
     {
@@ -390,7 +256,7 @@ fn qwik(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn vike(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn vike(project: &Project<'_, '_>, rendering: &mut Rendering) {
     let start = project.manifest.script("start").is_some();
     if start || project.facts.config("server").is_some() || project.facts.config("server/index").is_some() {
         rendering.service(
@@ -401,7 +267,7 @@ fn vike(project: &Project<'_, '_>, rendering: &mut Rendering) {
     }
 }
 
-fn quasar(project: &Project<'_, '_>, rendering: &mut Rendering) {
+pub(super) fn quasar(project: &Project<'_, '_>, rendering: &mut Rendering) {
     if project.build_script().contains("ssr") {
         rendering.service(
             "the build script asks for ssr",
@@ -411,123 +277,4 @@ fn quasar(project: &Project<'_, '_>, rendering: &mut Rendering) {
         rendering.start = Some(Found::detected("node dist/ssr/index.js".to_owned(), "Quasar's server"));
     }
     rendering.single_page = rendering.kind.value == Kind::Site;
-}
-
-fn angular(project: &Project<'_, '_>, rendering: &mut Rendering) {
-    let Some(application) = angular::application(project.facts) else { return };
-    if let Some(server) = application.server {
-        rendering.service("server rendering is on in angular.json", "angular.json", None);
-        rendering.start_with(
-            &format!("node {server}"),
-            "the server that `ng build` writes",
-            "angular.json",
-            None,
-        );
-        rendering.single_page = false;
-        return;
-    }
-    rendering.output =
-        Some(Found::detected(application.browser, "`outputPath` in angular.json").at("angular.json", None));
-}
-
-fn vite(project: &Project<'_, '_>, rendering: &mut Rendering) {
-    let Some(config) = project.config(&["vite.config"]) else { return };
-    let root = text::js_string(&config.text, "root")
-        .and_then(|root| path::normalise(root.value.trim_start_matches('/')))
-        .unwrap_or_else(|| ".".to_owned());
-    if let Some(folder) = text::js_string(&config.text, "outDir") {
-        rendering.output_from(&folder, &config.file, "outDir", &root);
-    } else if root != "." {
-        let folder = path::join(&root, "dist");
-        rendering.output =
-            Some(Found::detected(folder, format!("`root` in {}", config.file)).at(&config.file, None));
-    }
-    if text::captured(&config.text, r"\b(lib)\s*:\s*\{").is_some() {
-        rendering
-            .warnings
-            .push(format!("{} builds a library, which has no index.html to serve", config.file));
-    }
-    if let Some(base) = text::js_string(&config.text, "base") {
-        warn_about_base(&base.value, "base", &config.file, rendering);
-    }
-}
-
-/// A site made for a folder below another's domain finds its files under that folder only.
-fn warn_about_base(base: &str, key: &str, file: &str, rendering: &mut Rendering) {
-    if base.starts_with('/') && base.len() > 1 {
-        rendering
-            .warnings
-            .push(format!("`{key}` is `{base}` in {file}: here a site is served from `/`, so remove it"));
-    }
-}
-
-fn based(project: &Project<'_, '_>, stems: &[&str], key: &str, rendering: &mut Rendering) {
-    if let Some(config) = project.config(stems)
-        && let Some(base) = text::js_string(&config.text, key)
-    {
-        warn_about_base(&base.value, key, &config.file, rendering);
-    }
-}
-
-fn homepage(project: &Project<'_, '_>, rendering: &mut Rendering) {
-    if let Some(homepage) = project.manifest.field("homepage") {
-        let path = homepage
-            .split_once("://")
-            .map_or(homepage, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
-        warn_about_base(path, "homepage", "package.json", rendering);
-    }
-}
-
-fn output_key(project: &Project<'_, '_>, stems: &[&str], key: &str, rendering: &mut Rendering) {
-    if let Some(config) = project.config(stems)
-        && let Some(folder) = text::js_string(&config.text, key)
-    {
-        rendering.output_from(&folder, &config.file, key, ".");
-    }
-}
-
-fn webpack(project: &Project<'_, '_>, rendering: &mut Rendering) {
-    let Some(config) = project.config(&["webpack.config", "webpack.prod", "config/webpack.prod"]) else {
-        return;
-    };
-    let pattern = r#"path\s*:\s*path\.(?:resolve|join)\(\s*__dirname\s*,\s*["']([^"'\n]+)["']\s*\)"#;
-    if let Some(folder) = text::captured(&config.text, pattern) {
-        rendering.output_from(&folder, &config.file, "output.path", ".");
-    }
-}
-
-/// VitePress and VuePress take the documents' folder as an argument; the results land inside it.
-fn documents(project: &Project<'_, '_>, tool: &str, rendering: &mut Rendering) {
-    let scripts: Vec<&str> = project.manifest.scripts().map(|(_, script)| script).collect();
-    let argument = scripts.iter().find_map(|script| {
-        let folder = script.split_once(&format!("{tool} build"))?.1.split_whitespace().next()?;
-        path::strict(folder).filter(|folder| !folder.starts_with(['-', '&', ';', '|']))
-    });
-    let has_script = scripts.iter().any(|script| script.contains(&format!("{tool} build")));
-    let folder = argument.unwrap_or_else(|| {
-        let usual = ["docs", "src"].into_iter().find(|folder| {
-            project.facts.has_folder(&format!("{folder}/.{tool}"))
-                || (!has_script && project.facts.has_folder(folder))
-        });
-        usual.filter(|_| !has_script).unwrap_or(".").to_owned()
-    });
-    let output = path::join(&folder, &format!(".{tool}/dist"));
-    rendering.output =
-        Some(Found::detected(output, format!("{tool} writes into the folder of the documents")));
-    if folder != "." && path::is_shell_safe(&folder) {
-        rendering.build = Some(format!("{tool} build {folder}"));
-    }
-}
-
-fn docusaurus_1(project: &Project<'_, '_>, rendering: &mut Rendering) {
-    if let Some(config) = project.config(&["siteConfig.js"])
-        && let Some(name) = text::js_string(&config.text, "projectName")
-    {
-        rendering.output_from(
-            &Literal { value: format!("build/{}", name.value), line: name.line },
-            &config.file,
-            "projectName",
-            ".",
-        );
-    }
 }
