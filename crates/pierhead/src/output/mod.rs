@@ -138,6 +138,10 @@ impl Printer {
         self.stdin_is_terminal && self.stderr_is_terminal
     }
 
+    pub(crate) fn colors_stderr(&self) -> bool {
+        self.err != ColorChoice::Never
+    }
+
     pub(crate) fn stderr_is_terminal(&self) -> bool {
         self.stderr_is_terminal
     }

@@ -24,7 +24,7 @@ const DISK_RESERVE: u64 = 1 << 30;
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCode> {
-    logging::start(&settings)?;
+    logging::start(&settings, printer.colors_stderr())?;
     if let Some(point) = &settings.crash_at {
         pierhead_model::crash::arm(point);
     }

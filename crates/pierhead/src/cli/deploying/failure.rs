@@ -1,5 +1,7 @@
 //! A deployment failed: what happened, the end of the log, and what visitors see now.
 
+use pierhead_model::log::LogStream;
+
 use super::super::client::Client;
 use super::super::client::calls::LogFilter;
 use super::super::client::types::Deployment;
@@ -44,12 +46,14 @@ pub(super) async fn explain(
 
 async fn tail(context: &Context, client: &Client<'_>, deployment: &Deployment) {
     let Ok(lines) = logs::newest(client, &deployment.id, TAIL, &LogFilter::default()).await else { return };
-    if lines.is_empty() {
+    // What Pierhead itself said of the failure is the detail above.
+    let shown: Vec<_> = lines.iter().filter_map(|line| logs::understand(line).ok()).collect();
+    let shown: Vec<_> = shown.into_iter().filter(|line| line.stream != LogStream::System).collect();
+    if shown.is_empty() {
         return;
     }
     let printer = &context.printer;
     printer.complain("");
-    let shown: Vec<_> = lines.iter().filter_map(|line| logs::understand(line).ok()).collect();
     for line in &shown {
         printer.complain(&format!("    {}", safe_text::with_colors(&line.text)));
     }
