@@ -1,146 +1,172 @@
-//! The command line: what can be typed, and where it leads.
+//! The command line: arguments → context → one command → exit code.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`arguments`], [`aliases`] | the tree, and what people type instead |
+//! | [`context`], [`folder`], [`target`] | what a command knows: flags, this folder, which project and deployment is meant |
+//! | [`client`] | the REST API; every shape and every path in one place |
+//! | [`credentials`] | who is signed in where |
+//! | [`deploying`] | watching a deployment until it is live |
+//! | [`commands`] | one noun per file |
+//! | [`error`], [`exit`] | how failure is told, to people and to scripts |
 
+mod aliases;
+pub(crate) mod arguments;
 mod client;
-mod deploy;
-mod logs;
-mod server;
-mod show;
+mod commands;
+mod context;
+mod credentials;
+mod deploying;
+mod error;
+mod exit;
+mod folder;
+mod target;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::FromArgMatches as _;
 
-use self::client::Client;
-use crate::output;
+use crate::environment::Environment;
+use crate::output::{Color, Printer, Verbosity};
 
-/// A self-hosted deployment platform: a git repository becomes a live URL.
-#[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
-struct Arguments {
-    /// Address of the server (PIERHEAD_URL).
-    #[arg(long, global = true, value_name = "URL")]
-    url: Option<String>,
-    /// One JSON document on stdout.
-    #[arg(short, long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+use arguments::{Cli, Command};
+use context::Context;
+use error::Error;
+use exit::Exit;
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run a server: control plane, agent and ingress in one process
-    Up(server::Up),
-    /// Make or list the base images of node, python and php
-    #[command(subcommand)]
-    Runtimes(server::Runtimes),
-    /// Say what would be built from a folder's files; needs no server
-    Detect(server::Detect),
-    /// Sign in
-    Login(client::Login),
-    /// Sign out
-    Logout,
-    /// Who is signed in, and where
-    Whoami,
-    /// Deploy a repository or a project, and watch it
-    Deploy(deploy::Deploy),
-    /// List projects
-    #[command(alias = "project")]
-    Projects,
-    /// List deployments, newest first
-    #[command(aliases = ["deployment", "releases"])]
-    Deployments(show::Deployments),
-    /// List the slots of a project
-    Slots(show::OfProject),
-    /// Print a deployment's log
-    Logs(logs::Logs),
-    /// Make the release live again that was live before
-    Rollback(deploy::Rollback),
-    /// Build and deploy the same again
-    Redeploy(deploy::OfDeployment),
-    /// Cancel a deployment that is on its way
-    Cancel(deploy::OfDeployment),
-    /// Check the server's invariants
-    Verify,
-    /// Print the version
-    Version,
-}
-
-/// What a command gives back: an exit status of UX conventions, or an error with one.
-pub(crate) type Outcome = Result<ExitCode, Failed>;
-
-/// A command that failed, with the status it exits with.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) status: u8,
-    pub(crate) message: String,
-}
-
-impl Failed {
-    pub(crate) fn new(status: u8, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+/// Runs the program's arguments.
+pub(crate) async fn run(arguments: Vec<String>, environment: Environment) -> ExitCode {
+    let early = Printer::new(Color::Auto, Verbosity::Normal, &environment);
+    let linked = std::env::current_dir()
+        .ok()
+        .and_then(|here| folder::Facts::gather(&here).ok())
+        .is_some_and(|facts| facts.is_linked());
+    let (arguments, canonical) = match aliases::rewrite(arguments, linked) {
+        aliases::Rewritten::Arguments { arguments, canonical } => (arguments, canonical),
+        aliases::Rewritten::Hint { typed, text } => {
+            Error::usage(format!("`{typed}` is not done that way here"), text).report(&early, false);
+            return Exit::Usage.into();
+        }
+    };
+    let parsed = arguments::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return refused(&early, &error),
+    };
+    let printer = Printer::new(cli.globals.color(), cli.globals.verbosity(), &environment);
+    let as_json = cli.globals.json.is_some();
+    let context = match Context::new(cli.globals, environment, printer) {
+        Ok(context) => context,
+        Err(error) => {
+            error.report(&early, as_json);
+            return error.exit().into();
+        }
+    };
+    if let Some(canonical) = canonical {
+        tell_canonical(&context, &canonical);
     }
-}
-
-impl From<anyhow::Error> for Failed {
-    fn from(error: anyhow::Error) -> Self {
-        Self::new(1, format!("{error:#}"))
-    }
-}
-
-/// Reads the arguments and does what they say.
-pub(crate) async fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    match dispatch(arguments).await {
-        Ok(status) => status,
-        Err(failed) => {
-            output::error(&failed.message);
-            ExitCode::from(failed.status)
+    let result = match cli.command {
+        Some(command) => dispatch(&context, command).await,
+        None => bare(&context, linked),
+    };
+    match result {
+        Ok(exit) => exit,
+        Err(error) => {
+            error.report(&context.printer, as_json);
+            error.exit().into()
         }
     }
 }
 
-async fn dispatch(arguments: Arguments) -> Outcome {
-    let json = arguments.json;
-    match arguments.command {
-        Command::Up(up) => up.run().await,
-        Command::Runtimes(runtimes) => runtimes.run(json).await,
-        Command::Detect(detect) => detect.run(json),
-        Command::Version => {
-            output::answer(concat!("pierhead ", env!("CARGO_PKG_VERSION")));
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Login(login) => login.run(arguments.url.as_deref()).await,
-        command => {
-            let client = Client::open(arguments.url.as_deref())?;
-            match command {
-                Command::Logout => client.logout().await,
-                Command::Whoami => client.whoami(json).await,
-                Command::Deploy(deploy) => deploy.run(&client, json).await,
-                Command::Projects => show::projects(&client, json).await,
-                Command::Deployments(list) => list.run(&client, json).await,
-                Command::Slots(slots) => slots.slots(&client, json).await,
-                Command::Logs(logs) => logs.run(&client, json).await,
-                Command::Rollback(rollback) => rollback.run(&client, json).await,
-                Command::Redeploy(of) => of.redeploy(&client, json).await,
-                Command::Cancel(of) => of.cancel(&client, json).await,
-                Command::Verify => show::verify(&client, json).await,
-                Command::Up(_)
-                | Command::Runtimes(_)
-                | Command::Detect(_)
-                | Command::Login(_)
-                | Command::Version => Ok(ExitCode::SUCCESS),
-            }
-        }
+/// The operating system refused what every command needs.
+pub(crate) fn cannot_start(error: &std::io::Error) -> ExitCode {
+    let printer = Printer::new(Color::Auto, Verbosity::Normal, &Environment::default());
+    let error = Error::local(
+        "the program cannot start its threads",
+        error,
+        "Check the limits on processes (ulimit -u).",
+    );
+    error.report(&printer, false);
+    error.exit().into()
+}
+
+/// The parser's own answers: help and version are answers, the rest is usage.
+fn refused(printer: &Printer, error: &clap::Error) -> ExitCode {
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        printer.complain(text.trim_end());
+        return Exit::Usage.into();
+    }
+    // A reader that went away is not a failure.
+    let _ = printer.answer(text.trim_end());
+    Exit::Done.into()
+}
+
+fn bare(context: &Context, linked: bool) -> Result<ExitCode, Error> {
+    context.printer.answer(arguments::command().render_help().ansi().to_string().trim_end())?;
+    if linked {
+        context.say("\nDeploy this folder: pierhead deploy");
+    }
+    Ok(Exit::Done.into())
+}
+
+/// Says the canonical form on a terminal, once for each form and shell.
+fn tell_canonical(context: &Context, canonical: &str) {
+    if !context.printer.stderr_is_terminal() {
+        return;
+    }
+    let shell = std::os::unix::process::parent_id().to_string();
+    let file = context.environment.xdg("XDG_STATE_HOME", ".local/state").map(|folder| folder.join("told"));
+    let told = file.as_ref().and_then(|file| fs_err::read_to_string(file).ok()).unwrap_or_default();
+    let told = if told.lines().next() == Some(&shell) { told } else { format!("{shell}\n") };
+    if told.lines().any(|line| line == canonical) {
+        return;
+    }
+    context.say(&format!("(that is: pierhead {canonical})"));
+    if let Some(file) = file {
+        // A convenience: where it cannot be kept, the form is told again.
+        let _ = file.parent().map(fs_err::create_dir_all);
+        let _ = fs_err::write(file, format!("{told}{canonical}\n"));
     }
 }
 
-/// Where this user keeps small files.
-fn state_folder() -> anyhow::Result<PathBuf> {
-    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = from("XDG_STATE_HOME").or_else(|| Some(from("HOME")?.join(".local/state")));
-    Ok(base
-        .ok_or_else(|| anyhow::anyhow!("HOME is not set: where should credentials be kept?"))?
-        .join("pierhead"))
+async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
+    use commands::{
+        api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes, open,
+        projects, ps, runtimes, session, ship, slots, status, tokens, up, validate, verify, version,
+    };
+    match command {
+        Command::Up(args) => return Box::pin(up::run(context, &args)).await,
+        Command::Verify => return verify::run(context).await.map(ExitCode::from),
+        Command::Validate(args) => return validate::run(context, &args).map(ExitCode::from),
+        Command::Runtimes(args) => Box::pin(runtimes::run(context, args)).await?,
+        Command::Login(args) => session::login(context, &args).await?,
+        Command::Logout(args) => session::logout(context, &args).await?,
+        Command::Whoami => session::whoami(context).await?,
+        Command::Init(args) => init::run(context, &args)?,
+        Command::Link(args) => link::link(context, &args).await?,
+        Command::Unlink => link::unlink(context)?,
+        Command::Detect(args) => detect::run(context, &args)?,
+        Command::Status => status::run(context).await?,
+        Command::Open(args) => open::run(context, &args).await?,
+        Command::Deploy(args) => Box::pin(deploy::run(context, &args)).await?,
+        Command::Redeploy(args) => Box::pin(ship::redeploy(context, &args)).await?,
+        Command::Cancel(args) => ship::cancel(context, &args).await?,
+        Command::Rollback(args) => Box::pin(ship::rollback(context, &args)).await?,
+        Command::Deployments(args) => Box::pin(deployments::run(context, args)).await?,
+        Command::Slots(args) => slots::run(context, args).await?,
+        Command::Projects(args) => projects::run(context, args).await?,
+        Command::Ps => ps::run(context).await?,
+        Command::Logs(args) => Box::pin(logs::run(context, &args)).await?,
+        Command::Env(args) => env::run(context, args).await?,
+        Command::Environments(args) => environments::run(context, &args).await?,
+        Command::Nodes(args) => nodes::run(context, &args).await?,
+        Command::Tokens(args) => tokens::run(context, args).await?,
+        Command::Api(args) => api::run(context, &args).await?,
+        Command::Completions(args) => completions::run(context, &args)?,
+        Command::Version(args) => version::run(context, &args).await?,
+    }
+    Ok(Exit::Done.into())
 }

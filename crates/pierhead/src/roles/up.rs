@@ -10,43 +10,46 @@ use pierhead_control::{Control, Outside as _, PublicAddress, StoredBlobs};
 use pierhead_engine::docker::DockerEngine;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{detector::LocalDetector, host, server};
-use crate::output;
+use super::{detector::LocalDetector, host, logging, server};
+use crate::output::Printer;
 use crate::settings::Settings;
 
 /// Builds stop before the disk is full.
 const DISK_RESERVE: u64 = 1 << 30;
 
 /// Runs until it is told to stop.
-pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
+pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCode> {
+    logging::start(&settings, printer.colors_stderr())?;
     if let Some(point) = &settings.crash_at {
         pierhead_model::crash::arm(point);
     }
-    fs_err::create_dir_all(&settings.data_dir)?;
+    let data_dir = &settings.data_dir.value;
+    fs_err::create_dir_all(data_dir)?;
     let _lock = lock(&settings)?;
-    let key = host::master_key(settings.master_key.as_ref(), &settings.data_dir)?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}: is another Pierhead running?", settings.listen))?;
+    let key = host::master_key(settings.master_key.as_ref(), data_dir)?;
+    let listener = TcpListener::bind(settings.listen.value).await.with_context(|| {
+        format!("cannot listen on {}: is another Pierhead running?", settings.listen.value)
+    })?;
     let store = Store::open(&pierhead_store::Options {
-        database_url: settings.database_url.clone(),
-        data_dir: settings.data_dir.clone(),
+        database_url: settings.database_url.expose_secret().to_owned(),
+        data_dir: data_dir.clone(),
     })
     .await
     .context("the store cannot be opened")?;
     let blobs: Arc<dyn BlobChannel> = Arc::new(StoredBlobs(store.blobs().clone()));
     let detector =
-        LocalDetector { scratch: settings.data_dir.join("scratch"), allow: settings.allow_addresses.clone() };
-    let port = settings.ingress_listen.port();
+        LocalDetector { scratch: data_dir.join("scratch"), allow: settings.allow_addresses.clone() };
+    let port = settings.ingress_listen.value.port();
     let control = Control::start(pierhead_control::Options {
         store,
         outside: Arc::new(host::Host),
         key,
-        base_domain: settings.base_domain.clone(),
+        base_domain: settings.base_domain.value.clone(),
         public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port) },
         detector: Arc::new(detector),
     })
@@ -57,7 +60,7 @@ pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
     control.attach_ingress(to_ingress);
     let ingress = pierhead_ingress::start(
         pierhead_ingress::Options {
-            listen: settings.ingress_listen,
+            listen: settings.ingress_listen.value,
             drain_limit: Duration::from_secs(30),
             maximum_connections: 20_000,
             cache_bytes: 64 << 20,
@@ -86,16 +89,16 @@ pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
             .context("the first administrator cannot be created")?;
     }
     if let Some(token) = services.auth.setup_token().await? {
-        output::say(&format!(
+        printer.say(&format!(
             "Set up the first administrator: POST http://{address}/api/v1/auth/setup with token {token}"
         ));
     }
-    output::say(&format!("API      http://{address}/api/v1"));
-    output::say(&format!("Ingress  http://{}  (*.{})", ingress.address(), settings.base_domain));
+    printer.say(&format!("API      http://{address}/api/v1"));
+    printer.say(&format!("Ingress  http://{}  (*.{})", ingress.address(), settings.base_domain.value));
     let (stop, stopped) = watch::channel(false);
     let api = tokio::spawn(server::run(listener, pierhead_api::router(services), stopped));
     told_to_stop().await?;
-    output::say("Stopping; what is deployed keeps running.");
+    printer.say("Stopping; what is deployed keeps running.");
     stop.send_replace(true);
     let _ = api.await;
     control.stop().await;
@@ -106,10 +109,10 @@ pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
 
 fn agent_options(settings: &Settings) -> pierhead_agent::Options {
     pierhead_agent::Options {
-        data_dir: settings.data_dir.join("agent"),
-        build_concurrency: settings.build_concurrency,
+        data_dir: settings.data_dir.value.join("agent"),
+        build_concurrency: usize::try_from(settings.build_concurrency.get()).unwrap_or(1),
         allow_addresses: settings.allow_addresses.clone(),
-        ca_bundle: settings.ca_bundle.clone(),
+        ca_bundle: Some(settings.build_ca_bundle.clone()).filter(|bundle| bundle.is_file()),
         subnet_pool: settings.subnet_pool,
         disk_reserve: DISK_RESERVE,
     }
@@ -117,12 +120,12 @@ fn agent_options(settings: &Settings) -> pierhead_agent::Options {
 
 /// Two servers on one data directory would undo each other's work.
 fn lock(settings: &Settings) -> Result<std::fs::File> {
-    let path = settings.data_dir.join("lock");
+    let path = settings.data_dir.value.join("lock");
     let file = fs_err::File::create(&path)?.into_file();
     if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
         bail!(
             "another Pierhead uses {}: stop it first, or choose another --data-dir",
-            settings.data_dir.display()
+            settings.data_dir.value.display()
         );
     }
     tracing::debug!(at = %host::Host.now(), "locked the data directory");
