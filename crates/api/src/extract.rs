@@ -31,9 +31,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         if !says_json {
             let detail = "The body must be JSON: send `Content-Type: application/json`.";
-            return Err(
-                Problem::new(Code::Malformed, detail).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            );
+            return Err(Problem::new(Code::Malformed, detail).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         read(&body).map(Self)
     }

@@ -79,7 +79,8 @@ async fn carry_out(
     let (mut parts, body) = response.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes);
     let body = body.map_err(|_| Problem::new(Code::Internal, "Something went wrong inside Pierhead."))?;
-    let text = |name| parts.headers.get(name).and_then(|it: &HeaderValue| it.to_str().ok().map(str::to_owned));
+    let text =
+        |name| parts.headers.get(name).and_then(|it: &HeaderValue| it.to_str().ok().map(str::to_owned));
     let (location, etag) = (text(header::LOCATION), text(header::ETAG));
     let repeated = parts.extensions.remove::<Repeated>();
     let repeated = repeated.map_or_else(|| String::from_utf8_lossy(&body).into_owned(), |Repeated(it)| it);

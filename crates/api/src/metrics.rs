@@ -43,7 +43,9 @@ impl Metrics {
             let _ = page.write_fmt(text);
             page.push('\n');
         };
-        line(format_args!("# HELP pierhead_build_info The version that runs.\n# TYPE pierhead_build_info gauge"));
+        line(format_args!(
+            "# HELP pierhead_build_info The version that runs.\n# TYPE pierhead_build_info gauge"
+        ));
         line(format_args!("pierhead_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
         line(format_args!("# HELP pierhead_up Whether a part answers.\n# TYPE pierhead_up gauge"));
         for (part, up) in [("database", health.database), ("ingress", health.ingress)] {
@@ -91,7 +93,11 @@ mod tests {
         let metrics = Metrics::default();
         metrics.answered(&Method::GET, StatusCode::OK, Duration::from_millis(3));
         metrics.answered(&Method::GET, StatusCode::OK, Duration::from_secs(100));
-        metrics.answered(&Method::from_bytes(b"EVIL").unwrap(), StatusCode::METHOD_NOT_ALLOWED, Duration::ZERO);
+        metrics.answered(
+            &Method::from_bytes(b"EVIL").unwrap(),
+            StatusCode::METHOD_NOT_ALLOWED,
+            Duration::ZERO,
+        );
         let page = metrics.page(Health { database: true, ingress: false });
         for line in [
             "pierhead_up{part=\"ingress\"} 0",

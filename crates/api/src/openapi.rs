@@ -12,10 +12,10 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Server,
 };
-use utoipa::openapi::tag::TagBuilder;
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::access::{FIRST_MESSAGE, OPEN, needed};

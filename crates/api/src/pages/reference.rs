@@ -30,7 +30,9 @@ pub(crate) fn reference(document: &OpenApi) -> String {
         let of_tag = calls.iter().filter(|call| call.operation["tags"][0] == name);
         let of_tag: String = of_tag.map(|call| section(call, &document)).collect();
         let description = inline(tag["description"].as_str().unwrap_or_default());
-        body.push_str(&format!("<section><h2 id=\"{name}\">{name}</h2><p>{description}</p>{of_tag}</section>"));
+        body.push_str(&format!(
+            "<section><h2 id=\"{name}\">{name}</h2><p>{description}</p>{of_tag}</section>"
+        ));
     }
     body.push_str("<section><h2 id=\"schemas\">Schemas</h2>");
     for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
@@ -68,7 +70,11 @@ fn section(call: &Call<'_>, document: &Value) -> String {
     let body = body.as_object().and_then(|contents| contents.iter().next());
     let example = body.and_then(|(_, content)| example(content, document));
     if let Some((kind, content)) = body {
-        html.push_str(&format!("<h4>Body</h4><p>{} as <code>{}</code></p>", type_of(&content["schema"]), escaped(kind)));
+        html.push_str(&format!(
+            "<h4>Body</h4><p>{} as <code>{}</code></p>",
+            type_of(&content["schema"]),
+            escaped(kind)
+        ));
         if let Some(example) = &example {
             let pretty = serde_json::to_string_pretty(example).unwrap_or_default();
             html.push_str(&format!("<pre><code>{}</code></pre>", escaped(&pretty)));
@@ -76,7 +82,10 @@ fn section(call: &Call<'_>, document: &Value) -> String {
     }
     html.push_str(&answers(operation));
     let kind = body.map(|(kind, _)| kind.as_str());
-    html.push_str(&format!("<h4>curl</h4><pre><code>{}</code></pre>", escaped(&curl(call, kind, example.as_ref()))));
+    html.push_str(&format!(
+        "<h4>curl</h4><pre><code>{}</code></pre>",
+        escaped(&curl(call, kind, example.as_ref()))
+    ));
     if let Some(command) = operation["x-cli"].as_str() {
         html.push_str(&format!("<h4>Command line</h4><pre><code>{}</code></pre>", escaped(command)));
     }
@@ -143,7 +152,10 @@ fn curl(call: &Call<'_>, kind: Option<&str>, example: Option<&Value>) -> String 
 fn example(content: &Value, document: &Value) -> Option<Value> {
     let name = content["schema"]["$ref"].as_str().and_then(|it| it.rsplit('/').next()).unwrap_or_default();
     let schema = &document["components"]["schemas"][name];
-    [&content["example"], &schema["example"], &schema["examples"][0]].into_iter().find(|it| !it.is_null()).cloned()
+    [&content["example"], &schema["example"], &schema["examples"][0]]
+        .into_iter()
+        .find(|it| !it.is_null())
+        .cloned()
 }
 
 fn link(schema: &str) -> String {
@@ -161,7 +173,8 @@ fn type_of(schema: &Value) -> String {
         }
     }
     if let Some(values) = schema["enum"].as_array() {
-        let quoted = values.iter().map(|it| format!("<code>{}</code>", escaped(it.as_str().unwrap_or_default())));
+        let quoted =
+            values.iter().map(|it| format!("<code>{}</code>", escaped(it.as_str().unwrap_or_default())));
         return quoted.collect::<Vec<_>>().join(" ");
     }
     let names: Vec<&str> = match &schema["type"] {
@@ -169,7 +182,8 @@ fn type_of(schema: &Value) -> String {
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => vec!["any"],
     };
-    let of = if names.contains(&"array") { format!(" of {}", type_of(&schema["items"])) } else { String::new() };
+    let of =
+        if names.contains(&"array") { format!(" of {}", type_of(&schema["items"])) } else { String::new() };
     let format = schema["format"].as_str().map(|it| format!(" ({})", escaped(it))).unwrap_or_default();
     format!("{}{of}{format}", escaped(&names.join(" or ")))
 }

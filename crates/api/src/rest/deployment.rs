@@ -135,7 +135,8 @@ pub(crate) struct Timings {
 
 impl From<deployment::Timings> for Timings {
     fn from(timings: deployment::Timings) -> Self {
-        let deployment::Timings { queued_at, building_at, provisioning_at, production_at, ended_at } = timings;
+        let deployment::Timings { queued_at, building_at, provisioning_at, production_at, ended_at } =
+            timings;
         let time = |at: Option<Timestamp>| at.map(Time);
         let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
             u64::try_from(to?.duration_since(from?).as_millis()).ok()

@@ -158,7 +158,10 @@ pub(crate) async fn list(
     Query(query): Query<Listing>,
 ) -> Result<List<Deployment>, Problem> {
     if query.slot.is_some() && query.project.is_none() {
-        return Err(Problem::invalid("/slot", "needs `project`: slots of two projects may be called the same"));
+        return Err(Problem::invalid(
+            "/slot",
+            "needs `project`: slots of two projects may be called the same",
+        ));
     }
     let states = query.state.into_iter().map(Into::into).collect();
     let filter = DeploymentFilter { project: query.project, slot: query.slot, states };

@@ -140,7 +140,8 @@ async fn serve(mut socket: WebSocket, app: Shared, caller: Option<Caller>, after
         Err(reason) => (SIGN_IN_FIRST, reason),
     };
     // A caller that is gone does not hear why.
-    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))).await;
+    let _ =
+        socket.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))).await;
 }
 
 /// Reads the first message.

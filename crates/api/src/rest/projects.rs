@@ -77,9 +77,7 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         return Ok(None);
     }
     let version = said.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(said).parse();
-    version
-        .map(Some)
-        .map_err(|_| Problem::new(Code::Malformed, "`If-Match` is not an ETag of this object."))
+    version.map(Some).map_err(|_| Problem::new(Code::Malformed, "`If-Match` is not an ETag of this object."))
 }
 
 /// A deployment or project that was accepted, and where to look at it.
@@ -172,7 +170,10 @@ pub(crate) async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "limits": { "memory_mb": 1024 }, "build": { "build_command": null } }))]
-#[expect(dead_code, reason = "read only to refuse what does not fit; the control plane applies the patch itself")]
+#[expect(
+    dead_code,
+    reason = "read only to refuse what does not fit; the control plane applies the patch itself"
+)]
 pub(crate) struct ProjectPatch {
     source: Option<SourcePatch>,
     build: Option<Build>,
@@ -183,7 +184,10 @@ pub(crate) struct ProjectPatch {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read only to refuse what does not fit; the control plane applies the patch itself")]
+#[expect(
+    dead_code,
+    reason = "read only to refuse what does not fit; the control plane applies the patch itself"
+)]
 pub(crate) struct SourcePatch {
     repository: Option<String>,
     branch: Option<String>,

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use pierhead_model::{Timestamp, deployment, log, variable};
 use serde::{Deserialize, Serialize, Serializer};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// A time: RFC 3339, UTC, milliseconds.
