@@ -1,8 +1,12 @@
 //! Bodies, query strings and paths; what cannot be read is refused with a problem document that says where.
 //!
 //! - JSON that is not JSON is `malformed` (400); JSON that does not fit is `validation` (422) with a JSON pointer.
+//! - An object is an object: derived readers would also take a list with the fields in their order.
 //! - An empty body is an empty object, so that a call whose fields are all optional needs no body.
 //! - A query parameter that nobody knows is refused: that is how typing errors would hide.
+
+use std::fmt;
+use std::marker::PhantomData;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -10,13 +14,15 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use pierhead_model::code::Code;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_path_to_error::{Path as Place, Segment};
 
 use crate::problem::Problem;
 
-/// A JSON body.
+/// A JSON body; what `T` is made of are objects.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -76,6 +82,42 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
 pub(crate) fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value)
         .map_err(|error| Problem::invalid(pointer(error.path()), sentence(error.inner())))
+}
+
+/// A `T` that was an object in the JSON.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// For `#[serde(deserialize_with)]` on a field that is an object.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|Object(value)| value)
+}
+
+/// For `#[serde(default, deserialize_with)]` on a field that is an object or `null`.
+pub(crate) fn maybe_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Option::<Object<T>>::deserialize(deserializer).map(|found| found.map(|Object(value)| value))
 }
 
 /// What the reader says, without its position (the pointer is better) and not longer than a person reads.

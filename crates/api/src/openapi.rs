@@ -9,12 +9,12 @@ use axum::http::Method;
 use pierhead_control::Scope;
 use serde_json::{Value, json};
 use utoipa::openapi::extensions::ExtensionsBuilder;
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Server,
+    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Server,
 };
 use utoipa::{PartialSchema as _, ToSchema as _};
 
@@ -92,6 +92,11 @@ pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
         .build();
     components.responses.insert("Problem".to_owned(), problem.into());
     for (name, schema) in &mut components.schemas {
+        if let (RefOr::T(Schema::Object(list)), Some(item)) = (&mut *schema, name.strip_prefix("List_")) {
+            // Generic schemas come with their item written out.
+            let items = ArrayBuilder::new().items(Ref::from_schema_name(item)).build();
+            list.properties.insert("items".to_owned(), items.into());
+        }
         if let (RefOr::T(Schema::Object(object)), false) = (schema, requests.contains(name)) {
             // An answer holds every field, `null` when it is unknown.
             object.required = object.properties.keys().cloned().collect();
@@ -123,6 +128,16 @@ fn complete(path: &str, method: &Method, operation: &mut Operation) {
     let id = operation.operation_id.as_deref().unwrap_or_default();
     if let Some((_, command)) = COMMANDS.iter().find(|(of, _)| *of == id) {
         extensions = extensions.add("x-cli", *command);
+    }
+    if *method == Method::POST && !OPEN.contains(&path) {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The same request with the same key is carried out once; kept for 24 hours"))
+            .schema(Some(schema));
+        operation.parameters.get_or_insert_default().push(key.build().into());
     }
     let mut security = Vec::new();
     if !OPEN.contains(&path) {

@@ -56,7 +56,10 @@ pub(crate) struct Fix {
 
 /// An answer that says why not.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     code: Code,
     status: StatusCode,
     detail: String,
@@ -69,7 +72,8 @@ impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let detail = detail.into();
-        Self { code, status, detail, fixes: Vec::new(), members: Map::new(), retry_after_s: None }
+        let (fixes, members) = (Vec::new(), Map::new());
+        Self(Box::new(Parts { code, status, detail, fixes, members, retry_after_s: None }))
     }
 
     /// Values that cannot be used.
@@ -78,32 +82,38 @@ impl Problem {
     }
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        self.0.status = status;
         self
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
     pub(crate) fn fix(mut self, title: &str, command: impl Into<String>) -> Self {
-        self.fixes.push(Fix { title: title.to_owned(), command: Some(command.into()) });
+        self.0.fixes.push(Fix { title: title.to_owned(), command: Some(command.into()) });
+        self
+    }
+
+    fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after_s = Some(seconds);
         self
     }
 
     /// The document for one request.
     fn document(self, instance: &str, request_id: &str) -> Document {
+        let Parts { code, status, detail, fixes, members, retry_after_s: _ } = *self.0;
         Document {
-            r#type: format!("https://pierhead.dev/problems/{}", self.code.as_str().replace('_', "-")),
-            title: self.code.title(),
-            status: self.status.as_u16(),
-            detail: self.detail,
+            r#type: format!("https://pierhead.dev/problems/{}", code.as_str().replace('_', "-")),
+            title: code.title(),
+            status: status.as_u16(),
+            detail,
             instance: instance.to_owned(),
-            code: self.code.as_str(),
+            code: code.as_str(),
             request_id: request_id.to_owned(),
-            fixes: self.fixes,
-            members: self.members,
+            fixes,
+            members,
         }
     }
 }
@@ -111,7 +121,7 @@ impl Problem {
 /// Writes the document into an answer that carries a problem; leaves every other answer alone.
 pub(crate) fn written(mut response: Response, instance: &str, request_id: &str) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
-    let page = format!("</docs/problems/{}>; rel=\"help\"", problem.code.as_str().replace('_', "-"));
+    let page = format!("</docs/problems/{}>; rel=\"help\"", problem.0.code.as_str().replace('_', "-"));
     let document = problem.document(instance, request_id);
     let text = serde_json::to_string(&document).unwrap_or_default();
     let headers = response.headers_mut();
@@ -126,11 +136,11 @@ pub(crate) fn written(mut response: Response, instance: &str, request_id: &str) 
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
-        if let Some(seconds) = self.retry_after_s {
+        let mut response = self.0.status.into_response();
+        if let Some(seconds) = self.0.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);
@@ -143,7 +153,8 @@ impl From<Error> for Problem {
         if let Error::Internal(source) = &error {
             tracing::error!(error = %source, "an internal error was answered with 500");
         }
-        let problem = Self::new(error.code(), error.to_string());
+        // Where the whole body is meant, there is no pointer to show.
+        let problem = Self::new(error.code(), error.to_string().trim_end_matches(" ()"));
         match error {
             Error::Validation(problems) => problem.with("errors", pointed(problems)),
             Error::DeploymentState { deployment, state, allowed, .. } => {
@@ -158,8 +169,8 @@ impl From<Error> for Problem {
                 }
             }
             Error::CloneFailed { kind, .. } => problem.with("kind", kind.to_string()),
-            Error::RateLimited { retry_after_s } => Self { retry_after_s: Some(retry_after_s), ..problem },
-            Error::Unavailable { .. } => Self { retry_after_s: Some(5), ..problem },
+            Error::RateLimited { retry_after_s } => problem.retry_after(retry_after_s),
+            Error::Unavailable { .. } => problem.retry_after(5),
             Error::Unauthenticated { .. } | Error::TokenExpired => problem.fix("Sign in", "pierhead login"),
             Error::NotFound { what: "project", .. } => problem.fix("See what there is", "pierhead projects"),
             Error::NotFound { what: "deployment", .. } => {

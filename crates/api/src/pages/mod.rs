@@ -46,7 +46,7 @@ pub(crate) async fn home() -> Response {
          <li><a href=\"/api/v1/openapi.json\">The same as an OpenAPI document</a></li></ul>\
          <h2>What errors mean</h2><ul>{}</ul>",
         env!("CARGO_PKG_VERSION"),
-        Code::iter().map(|code| error_link(code)).collect::<String>(),
+        Code::iter().map(error_link).collect::<String>(),
     );
     html(page("Pierhead", &body))
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::values::Scope;
 use crate::Shared;
 use crate::access::{Caller, Visitor};
-use crate::extract::{Json, Query};
+use crate::extract::{Json, Object, Query};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -46,11 +46,11 @@ impl From<Tokens> for SignedIn {
 /// Wrong addresses and wrong passwords get the same answer. Attempts are limited per account and address: 429 with
 /// `Retry-After`.
 #[utoipa::path(post, path = "/auth/login", operation_id = "login", tag = "access",
-    responses((status = 200, description = "Signed in", body = SignedIn)))]
+    request_body = Login, responses((status = 200, description = "Signed in", body = SignedIn)))]
 pub(crate) async fn login(
     State(app): State<Shared>,
     Visitor(client): Visitor,
-    Json(login): Json<Login>,
+    Json(Object(login)): Json<Object<Login>>,
 ) -> Result<Answer<SignedIn>, Problem> {
     Ok(Answer(app.services.auth.login(&login.email, login.password, client).await?.into()))
 }
@@ -67,10 +67,10 @@ pub(crate) struct Refresh {
 ///
 /// Each is good once. One that comes a second time ends its whole session, because somebody has a copy.
 #[utoipa::path(post, path = "/auth/refresh", operation_id = "refresh", tag = "access",
-    responses((status = 200, description = "New tokens", body = SignedIn)))]
+    request_body = Refresh, responses((status = 200, description = "New tokens", body = SignedIn)))]
 pub(crate) async fn refresh(
     State(app): State<Shared>,
-    Json(body): Json<Refresh>,
+    Json(Object(body)): Json<Object<Refresh>>,
 ) -> Result<Answer<SignedIn>, Problem> {
     Ok(Answer(app.services.auth.refresh(body.refresh_token.expose_secret()).await?.into()))
 }
@@ -91,16 +91,17 @@ pub(crate) struct SetUp {
 ///
 /// Once, on an empty installation, with the token that `pierhead up` printed.
 #[utoipa::path(post, path = "/auth/setup", operation_id = "set_up", tag = "access",
-    responses((status = 201, description = "Made, and signed in", body = SignedIn)))]
+    request_body = SetUp, responses((status = 201, description = "Made, and signed in", body = SignedIn)))]
 pub(crate) async fn set_up(
     State(app): State<Shared>,
-    Json(body): Json<SetUp>,
+    Json(Object(body)): Json<Object<SetUp>>,
 ) -> Result<(StatusCode, Answer<SignedIn>), Problem> {
     let tokens = app.services.auth.set_up(body.token.expose_secret(), &body.email, body.password).await?;
     Ok((StatusCode::CREATED, Answer(tokens.into())))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogoutQuery {
     /// End every session of this account, as `everywhere` in the body.
@@ -121,12 +122,12 @@ pub(crate) struct Logout {
 ///
 /// Ends the session of the token, or revokes it when it is an API token.
 #[utoipa::path(post, path = "/auth/logout", operation_id = "logout", tag = "access",
-    responses((status = 204, description = "Signed out")))]
+    request_body = Logout, params(LogoutQuery), responses((status = 204, description = "Signed out")))]
 pub(crate) async fn logout(
     State(app): State<Shared>,
     caller: Caller,
     Query(query): Query<LogoutQuery>,
-    Json(body): Json<Logout>,
+    Json(Object(body)): Json<Object<Logout>>,
 ) -> Result<StatusCode, Problem> {
     app.services.auth.logout(&caller.principal, query.everywhere || body.everywhere).await?;
     Ok(StatusCode::NO_CONTENT)

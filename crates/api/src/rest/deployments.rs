@@ -17,7 +17,7 @@ use super::settings::Build;
 use super::values::State as StateName;
 use crate::Shared;
 use crate::access::Caller;
-use crate::extract::{Json, Path, Query};
+use crate::extract::{Json, Object, Path, Query, object};
 use crate::problem::Problem;
 
 /// Longest that a call may wait for a deployment, in seconds.
@@ -42,7 +42,7 @@ pub(crate) struct QuickDeploymentRequest {
     root_directory: Option<String>,
     /// Of the project that is made when there is none.
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     build: Build,
 }
 
@@ -50,11 +50,11 @@ pub(crate) struct QuickDeploymentRequest {
 ///
 /// The quick way: finds the project of this repository, branch and folder, or makes one, and deploys it.
 #[utoipa::path(post, path = "/deployments", operation_id = "deploy", tag = "deployments",
-    responses((status = 202, description = "Accepted; watch `Location`", body = Deployment)))]
+    request_body = QuickDeploymentRequest, responses((status = 202, description = "Accepted; watch `Location`", body = Deployment)))]
 pub(crate) async fn create(
     State(app): State<Shared>,
     caller: Caller,
-    Json(body): Json<QuickDeploymentRequest>,
+    Json(Object(body)): Json<Object<QuickDeploymentRequest>>,
 ) -> Result<Accepted, Problem> {
     let QuickDeploymentRequest { repository, branch, root_directory, name, build } = body;
     let new = QuickDeployment { repository, branch, root_directory, name, build: build.into() };
@@ -79,12 +79,12 @@ pub(crate) struct DeploymentRequest {
 
 /// Deploy a project
 #[utoipa::path(post, path = "/projects/{project}/deployments", operation_id = "project_deploy", tag = "deployments",
-    responses((status = 202, description = "Accepted; watch `Location`", body = Deployment)))]
+    request_body = DeploymentRequest, responses((status = 202, description = "Accepted; watch `Location`", body = Deployment)))]
 pub(crate) async fn create_in_project(
     State(app): State<Shared>,
     caller: Caller,
     Path(project): Path<String>,
-    Json(body): Json<DeploymentRequest>,
+    Json(Object(body)): Json<Object<DeploymentRequest>>,
 ) -> Result<Accepted, Problem> {
     let DeploymentRequest { environment, slot, reference, no_cache } = body;
     if let Some(wanted) = environment {
@@ -98,12 +98,14 @@ pub(crate) async fn create_in_project(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Waiting {
     /// Seconds to wait for the end before answering.
     #[param(maximum = 60)]
     wait: Option<u64>,
     /// What to wait for.
+    #[param(inline)]
     until: Option<Until>,
 }
 
@@ -119,7 +121,7 @@ pub(crate) enum Until {
 ///
 /// With `?wait=60` the answer comes when it is live or has ended, at the latest after so many seconds.
 #[utoipa::path(get, path = "/deployments/{id}", operation_id = "deployment_get", tag = "deployments",
-    responses((status = 200, description = "The deployment as it is now", body = Deployment)))]
+    params(Waiting), responses((status = 200, description = "The deployment as it is now", body = Deployment)))]
 pub(crate) async fn get(
     State(app): State<Shared>,
     caller: Caller,
@@ -136,6 +138,7 @@ pub(crate) async fn get(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listing {
     project: Option<String>,
@@ -151,7 +154,7 @@ pub(crate) struct Listing {
 
 /// List deployments
 #[utoipa::path(get, path = "/deployments", operation_id = "deployment_list", tag = "deployments",
-    responses((status = 200, description = "Newest first", body = List<Deployment>)))]
+    params(Listing), responses((status = 200, description = "Newest first", body = List<Deployment>)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     caller: Caller,
@@ -170,6 +173,7 @@ pub(crate) async fn list(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListingOfProject {
     slot: Option<String>,
@@ -183,7 +187,7 @@ pub(crate) struct ListingOfProject {
 
 /// List the deployments of a project
 #[utoipa::path(get, path = "/projects/{project}/deployments", operation_id = "project_deployment_list",
-    tag = "deployments", responses((status = 200, description = "Newest first", body = List<Deployment>)))]
+    tag = "deployments", params(ListingOfProject), responses((status = 200, description = "Newest first", body = List<Deployment>)))]
 pub(crate) async fn list_of_project(
     State(app): State<Shared>,
     caller: Caller,
@@ -221,6 +225,7 @@ pub(crate) async fn redeploy(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RollbackQuery {
     /// As `current_variables` in the body.
@@ -241,19 +246,20 @@ pub(crate) struct RollbackRequest {
 ///
 /// Nothing is built: the release is still there.
 #[utoipa::path(post, path = "/deployments/{id}/rollback", operation_id = "deployment_rollback", tag = "deployments",
-    responses((status = 202, description = "A new deployment; watch `Location`", body = Deployment)))]
+    request_body = RollbackRequest, params(RollbackQuery), responses((status = 202, description = "A new deployment; watch `Location`", body = Deployment)))]
 pub(crate) async fn rollback(
     State(app): State<Shared>,
     caller: Caller,
     Path(id): Path<String>,
     Query(query): Query<RollbackQuery>,
-    Json(body): Json<RollbackRequest>,
+    Json(Object(body)): Json<Object<RollbackRequest>>,
 ) -> Result<Accepted, Problem> {
     let current = query.current_variables || body.current_variables;
     Ok(accepted(app.services.deployments.rollback(&caller.principal, &id, current).await?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InSlot {
     /// `production` when nothing is said.
@@ -262,7 +268,7 @@ pub(crate) struct InSlot {
 
 /// Go back to what was live before
 #[utoipa::path(post, path = "/projects/{project}/rollback", operation_id = "project_rollback", tag = "deployments",
-    responses((status = 202, description = "A new deployment; watch `Location`", body = Deployment)))]
+    params(InSlot), responses((status = 202, description = "A new deployment; watch `Location`", body = Deployment)))]
 pub(crate) async fn rollback_slot(
     State(app): State<Shared>,
     caller: Caller,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::plan::Plan;
 use crate::Shared;
 use crate::access::Caller;
-use crate::extract::Json;
+use crate::extract::{Json, Object};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,11 +27,11 @@ pub(crate) struct Detect {
 ///
 /// Fetches it and looks at its files; nothing is built or stored.
 #[utoipa::path(post, path = "/detect", operation_id = "detect", tag = "deployments",
-    responses((status = 200, description = "The plan, with a reason for each value", body = Plan)))]
+    request_body = Detect, responses((status = 200, description = "The plan, with a reason for each value", body = Plan)))]
 pub(crate) async fn detect(
     State(app): State<Shared>,
     caller: Caller,
-    Json(body): Json<Detect>,
+    Json(Object(body)): Json<Object<Detect>>,
 ) -> Result<Answer<Plan>, Problem> {
     let (branch, root) = (body.branch.as_deref(), body.root_directory.as_deref());
     let plan = app.services.detection.detect(&caller.principal, &body.repository, branch, root).await?;

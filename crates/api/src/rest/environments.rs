@@ -25,7 +25,7 @@ pub(crate) struct Environment {
 
 /// List environments
 #[utoipa::path(get, path = "/environments", operation_id = "environment_list", tag = "environments",
-    responses((status = 200, description = "All of them", body = List<Environment>)))]
+    params(WholeList), responses((status = 200, description = "All of them", body = List<Environment>)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     caller: Caller,
@@ -105,7 +105,7 @@ impl From<NodeView> for Node {
 
 /// List the nodes of an environment
 #[utoipa::path(get, path = "/environments/{environment}/nodes", operation_id = "node_list", tag = "environments",
-    responses((status = 200, description = "All of them", body = List<Node>)))]
+    params(WholeList), responses((status = 200, description = "All of them", body = List<Node>)))]
 pub(crate) async fn nodes(
     State(app): State<Shared>,
     caller: Caller,

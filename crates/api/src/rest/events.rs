@@ -69,7 +69,7 @@ impl From<EventView> for TransitionEvent {
 
 /// Show what happened to a deployment
 #[utoipa::path(get, path = "/deployments/{id}/events", operation_id = "deployment_events", tag = "deployments",
-    responses((status = 200, description = "Its transitions, in order", body = List<TransitionEvent>)))]
+    params(WholeList), responses((status = 200, description = "Its transitions, in order", body = List<TransitionEvent>)))]
 pub(crate) async fn of_deployment(
     State(app): State<Shared>,
     caller: Caller,
@@ -81,6 +81,7 @@ pub(crate) async fn of_deployment(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Following {
     /// Begin with the events after this sequence number; otherwise with what happens from now on.
@@ -100,7 +101,7 @@ struct FirstMessage {
 /// `{"token": "…"}`. Each message is one event. Closed with 4401 when the token is not good (any more), with 1012 when
 /// the server cannot go on: connect again with `?after=`. Pages of other origins are refused.
 #[utoipa::path(get, path = "/events", operation_id = "event_follow", tag = "events",
-    responses((status = 101, description = "Then one message per event", body = TransitionEvent)))]
+    params(Following), responses((status = 101, description = "Then one message per event", body = TransitionEvent)))]
 pub(crate) async fn follow(
     State(app): State<Shared>,
     caller: Option<Caller>,

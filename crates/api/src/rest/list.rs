@@ -44,6 +44,7 @@ impl<T: Serialize> IntoResponse for List<T> {
 
 /// Which page somebody wants of a list that is always whole: any size, and there is no second one.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WholeList {
     /// 1 to 200; this list is short and always whole.

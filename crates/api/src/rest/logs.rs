@@ -29,6 +29,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// Lines with a higher number.
@@ -89,7 +90,7 @@ pub(crate) struct Lines {
 ///
 /// With a filter a page may be empty although more follows: go on until `next` does not grow.
 #[utoipa::path(get, path = "/deployments/{id}/logs", operation_id = "log_read", tag = "logs",
-    responses((status = 200, description = "In order", body = Lines)))]
+    params(Wanted), responses((status = 200, description = "In order", body = Lines)))]
 pub(crate) async fn read(
     State(app): State<Shared>,
     caller: Caller,
@@ -106,7 +107,7 @@ pub(crate) async fn read(
 /// ended and everything was told. After a cut, `Last-Event-ID` or `?after=` goes on where it was. The stream ends without
 /// `end` when its token is not good any more.
 #[utoipa::path(get, path = "/deployments/{id}/logs/stream", operation_id = "log_stream", tag = "logs",
-    params(("Last-Event-ID" = Option<u64>, Header, description = "The number of the last line that was read")),
+    params(Wanted, ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last line that was read")),
     responses((status = 200, description = "What is there, and then what comes", body = String,
         content_type = "text/event-stream")))]
 pub(crate) async fn stream(

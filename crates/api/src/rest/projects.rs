@@ -16,7 +16,7 @@ use super::settings::{Build, Health, Limits, Source};
 use super::values::Time;
 use crate::Shared;
 use crate::access::Caller;
-use crate::extract::{Json, Path, Query, read_value};
+use crate::extract::{Json, Object, Path, Query, maybe_object, object, read_value};
 use crate::problem::Problem;
 
 /// A project: what gets deployed, and how it wants to be built and run.
@@ -96,12 +96,13 @@ pub(crate) fn location(path: &str) -> [(HeaderName, String); 1] {
 pub(crate) struct NewProjectRequest {
     /// Becomes its hostname: letters, digits and `-`.
     name: String,
+    #[serde(default, deserialize_with = "maybe_object")]
     source: Option<Source>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     build: Build,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     limits: Limits,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     health: Health,
     #[serde(default)]
     sleep_after_s: u32,
@@ -113,7 +114,7 @@ pub(crate) struct NewProjectRequest {
 pub(crate) async fn create(
     State(app): State<Shared>,
     caller: Caller,
-    Json(new): Json<NewProjectRequest>,
+    Json(Object(new)): Json<Object<NewProjectRequest>>,
 ) -> Result<Response, Problem> {
     let settings = ProjectSettings {
         source: new.source.as_ref().map(Source::parse).transpose()?,
@@ -143,6 +144,7 @@ pub(crate) async fn get(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listing {
     /// Names that contain this; `search` is the same.
@@ -155,7 +157,7 @@ pub(crate) struct Listing {
 
 /// List projects
 #[utoipa::path(get, path = "/projects", operation_id = "project_list", tag = "projects",
-    responses((status = 200, description = "By name", body = List<Project>)))]
+    params(Listing), responses((status = 200, description = "By name", body = List<Project>)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     caller: Caller,
@@ -175,9 +177,13 @@ pub(crate) async fn list(
     reason = "read only to refuse what does not fit; the control plane applies the patch itself"
 )]
 pub(crate) struct ProjectPatch {
+    #[serde(default, deserialize_with = "maybe_object")]
     source: Option<SourcePatch>,
+    #[serde(default, deserialize_with = "maybe_object")]
     build: Option<Build>,
+    #[serde(default, deserialize_with = "maybe_object")]
     limits: Option<Limits>,
+    #[serde(default, deserialize_with = "maybe_object")]
     health: Option<Health>,
     sleep_after_s: Option<u32>,
 }
@@ -220,7 +226,7 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Json(patch): Json<Value>,
 ) -> Result<Response, Problem> {
-    read_value::<ProjectPatch>(without_nulls(patch.clone()))?;
+    read_value::<Object<ProjectPatch>>(without_nulls(patch.clone()))?;
     let projects = &app.services.projects;
     match projects.update(&caller.principal, &project, &patch, if_match(&headers)?).await {
         Ok(view) => Ok(tagged(StatusCode::OK, view.version, Project::from(view))),

@@ -43,7 +43,7 @@ impl From<SlotView> for Slot {
 
 /// List the slots of a project
 #[utoipa::path(get, path = "/projects/{project}/slots", operation_id = "slot_list", tag = "slots",
-    responses((status = 200, description = "All of them", body = List<Slot>)))]
+    params(WholeList), responses((status = 200, description = "All of them", body = List<Slot>)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     caller: Caller,

@@ -12,7 +12,7 @@ use super::list::{List, WholeList};
 use super::values::{Scope, Time};
 use crate::Shared;
 use crate::access::Caller;
-use crate::extract::{Json, Path, Query};
+use crate::extract::{Json, Object, Path, Query};
 use crate::idempotency::Repeated;
 use crate::problem::Problem;
 
@@ -69,7 +69,7 @@ impl From<TokenView> for Token {
 pub(crate) async fn create(
     State(app): State<Shared>,
     caller: Caller,
-    Json(body): Json<TokenRequest>,
+    Json(Object(body)): Json<Object<TokenRequest>>,
 ) -> Result<Response, Problem> {
     let scopes = body.scopes.into_iter().map(Into::into).collect();
     let new = NewToken { name: body.name, scopes, expires_in_s: body.expires_in_s };
@@ -85,7 +85,7 @@ pub(crate) async fn create(
 
 /// List one's API tokens
 #[utoipa::path(get, path = "/tokens", operation_id = "token_list", tag = "access",
-    responses((status = 200, description = "Newest first", body = List<Token>)))]
+    params(WholeList), responses((status = 200, description = "Newest first", body = List<Token>)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     caller: Caller,

@@ -12,7 +12,7 @@ use super::projects::{if_match, tagged};
 use super::values::{Exposure, Time};
 use crate::Shared;
 use crate::access::Caller;
-use crate::extract::{Json, Path, Query};
+use crate::extract::{Json, Object, Path, Query};
 use crate::problem::Problem;
 
 /// A variable.
@@ -102,7 +102,7 @@ impl<'de> Deserialize<'de> for VariablesRequest {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Whole {
-            items: Vec<VariableRequest>,
+            items: Vec<Object<VariableRequest>>,
         }
 
         impl<'de> serde::de::Visitor<'de> for Either {
@@ -114,12 +114,14 @@ impl<'de> Deserialize<'de> for VariablesRequest {
 
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
                 let list = serde::de::value::SeqAccessDeserializer::new(list);
-                Vec::deserialize(list).map(VariablesRequest::List)
+                let items: Vec<Object<VariableRequest>> = Vec::deserialize(list)?;
+                Ok(VariablesRequest::List(items.into_iter().map(|Object(item)| item).collect()))
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
                 let whole = Whole::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                Ok(VariablesRequest::Items { items: whole.items })
+                let items = whole.items.into_iter().map(|Object(item)| item).collect();
+                Ok(VariablesRequest::Items { items })
             }
         }
 
@@ -142,7 +144,7 @@ fn moved(error: Error, pointer: impl Fn(&str) -> String) -> Problem {
 ///
 /// A secret comes without its value.
 #[utoipa::path(get, path = "/projects/{project}/variables", operation_id = "variable_list", tag = "variables",
-    responses((status = 200, description = "All of them, by key; `ETag` is their version", body = VariableList)))]
+    params(WholeList), responses((status = 200, description = "All of them, by key; `ETag` is their version", body = VariableList)))]
 pub(crate) async fn get(
     State(app): State<Shared>,
     caller: Caller,
@@ -198,12 +200,12 @@ pub(crate) struct OneVariable {
 
 /// Set one variable
 #[utoipa::path(put, path = "/projects/{project}/variables/{key}", operation_id = "variable_put", tag = "variables",
-    responses((status = 200, description = "Set; all of them", body = VariableList)))]
+    request_body = OneVariable, responses((status = 200, description = "Set; all of them", body = VariableList)))]
 pub(crate) async fn put(
     State(app): State<Shared>,
     caller: Caller,
     Path((project, key)): Path<(String, String)>,
-    Json(one): Json<OneVariable>,
+    Json(Object(one)): Json<Object<OneVariable>>,
 ) -> Result<Response, Problem> {
     if one.key.is_some_and(|said| said != key) {
         return Err(Problem::invalid("/key", format!("is not `{key}`, which the path says")));

@@ -63,6 +63,15 @@ async fn every_operation_is_a_route_and_says_who_may_call_it() {
         assert!(operation["summary"].as_str().is_some_and(|summary| !summary.ends_with('.')), "{id}");
         assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{id}");
         assert!(operation["responses"]["default"].is_object(), "{id} does not say what a problem looks like");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["in"].is_string() && parameter["schema"].is_object(), "{id}: {parameter}");
+        }
+        if operation["responses"]["200"].to_string().contains("/List_") {
+            assert!(
+                operation["parameters"].to_string().contains("\"cursor\""),
+                "{id} is a list without pages"
+            );
+        }
         ids.push(id);
     }
     let count = ids.len();
