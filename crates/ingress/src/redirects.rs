@@ -97,7 +97,8 @@ pub(crate) fn parse_redirects(text: &str) -> Vec<Redirect> {
 fn redirect(line: &str) -> Option<Redirect> {
     let mut words = line.split_whitespace();
     let from = Pattern::parse(words.next()?)?;
-    let to = words.next().filter(|to| !to.contains('='))?.to_owned();
+    // A word like `id=:id` before the target is a condition on the query, which is not known here.
+    let to = words.next().filter(|to| to.starts_with('/') || to.contains("://"))?.to_owned();
     let (mut status, mut force) = (301, false);
     if let Some(word) = words.next() {
         let number = word.strip_suffix('!').unwrap_or(word);

@@ -79,6 +79,21 @@ impl Server {
         self.node = nodes["items"][0]["id"].as_str().unwrap().to_owned();
     }
 
+    /// Starts the process with a crash point armed; what it had left to do may make it die before anybody asked.
+    pub async fn boot_armed(&mut self, point: &str) {
+        self.spawn(&[("PIERHEAD_CRASH_AT", point)]);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let url = format!("http://127.0.0.1:{}/readyz", self.api_port);
+        while !self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            let died = self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_some());
+            assert!(Instant::now() < deadline, "the server did not start:\n{}", self.log());
+            if died {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     fn spawn(&mut self, variables: &[(&str, &str)]) {
         let log = fs_err::OpenOptions::new()
             .create(true)

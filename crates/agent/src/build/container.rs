@@ -25,7 +25,7 @@ pub(crate) const CA_BUNDLE: Option<&str> = Some("/etc/ssl/certs/ca-certificates.
 /// What a build may print.
 const LOG_LIMIT_MB: u32 = 64;
 /// How often memory and processes are looked at.
-const SAMPLE_PERIOD: Duration = Duration::from_millis(200);
+const SAMPLE_PERIOD: Duration = Duration::from_millis(100);
 /// How long the last lines may take after the end.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(10);
 
@@ -167,6 +167,9 @@ async fn watch(
                 }
             }
             () = tokio::time::sleep_until(deadline) => {
+                if seen.usage.pids_refused > 0 {
+                    return Err(too_many_processes(task));
+                }
                 let limit_s = limits.build_timeout_s;
                 let detail = format!("The build took longer than {limit_s} s. Raise limits.build_timeout_s if it has to.");
                 return Err(Failure::new(Reason::BuildTimeout { limit_s }, detail));
@@ -206,9 +209,7 @@ fn judge(task: &Task, step: &str, exit: Exit, seen: &Seen) -> Result<(), Failure
         return Err(Failure::new(Reason::OutOfMemory { limit_mb, peak_mb: peak_mb.min(limit_mb) }, detail));
     }
     if seen.usage.pids_refused > 0 {
-        let limit = limits.build_pids;
-        let detail = format!("The build wanted more than {limit} processes at the same time and failed.");
-        return Err(Failure::new(Reason::ProcessLimit { limit }, detail));
+        return Err(too_many_processes(task));
     }
     let detail = match exit.code {
         127 => format!(
@@ -217,6 +218,14 @@ fn judge(task: &Task, step: &str, exit: Exit, seen: &Seen) -> Result<(), Failure
         code => format!("The {step} command exited with {code}. The last lines of the log say why."),
     };
     Err(Failure::new(Reason::BuildFailed { exit_code: Some(exit.code) }, detail))
+}
+
+fn too_many_processes(task: &Task) -> Failure {
+    let limit = task.assignment.work.limits.build_pids;
+    let detail = format!(
+        "The build wanted more than {limit} processes at the same time. Raise limits.build_pids if it has to."
+    );
+    Failure::new(Reason::ProcessLimit { limit }, detail)
 }
 
 /// Carries the container's output to the log, until it ends or prints too much.

@@ -81,7 +81,10 @@ pub(crate) async fn run(task: &Task) -> Result<Release, Failure> {
     crash_point!("agent.cloned");
     let plan = detect(task, &place.checkout, &root).await?;
     // A member of a workspace is built from the workspace's root, where its lockfile is.
-    place.source = place.checkout.join(&plan.root_directory);
+    let source = Folder::parse(&plan.root_directory).unwrap_or_default();
+    if !source.is_root() {
+        place.source = place.checkout.join(source.as_str());
+    }
     let deadline =
         Instant::now() + Duration::from_secs(u64::from(task.assignment.work.limits.build_timeout_s));
     let release = match plan.kind {

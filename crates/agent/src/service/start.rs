@@ -65,13 +65,19 @@ pub(super) async fn until_healthy(task: &Task, release: &Release) -> Result<Inst
             Answer::Ended => {
                 output.finish().await;
                 let failure = ended(task, &spec.name).await?;
-                if start >= STARTS {
+                if start >= STARTS || Instant::now() >= deadline {
                     return Err(failure);
                 }
                 task.say("start", format!("{} It is started again.", failure.detail)).await;
                 tokio::time::sleep(Duration::from_millis(500) * start).await;
             }
-            Answer::TimedOut { last } => return Err(timed_out(task, &instance, limit_s, &last).await),
+            Answer::TimedOut { last } => {
+                let state = task.node.engine.container_inspect(&instance.container).await;
+                if state.is_ok_and(|state| state.status == Status::Exited) {
+                    return Err(ended(task, &spec.name).await?);
+                }
+                return Err(timed_out(task, &instance, limit_s, &last).await);
+            }
         }
     }
     Err(Failure::new(Reason::Internal, "The service was not started."))
