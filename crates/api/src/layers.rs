@@ -1,111 +1,90 @@
-//! What happens to every request, whatever it asks for.
+//! What happens to every request, whatever it asks for: its id, its limits, what every answer says.
+//!
+//! From the outside in: [`answered`] (id, headers, problem documents, figures) → the limit on bodies → access → idempotency →
+//! panics become answers → the handler.
+
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
-use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use http_body_util::{BodyExt as _, Limited};
-use pierhead_control::Begun;
 use pierhead_model::code::Code;
-use pierhead_model::digest::Digest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::Shared;
-use crate::caller::Caller;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
+use crate::rest::list::NextCursor;
+use crate::{access, idempotency};
 
-const BODY_LIMIT: usize = 1 << 20;
-const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) fn around(router: Router<Shared>, services: &Shared) -> Router<Shared> {
+/// Said by every answer that does not say something else itself.
+const HEADERS: [(HeaderName, &str); 8] = [
+    (HeaderName::from_static("pierhead-version"), env!("CARGO_PKG_VERSION")),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+pub(crate) fn around(router: Router<Shared>, app: &Shared) -> Router<Shared> {
+    let app = || Shared::clone(app);
     router
-        .fallback(|| async { Problem::new(Code::NotFound, "There is no such call. See /api/docs.") })
+        .fallback(|| async {
+            Problem::new(Code::NotFound, "There is no such call; /api/docs lists those there are.")
+        })
         .method_not_allowed_fallback(|| async {
-            Problem::new(Code::Malformed, "This call does not take that method.")
+            Problem::new(Code::Malformed, "This call does not take that method; see `Allow`.")
                 .with_status(StatusCode::METHOD_NOT_ALLOWED)
         })
-        .layer(from_fn_with_state(Shared::clone(services), once))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Problem::new(Code::Internal, "Something went wrong inside Pierhead.").into_response()
         }))
-        .layer(from_fn(headers))
+        .layer(from_fn_with_state(app(), idempotency::once))
+        .layer(from_fn_with_state(app(), access::check))
+        .layer(DefaultBodyLimit::max(app().options.body_limit))
+        .layer(from_fn_with_state(app(), answered))
 }
 
-/// A request id in, the same one out; and what every answer says.
-async fn headers(request: Request, next: Next) -> Response {
-    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A request id in, the same one out; problems become documents; every answer says what every answer says.
+async fn answered(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
     let sane = |value: &&HeaderValue| {
-        value.len() <= 64 && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+        let bytes = value.as_bytes();
+        (1..=64).contains(&bytes.len())
+            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
-    let id = request.headers().get(&REQUEST_ID).filter(sane).cloned();
-    let id = id.or_else(|| HeaderValue::from_str(&uuid::Uuid::now_v7().simple().to_string()).ok());
-    let mut response = next.run(request).await;
+    let given = request.headers().get(&REQUEST_ID).filter(sane).and_then(|id| id.to_str().ok());
+    let id = given.map_or_else(|| uuid::Uuid::now_v7().simple().to_string(), ToOwned::to_owned);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut response = problem::written(next.run(request).await, uri.path(), &id);
+    let following = response.extensions_mut().remove::<NextCursor>();
     let headers = response.headers_mut();
-    if let Some(id) = id {
+    if let Some(link) = following.and_then(|NextCursor(cursor)| next_page(&uri, &cursor)) {
+        headers.insert(header::LINK, link);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(
-        HeaderName::from_static("pierhead-version"),
-        HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
-    );
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    app.metrics.answered(&method, response.status(), begun.elapsed());
     response
 }
 
-/// A POST with an `Idempotency-Key` is carried out once; repeated, it gets the same answer.
-async fn once(State(services): State<Shared>, request: Request, next: Next) -> Response {
-    let key =
-        request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(ToOwned::to_owned);
-    let (Some(key), Method::POST) = (key, request.method().clone()) else { return next.run(request).await };
-    let (mut parts, body) = request.into_parts();
-    // Strangers have no keys: the call itself refuses them.
-    let Ok(Caller(principal)) = Caller::from_request_parts(&mut parts, &services).await else {
-        return next.run(Request::from_parts(parts, body)).await;
-    };
-    let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await.map(http_body_util::Collected::to_bytes)
-    else {
-        return Problem::new(Code::BodyTooLarge, "The request is larger than this call takes (1 MiB).")
-            .into_response();
-    };
-    let mut identity = format!("{} ", parts.uri).into_bytes();
-    identity.extend_from_slice(&body);
-    match services.idempotency.begin(&principal, &key, &Digest::of(&identity)).await {
-        Ok(Begun::Fresh) => {}
-        Ok(Begun::Replay { status, body }) => return replay(status, body),
-        Err(error) => return Problem::from(error).into_response(),
-    }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let (parts, body) = response.into_parts();
-    let streams = body.size_hint().upper().is_none();
-    let content =
-        if streams { None } else { body.collect().await.ok().map(http_body_util::Collected::to_bytes) };
-    let Some(content) = content else {
-        return Problem::new(Code::Internal, "The answer cannot be repeated.").into_response();
-    };
-    let stored = if parts.status.is_server_error() {
-        services.idempotency.abandon(&principal, &key).await
-    } else {
-        let text = String::from_utf8_lossy(&content);
-        services.idempotency.finish(&principal, &key, parts.status.as_u16(), &text).await
-    };
-    match stored {
-        Ok(()) => Response::from_parts(parts, Body::from(content)),
-        Err(error) => Problem::from(error).into_response(),
-    }
-}
-
-fn replay(status: u16, body: String) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
-    let mut response = (status, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    let name = HeaderName::from_static("idempotency-replayed");
-    response.headers_mut().insert(name, HeaderValue::from_static("true"));
-    response
+/// `Link` to the next page of a list: the same address with another cursor.
+fn next_page(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+    let others = uri.query().unwrap_or_default().split('&');
+    let mut query: Vec<&str> =
+        others.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor=")).collect();
+    let cursor = format!("cursor={cursor}");
+    query.push(&cursor);
+    HeaderValue::from_str(&format!("<{}?{}>; rel=\"next\"", uri.path(), query.join("&"))).ok()
 }

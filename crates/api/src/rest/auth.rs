@@ -1,182 +1,159 @@
-//! Signing in and tokens.
+//! Signing in and out, the first administrator, who one is.
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use pierhead_control::{NewToken, Scope, Scopes, TokenView, Tokens};
-use secrecy::SecretString;
+use pierhead_control::{Scopes, Tokens};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::time;
+use super::values::Scope;
 use crate::Shared;
-use crate::caller::{Caller, From};
+use crate::access::{Caller, Visitor};
+use crate::extract::{Json, Object, Query};
 use crate::problem::Problem;
-use crate::query::Json;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "email": "you@example.com", "password": "correct horse battery" }))]
 pub(crate) struct Login {
     email: String,
+    #[schema(value_type = String, format = Password, max_length = 1024)]
     password: SecretString,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Refresh {
-    refresh_token: SecretString,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SetUp {
-    token: SecretString,
-    email: String,
-    password: SecretString,
-}
-
-#[derive(Debug, Serialize)]
+/// What a sign-in gives. The refresh token is exchanged once; each exchange gives a new one.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedIn {
     access_token: String,
     refresh_token: String,
+    /// Always `Bearer`.
     token_type: &'static str,
+    /// Seconds until the access token expires.
     expires_in: i64,
 }
 
-impl std::convert::From<Tokens> for SignedIn {
+impl From<Tokens> for SignedIn {
     fn from(tokens: Tokens) -> Self {
         let Tokens { access_token, refresh_token, expires_in_s } = tokens;
         Self { access_token, refresh_token, token_type: "Bearer", expires_in: expires_in_s }
     }
 }
 
+/// Sign in
+///
+/// Wrong addresses and wrong passwords get the same answer. Attempts are limited per account and address: 429 with
+/// `Retry-After`.
+#[utoipa::path(post, path = "/auth/login", operation_id = "login", tag = "access",
+    request_body = Login, responses((status = 200, description = "Signed in", body = SignedIn)))]
 pub(crate) async fn login(
-    State(services): State<Shared>,
-    From(client): From,
-    Json(login): Json<Login>,
+    State(app): State<Shared>,
+    Visitor(client): Visitor,
+    Json(Object(login)): Json<Object<Login>>,
 ) -> Result<Answer<SignedIn>, Problem> {
-    Ok(Answer(services.auth.login(&login.email, login.password, client).await?.into()))
+    Ok(Answer(app.services.auth.login(&login.email, login.password, client).await?.into()))
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "refresh_token": "phd_ref_0123456789abcdef" }))]
+pub(crate) struct Refresh {
+    #[schema(value_type = String)]
+    refresh_token: SecretString,
+}
+
+/// Exchange a refresh token
+///
+/// Each is good once. One that comes a second time ends its whole session, because somebody has a copy.
+#[utoipa::path(post, path = "/auth/refresh", operation_id = "refresh", tag = "access",
+    request_body = Refresh, responses((status = 200, description = "New tokens", body = SignedIn)))]
 pub(crate) async fn refresh(
-    State(services): State<Shared>,
-    Json(body): Json<Refresh>,
+    State(app): State<Shared>,
+    Json(Object(body)): Json<Object<Refresh>>,
 ) -> Result<Answer<SignedIn>, Problem> {
-    use secrecy::ExposeSecret as _;
-    Ok(Answer(services.auth.refresh(body.refresh_token.expose_secret()).await?.into()))
+    Ok(Answer(app.services.auth.refresh(body.refresh_token.expose_secret()).await?.into()))
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "token": "phd_set_0123456789abcdef", "email": "you@example.com", "password": "correct horse battery" }))]
+pub(crate) struct SetUp {
+    /// From the set-up link that the server printed.
+    #[schema(value_type = String)]
+    token: SecretString,
+    email: String,
+    #[schema(value_type = String, format = Password, min_length = 10, max_length = 1024)]
+    password: SecretString,
+}
+
+/// Make the first administrator
+///
+/// Once, on an empty installation, with the token that `pierhead up` printed.
+#[utoipa::path(post, path = "/auth/setup", operation_id = "set_up", tag = "access",
+    request_body = SetUp, responses((status = 201, description = "Made, and signed in", body = SignedIn)))]
 pub(crate) async fn set_up(
-    State(services): State<Shared>,
-    Json(body): Json<SetUp>,
+    State(app): State<Shared>,
+    Json(Object(body)): Json<Object<SetUp>>,
 ) -> Result<(StatusCode, Answer<SignedIn>), Problem> {
-    use secrecy::ExposeSecret as _;
-    let tokens = services.auth.set_up(body.token.expose_secret(), &body.email, body.password).await?;
+    let tokens = app.services.auth.set_up(body.token.expose_secret(), &body.email, body.password).await?;
     Ok((StatusCode::CREATED, Answer(tokens.into())))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogoutQuery {
+    /// End every session of this account, as `everywhere` in the body.
     #[serde(default)]
     everywhere: bool,
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "everywhere": false }))]
+pub(crate) struct Logout {
+    /// End every session of this account.
+    #[serde(default)]
+    everywhere: bool,
+}
+
+/// Sign out
+///
+/// Ends the session of the token, or revokes it when it is an API token.
+#[utoipa::path(post, path = "/auth/logout", operation_id = "logout", tag = "access",
+    request_body = Logout, params(LogoutQuery), responses((status = 204, description = "Signed out")))]
 pub(crate) async fn logout(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    crate::query::Query(query): crate::query::Query<LogoutQuery>,
+    State(app): State<Shared>,
+    caller: Caller,
+    Query(query): Query<LogoutQuery>,
+    Json(Object(body)): Json<Object<Logout>>,
 ) -> Result<StatusCode, Problem> {
-    services.auth.logout(&principal, query.everywhere).await?;
+    app.services.auth.logout(&caller.principal, query.everywhere || body.everywhere).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Debug, Serialize)]
+/// Who somebody is.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Me {
     id: String,
     email: String,
     name: String,
+    /// `admin` or `user`.
     role: String,
+    /// What the token that was used includes.
     scopes: Vec<Scope>,
 }
 
-pub(crate) async fn me(Caller(principal): Caller) -> Answer<Me> {
+/// Who is signed in
+#[utoipa::path(get, path = "/me", operation_id = "me", tag = "access",
+    responses((status = 200, description = "The account and what the token includes", body = Me)))]
+pub(crate) async fn me(caller: Caller) -> Answer<Me> {
+    let principal = caller.principal;
     let scopes = match principal.scopes {
         Scopes::All => vec![Scope::Read, Scope::Write, Scope::Delete],
-        Scopes::Limited(scopes) => scopes,
+        Scopes::Limited(scopes) => scopes.into_iter().map(Into::into).collect(),
     };
     let (id, role) = (principal.user.to_string(), principal.role.to_string());
     Answer(Me { id, email: principal.email, name: principal.name, role, scopes })
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenRequest {
-    name: String,
-    #[serde(default = "all_scopes")]
-    scopes: Vec<Scope>,
-    expires_in_s: Option<u64>,
-}
-
-fn all_scopes() -> Vec<Scope> {
-    vec![Scope::Read, Scope::Write, Scope::Delete]
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct TokenAnswer {
-    id: String,
-    name: String,
-    scopes: Vec<Scope>,
-    created_at: String,
-    expires_at: Option<String>,
-    last_used_at: Option<String>,
-    /// Only in the answer to its creation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
-}
-
-fn answer(view: TokenView, token: Option<String>) -> TokenAnswer {
-    TokenAnswer {
-        id: view.id.to_string(),
-        name: view.name,
-        scopes: view.scopes,
-        created_at: time(view.created_at),
-        expires_at: view.expires_at.map(time),
-        last_used_at: view.last_used_at.map(time),
-        token,
-    }
-}
-
-pub(crate) async fn token_create(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Json(body): Json<TokenRequest>,
-) -> Result<(StatusCode, Answer<TokenAnswer>), Problem> {
-    let TokenRequest { name, scopes, expires_in_s } = body;
-    let (token, view) =
-        services.auth.token_create(&principal, NewToken { name, scopes, expires_in_s }).await?;
-    Ok((StatusCode::CREATED, Answer(answer(view, Some(token)))))
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct TokenList {
-    items: Vec<TokenAnswer>,
-    next_cursor: Option<String>,
-}
-
-pub(crate) async fn token_list(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-) -> Result<Answer<TokenList>, Problem> {
-    let items = services.auth.token_list(&principal).await?;
-    let items = items.into_iter().map(|view| answer(view, None)).collect();
-    Ok(Answer(TokenList { items, next_cursor: None }))
-}
-
-pub(crate) async fn token_revoke(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Path(token): Path<String>,
-) -> Result<StatusCode, Problem> {
-    services.auth.token_revoke(&principal, &token).await?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,353 +1,299 @@
-//! Deployments.
+//! Deployments: made, looked at, cancelled, repeated, rolled back, deleted.
 
 use std::time::Duration;
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use pierhead_control::{
-    DeploymentFilter, DeploymentView, EventView, NewDeployment, Page, PageRequest, QuickDeployment,
-};
-use pierhead_model::code::Code;
-use pierhead_model::deployment::{State as Lifecycle, Timings};
-use pierhead_model::plan::{BuildPlan, BuildSettings};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use pierhead_control::{DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
-use super::time;
+use super::deployment::Deployment;
+use super::list::{List, page};
+use super::projects::location;
+use super::settings::Build;
+use super::values::State as StateName;
 use crate::Shared;
-use crate::caller::Caller;
+use crate::access::Caller;
+use crate::extract::{Json, Object, Path, Query, object};
 use crate::problem::Problem;
-use crate::query::{Json, Query};
 
-/// A deployment as the API shows it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Deployment {
-    id: String,
-    number: u64,
-    project: String,
-    environment: String,
-    slot: String,
-    state: Lifecycle,
-    /// The code of the reason, when it failed.
-    reason: Option<&'static str>,
-    /// The reason with its figures and a sentence for people.
-    failure: Option<Value>,
-    conditions: Value,
-    url: String,
-    urls: Vec<String>,
-    commit: Option<Value>,
-    pipeline_version: u64,
-    created_by: String,
-    trigger: String,
-    created_at: String,
-    timings: Value,
-    deadline: Option<String>,
-    cancel_requested: bool,
-    steps: Vec<Value>,
-    plan: Option<BuildPlan>,
-    release: Option<String>,
-    release_kind: Option<&'static str>,
-    peak_memory_mb: Option<u64>,
-    instance: Option<Value>,
-    expires_at: Option<String>,
-}
+/// Longest that a call may wait for a deployment, in seconds.
+const LONGEST_WAIT_S: u64 = 60;
 
-impl From<DeploymentView> for Deployment {
-    fn from(view: DeploymentView) -> Self {
-        let failure = view.failure.as_ref().map(|failure| {
-            let mut document = serde_json::to_value(&failure.reason).unwrap_or_default();
-            document["detail"] = failure.detail.clone().into();
-            document
-        });
-        let conditions = view.conditions;
-        let step = |step: pierhead_model::assignment::StepReport| {
-            json!({
-                "name": step.name,
-                "started_at": time(step.started_at),
-                "finished_at": step.finished_at.map(time),
-                "exit_code": step.exit_code,
-                "note": step.note,
-            })
-        };
-        let instance = view.instance.as_ref().map(|instance| {
-            json!({
-                "healthy": instance.healthy,
-                "restarts": instance.restarts,
-                "last_exit": instance.last_exit,
-                "next_start_at": instance.next_start_at.map(time),
-            })
-        });
-        Self {
-            id: view.id.to_string(),
-            number: view.number,
-            project: view.project.to_string(),
-            environment: view.environment.to_string(),
-            slot: view.slot.to_string(),
-            state: view.state,
-            reason: view.failure.as_ref().map(|failure| failure.reason.code()),
-            failure,
-            conditions: json!({
-                "offline": conditions.offline,
-                "asleep": conditions.asleep,
-                "crash_looping": conditions.crash_looping,
-            }),
-            url: view.url,
-            urls: view.urls,
-            commit: view
-                .commit
-                .map(|it| json!({ "hash": it.hash, "message": it.message, "author": it.author })),
-            pipeline_version: 1,
-            created_by: view.created_by,
-            trigger: view.trigger,
-            created_at: time(view.created_at),
-            timings: timings(&view.timings),
-            deadline: view.deadline.map(time),
-            cancel_requested: view.cancel_requested,
-            steps: view.steps.into_iter().map(step).collect(),
-            plan: view.plan,
-            release: view.release.map(|digest| digest.to_hex()),
-            release_kind: view.release_kind,
-            peak_memory_mb: view.peak_memory_mb,
-            instance,
-            expires_at: None,
-        }
-    }
-}
-
-/// When each state was entered, and how long it took.
-fn timings(timings: &Timings) -> Value {
-    let Timings { queued_at, building_at, provisioning_at, production_at, ended_at } = timings;
-    let between = |from: Option<pierhead_model::Timestamp>, to: Option<pierhead_model::Timestamp>| {
-        Some(to?.duration_since(from?).as_millis())
-    };
-    let left_build = provisioning_at.or(*ended_at);
-    json!({
-        "queued_at": time(*queued_at),
-        "building_at": building_at.map(time),
-        "provisioning_at": provisioning_at.map(time),
-        "production_at": production_at.map(time),
-        "ended_at": ended_at.map(time),
-        "queued_ms": between(Some(*queued_at), building_at.or(*provisioning_at).or(*ended_at)),
-        "building_ms": between(*building_at, left_build),
-        "provisioning_ms": between(*provisioning_at, production_at.or(*ended_at)),
-        "total_ms": between(Some(*queued_at), production_at.or(*ended_at)),
-    })
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Quick {
-    repository: String,
-    branch: Option<String>,
-    root_directory: Option<String>,
-    name: Option<String>,
-    #[serde(default)]
-    build: BuildSettings,
-}
-
-type Accepted = (StatusCode, [(&'static str, String); 1], Answer<Deployment>);
+type Accepted = (StatusCode, [(HeaderName, String); 1], Answer<Deployment>);
 
 fn accepted(view: DeploymentView) -> Accepted {
-    let location = format!("/api/v1/deployments/{}", view.id);
-    (StatusCode::ACCEPTED, [("location", location)], Answer(view.into()))
+    let location = location(&format!("deployments/{}", view.id));
+    (StatusCode::ACCEPTED, location, Answer(view.into()))
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "repository": "https://github.com/team/shop", "branch": "main" }))]
+pub(crate) struct QuickDeploymentRequest {
+    /// `https://host/path` or `ssh://user@host/path`.
+    repository: String,
+    /// The repository's default branch when nothing is said.
+    branch: Option<String>,
+    /// A folder inside the repository.
+    root_directory: Option<String>,
+    /// Of the project that is made when there is none.
+    name: Option<String>,
+    #[serde(default, deserialize_with = "object")]
+    build: Build,
+}
+
+/// Deploy a repository
+///
+/// The quick way: finds the project of this repository, branch and folder, or makes one, and deploys it.
+#[utoipa::path(post, path = "/deployments", operation_id = "deploy", tag = "deployments",
+    request_body = QuickDeploymentRequest, responses((status = 202, description = "Accepted; watch `Location`", body = Deployment)))]
 pub(crate) async fn create(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Json(body): Json<Quick>,
+    State(app): State<Shared>,
+    caller: Caller,
+    Json(Object(body)): Json<Object<QuickDeploymentRequest>>,
 ) -> Result<Accepted, Problem> {
-    let Quick { repository, branch, root_directory, name, build } = body;
-    let new = QuickDeployment { repository, branch, root_directory, name, build };
-    Ok(accepted(services.deployments.deploy_repository(&principal, new).await?))
+    let QuickDeploymentRequest { repository, branch, root_directory, name, build } = body;
+    let new = QuickDeployment { repository, branch, root_directory, name, build: build.into() };
+    Ok(accepted(app.services.deployments.deploy_repository(&caller.principal, new).await?))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct InProject {
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "slot": "production", "ref": "main", "no_cache": false }))]
+pub(crate) struct DeploymentRequest {
+    /// `local` when nothing is said.
     environment: Option<String>,
+    /// `production` when nothing is said.
     slot: Option<String>,
+    /// A branch, tag or commit instead of the project's branch.
     #[serde(rename = "ref")]
     reference: Option<String>,
+    /// Build without what earlier builds kept.
+    #[serde(default)]
     no_cache: bool,
 }
 
+/// Deploy a project
+#[utoipa::path(post, path = "/projects/{project}/deployments", operation_id = "project_deploy", tag = "deployments",
+    request_body = DeploymentRequest, responses((status = 202, description = "Accepted; watch `Location`", body = Deployment)))]
 pub(crate) async fn create_in_project(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
+    State(app): State<Shared>,
+    caller: Caller,
     Path(project): Path<String>,
-    Json(body): Json<InProject>,
+    Json(Object(body)): Json<Object<DeploymentRequest>>,
 ) -> Result<Accepted, Problem> {
-    let InProject { environment, slot, reference, no_cache } = body;
-    if environment.is_some_and(|environment| environment != "local") {
-        return Err(Problem::new(Code::Validation, "There is one environment: `local` (/environment)."));
+    let DeploymentRequest { environment, slot, reference, no_cache } = body;
+    if let Some(wanted) = environment {
+        let known = app.services.environments.list(&caller.principal).await?;
+        if !known.iter().any(|it| it.name.as_str() == wanted) {
+            return Err(Problem::invalid("/environment", "there is no such environment"));
+        }
     }
     let new = NewDeployment { slot, reference, no_cache };
-    Ok(accepted(services.deployments.deploy_project(&principal, &project, new).await?))
+    Ok(accepted(app.services.deployments.deploy_project(&caller.principal, &project, new).await?))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Waiting {
-    /// Seconds to wait for the end, at most 60.
+    /// Seconds to wait for the end before answering.
+    #[param(maximum = 60)]
     wait: Option<u64>,
+    /// What to wait for.
+    #[param(inline)]
+    until: Option<Until>,
 }
 
+/// What a call waits for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Until {
+    /// Live, or ended: nothing more happens by itself.
+    Terminal,
+}
+
+/// Show a deployment
+///
+/// With `?wait=60` the answer comes when it is live or has ended, at the latest after so many seconds.
+#[utoipa::path(get, path = "/deployments/{id}", operation_id = "deployment_get", tag = "deployments",
+    params(Waiting), responses((status = 200, description = "The deployment as it is now", body = Deployment)))]
 pub(crate) async fn get(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
+    State(app): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
     Query(query): Query<Waiting>,
 ) -> Result<Answer<Deployment>, Problem> {
-    let at_most = Duration::from_secs(query.wait.unwrap_or(0).min(60));
-    Ok(Answer(services.deployments.wait(&principal, &id, at_most).await?.into()))
+    let Waiting { wait, until: None | Some(Until::Terminal) } = query;
+    let wait = wait.unwrap_or(0);
+    if wait > LONGEST_WAIT_S {
+        return Err(Problem::invalid("/wait", format!("must be between 0 and {LONGEST_WAIT_S}")));
+    }
+    let at_most = Duration::from_secs(wait);
+    Ok(Answer(app.services.deployments.wait(&caller.principal, &id, at_most).await?.into()))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listing {
     project: Option<String>,
+    /// A slot of that project.
     slot: Option<String>,
-    state: Option<Lifecycle>,
+    /// Repeated, any of them.
+    #[serde(default)]
+    state: Vec<StateName>,
     cursor: Option<String>,
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct DeploymentList {
-    items: Vec<Deployment>,
-    next_cursor: Option<String>,
-}
-
-fn listed(page: Page<DeploymentView>) -> Answer<DeploymentList> {
-    let items = page.items.into_iter().map(Into::into).collect();
-    Answer(DeploymentList { items, next_cursor: page.next_cursor })
-}
-
+/// List deployments
+#[utoipa::path(get, path = "/deployments", operation_id = "deployment_list", tag = "deployments",
+    params(Listing), responses((status = 200, description = "Newest first", body = List<Deployment>)))]
 pub(crate) async fn list(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
+    State(app): State<Shared>,
+    caller: Caller,
     Query(query): Query<Listing>,
-) -> Result<Answer<DeploymentList>, Problem> {
-    let filter = DeploymentFilter {
-        project: query.project,
-        slot: query.slot,
-        states: query.state.into_iter().collect(),
-    };
-    let page = PageRequest { cursor: query.cursor, limit: query.limit };
-    Ok(listed(services.deployments.list(&principal, &filter, &page).await?))
+) -> Result<List<Deployment>, Problem> {
+    if query.slot.is_some() && query.project.is_none() {
+        return Err(Problem::invalid(
+            "/slot",
+            "needs `project`: slots of two projects may be called the same",
+        ));
+    }
+    let states = query.state.into_iter().map(Into::into).collect();
+    let filter = DeploymentFilter { project: query.project, slot: query.slot, states };
+    let page = page(query.cursor, query.limit);
+    Ok(List::of(app.services.deployments.list(&caller.principal, &filter, &page).await?))
 }
 
-pub(crate) async fn list_of_project(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Path(project): Path<String>,
-    Query(mut query): Query<Listing>,
-) -> Result<Answer<DeploymentList>, Problem> {
-    query.project = Some(project);
-    list(State(services), Caller(principal), Query(query)).await
-}
-
-pub(crate) async fn cancel(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Path(id): Path<String>,
-) -> Result<Accepted, Problem> {
-    Ok(accepted(services.deployments.cancel(&principal, &id).await?))
-}
-
-pub(crate) async fn redeploy(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Path(id): Path<String>,
-) -> Result<Accepted, Problem> {
-    Ok(accepted(services.deployments.redeploy(&principal, &id).await?))
-}
-
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Rollback {
+pub(crate) struct ListingOfProject {
+    slot: Option<String>,
+    /// Repeated, any of them.
+    #[serde(default)]
+    state: Vec<StateName>,
+    cursor: Option<String>,
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// List the deployments of a project
+#[utoipa::path(get, path = "/projects/{project}/deployments", operation_id = "project_deployment_list",
+    tag = "deployments", params(ListingOfProject), responses((status = 200, description = "Newest first", body = List<Deployment>)))]
+pub(crate) async fn list_of_project(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(project): Path<String>,
+    Query(query): Query<ListingOfProject>,
+) -> Result<List<Deployment>, Problem> {
+    let ListingOfProject { slot, state, cursor, limit } = query;
+    list(State(app), caller, Query(Listing { project: Some(project), slot, state, cursor, limit })).await
+}
+
+/// Cancel a deployment that is on its way
+///
+/// It has happened when the deployment is FAILED with the reason `cancelled`.
+#[utoipa::path(post, path = "/deployments/{id}/cancel", operation_id = "deployment_cancel", tag = "deployments",
+    responses((status = 202, description = "Asked for", body = Deployment)))]
+pub(crate) async fn cancel(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Accepted, Problem> {
+    Ok(accepted(app.services.deployments.cancel(&caller.principal, &id).await?))
+}
+
+/// Build and deploy the same again
+///
+/// Of a deployment that has ended, with the variables it had.
+#[utoipa::path(post, path = "/deployments/{id}/redeploy", operation_id = "deployment_redeploy", tag = "deployments",
+    responses((status = 202, description = "A new deployment; watch `Location`", body = Deployment)))]
+pub(crate) async fn redeploy(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Accepted, Problem> {
+    Ok(accepted(app.services.deployments.redeploy(&caller.principal, &id).await?))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RollbackQuery {
+    /// As `current_variables` in the body.
     #[serde(default)]
     current_variables: bool,
 }
 
-pub(crate) async fn rollback(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Path(id): Path<String>,
-    Query(query): Query<Rollback>,
-) -> Result<Accepted, Problem> {
-    Ok(accepted(services.deployments.rollback(&principal, &id, query.current_variables).await?))
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "current_variables": false }))]
+pub(crate) struct RollbackRequest {
+    /// With the variables of today instead of those it had.
+    #[serde(default)]
+    current_variables: bool,
 }
 
-#[derive(Debug, Deserialize)]
+/// Make an earlier deployment's release live again
+///
+/// Nothing is built: the release is still there.
+#[utoipa::path(post, path = "/deployments/{id}/rollback", operation_id = "deployment_rollback", tag = "deployments",
+    request_body = RollbackRequest, params(RollbackQuery), responses((status = 202, description = "A new deployment; watch `Location`", body = Deployment)))]
+pub(crate) async fn rollback(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<RollbackQuery>,
+    Json(Object(body)): Json<Object<RollbackRequest>>,
+) -> Result<Accepted, Problem> {
+    let current = query.current_variables || body.current_variables;
+    Ok(accepted(app.services.deployments.rollback(&caller.principal, &id, current).await?))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InSlot {
+    /// `production` when nothing is said.
     slot: Option<String>,
 }
 
-/// Back to what was live before.
+/// Go back to what was live before
+#[utoipa::path(post, path = "/projects/{project}/rollback", operation_id = "project_rollback", tag = "deployments",
+    params(InSlot), responses((status = 202, description = "A new deployment; watch `Location`", body = Deployment)))]
 pub(crate) async fn rollback_slot(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
+    State(app): State<Shared>,
+    caller: Caller,
     Path(project): Path<String>,
     Query(query): Query<InSlot>,
 ) -> Result<Accepted, Problem> {
-    Ok(accepted(services.deployments.rollback_slot(&principal, &project, query.slot.as_deref()).await?))
+    let slot = query.slot.as_deref();
+    Ok(accepted(app.services.deployments.rollback_slot(&caller.principal, &project, slot).await?))
 }
 
+/// Delete a deployment that has ended
+///
+/// One that is on its way is cancelled instead (202); the live one is protected (409).
+#[utoipa::path(delete, path = "/deployments/{id}", operation_id = "deployment_delete", tag = "deployments",
+    responses((status = 204, description = "Gone"), (status = 202, description = "It is being cancelled; watch `Location`")))]
 pub(crate) async fn delete(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
+    State(app): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    services.deployments.delete(&principal, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// A transition as the API shows it.
-pub(crate) fn event(event: &EventView) -> Value {
-    json!({
-        "sequence": event.sequence,
-        "at": time(event.at),
-        "type": "deployment.state",
-        "deployment": event.deployment,
-        "project": event.project,
-        "slot": event.slot,
-        "from": event.from,
-        "to": event.to,
-        "reason": event.failure.as_ref().map(|failure| failure.reason.code()),
-        "detail": event.failure.as_ref().map(|failure| &failure.detail),
-    })
-}
-
-pub(crate) async fn events(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Path(id): Path<String>,
-) -> Result<Answer<Value>, Problem> {
-    let events = services.deployments.events(&principal, &id).await?;
-    Ok(Answer(json!({ "items": events.iter().map(event).collect::<Vec<_>>(), "next_cursor": null })))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Detect {
-    repository: String,
-    branch: Option<String>,
-    root_directory: Option<String>,
-}
-
-pub(crate) async fn detect(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    Json(body): Json<Detect>,
-) -> Result<Answer<BuildPlan>, Problem> {
-    let Detect { repository, branch, root_directory } = body;
-    let detected = services
-        .detection
-        .detect(&principal, &repository, branch.as_deref(), root_directory.as_deref())
-        .await;
-    Ok(Answer(detected?))
+) -> Result<Response, Problem> {
+    let before = app.services.deployments.get(&caller.principal, &id).await?;
+    app.services.deployments.delete(&caller.principal, &id).await?;
+    if before.state.is_in_progress() {
+        let location = location(&format!("deployments/{}", before.id));
+        return Ok((StatusCode::ACCEPTED, location).into_response());
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

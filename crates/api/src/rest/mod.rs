@@ -1,61 +1,69 @@
-//! The calls, one noun per file.
+//! The calls, one noun per file: its requests, its answers, its handlers, and what they say in the OpenAPI document.
+//!
+//! Answers are types of this crate, converted from what the control plane shows, so that a change inside never changes the
+//! API by accident. A field is never sometimes missing: what is unknown is `null`.
 
 mod auth;
+mod deployment;
 mod deployments;
+mod detect;
+mod environments;
+mod events;
+pub(crate) mod list;
 mod logs;
-mod places;
+mod plan;
 mod platform;
 mod projects;
+mod settings;
 mod slots;
+mod tokens;
+mod values;
 mod variables;
 
-use axum::Router;
-use axum::routing::{get, post, put};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::Shared;
+use crate::{Shared, pages};
 
-/// Every call and its handler.
-pub(crate) fn routes() -> Router<Shared> {
-    let api = Router::new()
-        .route("/auth/login", post(auth::login))
-        .route("/auth/refresh", post(auth::refresh))
-        .route("/auth/logout", post(auth::logout))
-        .route("/auth/setup", post(auth::set_up))
-        .route("/me", get(auth::me))
-        .route("/tokens", get(auth::token_list).post(auth::token_create))
-        .route("/tokens/{token}", axum::routing::delete(auth::token_revoke))
-        .route("/detect", post(deployments::detect))
-        .route("/deployments", get(deployments::list).post(deployments::create))
-        .route("/deployments/{id}", get(deployments::get).delete(deployments::delete))
-        .route("/deployments/{id}/cancel", post(deployments::cancel))
-        .route("/deployments/{id}/redeploy", post(deployments::redeploy))
-        .route("/deployments/{id}/rollback", post(deployments::rollback))
-        .route("/deployments/{id}/events", get(deployments::events))
-        .route("/deployments/{id}/logs", get(logs::read))
-        .route("/deployments/{id}/logs/stream", get(logs::stream))
-        .route("/projects", get(projects::list).post(projects::create))
-        .route("/projects/{project}", get(projects::get).patch(projects::update).delete(projects::delete))
-        .route(
-            "/projects/{project}/deployments",
-            get(deployments::list_of_project).post(deployments::create_in_project),
-        )
-        .route("/projects/{project}/rollback", post(deployments::rollback_slot))
-        .route("/projects/{project}/slots", get(slots::list))
-        .route("/projects/{project}/slots/{slot}", get(slots::get).delete(slots::delete))
-        .route("/projects/{project}/variables", get(variables::get).put(variables::replace))
-        .route("/projects/{project}/variables/{key}", put(variables::put).delete(variables::delete))
-        .route("/environments", get(places::environments))
-        .route("/environments/{environment}/nodes", get(places::nodes))
-        .route("/events", get(platform::events))
-        .route("/verify", get(platform::verify));
-    Router::new()
+/// Every call, its handler and its documentation. `routes!` makes all three from one handler.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    let api = OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::set_up))
+        .routes(routes!(auth::me))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(detect::detect))
+        .routes(routes!(deployments::list, deployments::create))
+        .routes(routes!(deployments::get, deployments::delete))
+        .routes(routes!(deployments::cancel))
+        .routes(routes!(deployments::redeploy))
+        .routes(routes!(deployments::rollback))
+        .routes(routes!(events::of_deployment))
+        .routes(routes!(logs::read))
+        .routes(routes!(logs::stream))
+        .routes(routes!(projects::list, projects::create))
+        .routes(routes!(projects::get, projects::update, projects::delete))
+        .routes(routes!(deployments::list_of_project, deployments::create_in_project))
+        .routes(routes!(deployments::rollback_slot))
+        .routes(routes!(slots::list))
+        .routes(routes!(slots::get, slots::delete))
+        .routes(routes!(variables::get, variables::replace))
+        .routes(routes!(variables::put, variables::delete))
+        .routes(routes!(environments::list))
+        .routes(routes!(environments::nodes))
+        .routes(routes!(events::follow))
+        .routes(routes!(platform::verify))
+        .routes(routes!(platform::document));
+    OpenApiRouter::new()
         .nest("/api/v1", api)
-        .route("/healthz", get(platform::live))
-        .route("/readyz", get(platform::ready))
-        .route("/docs/problems/{code}", get(platform::problem_page))
-}
-
-/// A time as the API writes it: RFC 3339, UTC, milliseconds.
-pub(crate) fn time(time: pierhead_model::Timestamp) -> String {
-    format!("{time:.3}")
+        .routes(routes!(platform::live))
+        .routes(routes!(platform::ready))
+        .routes(routes!(platform::metrics))
+        .routes(routes!(pages::home))
+        .routes(routes!(pages::api_docs))
+        .routes(routes!(pages::problem))
+        .routes(routes!(pages::asset))
 }

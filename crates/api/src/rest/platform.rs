@@ -1,99 +1,87 @@
-//! The platform itself: health, invariants, the stream of events.
+//! The platform itself: health, figures, invariants, the document of its API.
 
 use axum::Json as Answer;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
-use pierhead_model::code::Code;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use pierhead_control::Check as CheckView;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::deployments::event;
 use crate::Shared;
-use crate::caller::Caller;
+use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::Query;
 
-/// The process runs.
+/// Say whether the process runs
+#[utoipa::path(get, path = "/healthz", operation_id = "live", tag = "platform",
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
 pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// It can do its work.
-pub(crate) async fn ready(State(services): State<Shared>) -> (StatusCode, Answer<Value>) {
-    let health = services.health().await;
-    let ok = health.database && health.ingress;
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Answer(json!({ "ready": ok, "database": health.database, "ingress": health.ingress })))
+/// Whether the parts answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Ready {
+    ready: bool,
+    database: bool,
+    ingress: bool,
 }
 
-pub(crate) async fn verify(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-) -> Result<Answer<Value>, Problem> {
-    let checks = services.verification.verify(&principal).await?;
-    let ok = checks.iter().all(|check| check.violation.is_none());
-    let checks: Vec<Value> = checks
-        .into_iter()
-        .map(|it| json!({ "id": it.id, "name": it.name, "ok": it.violation.is_none(), "detail": it.violation }))
-        .collect();
-    Ok(Answer(json!({ "ok": ok, "checks": checks })))
+/// Say whether it can do its work
+#[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "platform",
+    responses((status = 200, description = "It can", body = Ready), (status = 503, description = "A part does not answer", body = Ready)))]
+pub(crate) async fn ready(State(app): State<Shared>) -> (StatusCode, Answer<Ready>) {
+    let health = app.services.health().await;
+    let ready = health.database && health.ingress;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Answer(Ready { ready, database: health.database, ingress: health.ingress }))
 }
 
-/// What an error code means, as text.
-pub(crate) async fn problem_page(Path(code): Path<String>) -> Result<Response, Problem> {
-    use strum::IntoEnumIterator as _;
-    let wanted = code.replace('-', "_");
-    let code = Code::iter().find(|code| code.as_str() == wanted);
-    let code = code.ok_or_else(|| Problem::new(Code::NotFound, "There is no such error code."))?;
-    Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], code.page()).into_response())
+/// Figures for Prometheus
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "platform",
+    responses((status = 200, description = "In its text format", body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(app): State<Shared>) -> Response {
+    let page = app.metrics.page(app.services.health().await);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Following {
-    after: Option<u64>,
+/// This document
+#[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "platform",
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
+pub(crate) async fn document(State(app): State<Shared>) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, app.document.clone()).into_response()
 }
 
-/// Every transition as it happens, over a WebSocket. A page of another origin is refused: a browser sends no bearer token by
-/// itself, but what it would send belongs to its user.
-pub(crate) async fn events(
-    State(services): State<Shared>,
-    Caller(principal): Caller,
-    headers: HeaderMap,
-    Query(query): Query<Following>,
-    upgrade: WebSocketUpgrade,
-) -> Result<Response, Problem> {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
-    if let Some(origin) = text(header::ORIGIN) {
-        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-        if text(header::HOST) != Some(host) {
-            return Err(Problem::new(Code::Forbidden, "This stream is for pages of this server only."));
-        }
+/// What must be true at every moment, and whether it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Verdict {
+    ok: bool,
+    checks: Vec<Check>,
+}
+
+/// One invariant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Check {
+    id: &'static str,
+    name: &'static str,
+    ok: bool,
+    /// What is wrong.
+    detail: Option<String>,
+}
+
+impl From<CheckView> for Check {
+    fn from(check: CheckView) -> Self {
+        let CheckView { id, name, violation } = check;
+        Self { id, name, ok: violation.is_none(), detail: violation }
     }
-    let events = services.events.follow(&principal, query.after).await?;
-    Ok(upgrade.on_upgrade(|socket| send_all(socket, events)))
 }
 
-async fn send_all(
-    mut socket: WebSocket,
-    mut events: futures::stream::BoxStream<'static, pierhead_control::EventView>,
-) {
-    loop {
-        tokio::select! {
-            next = events.next() => {
-                let Some(next) = next else { return };
-                if socket.send(Message::Text(event(&next).to_string().into())).await.is_err() {
-                    return;
-                }
-            }
-            message = socket.recv() => {
-                if !matches!(message, Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Text(_)))) {
-                    return;
-                }
-            }
-        }
-    }
+/// Check the server's invariants
+#[utoipa::path(get, path = "/verify", operation_id = "verify", tag = "platform",
+    responses((status = 200, description = "Each with what is wrong, if anything is", body = Verdict)))]
+pub(crate) async fn verify(State(app): State<Shared>, caller: Caller) -> Result<Answer<Verdict>, Problem> {
+    let checks = app.services.verification.verify(&caller.principal).await?;
+    let checks: Vec<Check> = checks.into_iter().map(Into::into).collect();
+    Ok(Answer(Verdict { ok: checks.iter().all(|check| check.ok), checks }))
 }
