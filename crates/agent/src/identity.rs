@@ -1,57 +1,75 @@
-//! What engine objects are called and which labels they carry: how a node finds its own, and nothing else.
+//! Whose node this is, and the highest epoch it has seen.
+//!
+//! Each start of a control plane has a higher epoch. A session of an older one (restored from a backup, or woken after a
+//! long pause) is refused: its list of what should be is old, and following it would remove what is newer. Another install
+//! is refused whatever its epoch.
 
-use std::collections::BTreeMap;
+use pierhead_model::id::{InstallId, NodeId};
+use serde::{Deserialize, Serialize};
 
-use pierhead_model::assignment::Assignment;
-use pierhead_model::id::{DeploymentId, InstallId, NodeId};
-
-/// Who this node is, as the control plane said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) install: InstallId,
     pub(crate) node: NodeId,
     pub(crate) epoch: u64,
 }
 
-pub(crate) const DEPLOYMENT: &str = "pierhead.deployment";
-pub(crate) const EPOCH: &str = "pierhead.epoch";
-
-impl Identity {
-    /// On everything this node makes.
-    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([
-            ("pierhead.managed".to_owned(), "true".to_owned()),
-            ("pierhead.install".to_owned(), self.install.to_string()),
-            ("pierhead.node".to_owned(), self.node.to_string()),
-        ])
-    }
-
-    /// On everything of one deployment.
-    pub(crate) fn labels_of(&self, deployment: &DeploymentId) -> BTreeMap<String, String> {
-        let mut labels = self.labels();
-        labels.insert(DEPLOYMENT.to_owned(), deployment.to_string());
-        labels
-    }
-
-    /// On one object made for a step of an assignment.
-    pub(crate) fn object_labels(&self, assignment: &Assignment, step: &str) -> BTreeMap<String, String> {
-        let mut labels = self.labels_of(&assignment.deployment);
-        labels.extend([
-            (EPOCH.to_owned(), self.epoch.to_string()),
-            ("pierhead.generation".to_owned(), assignment.generation.to_string()),
-            ("pierhead.environment".to_owned(), assignment.environment.to_string()),
-            ("pierhead.project".to_owned(), assignment.project.to_string()),
-            ("pierhead.slot".to_owned(), assignment.slot.to_string()),
-            ("pierhead.step".to_owned(), step.to_owned()),
-        ]);
-        labels
-    }
+/// Why a session cannot begin.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fenced {
+    #[error(
+        "this node belongs to the install {ours}, not to {theirs}: use another data directory for each install, or remove \
+         this one's `agent` folder to start anew"
+    )]
+    OtherInstall { ours: InstallId, theirs: InstallId },
+    #[error(
+        "this node is {ours} of this install, not {theirs}: it was registered twice; remove one of the two"
+    )]
+    OtherNode { ours: NodeId, theirs: NodeId },
+    #[error(
+        "this node has taken orders from epoch {seen} of the control plane, and this is epoch {offered}: another control \
+         plane is running, or this one was restored from a backup"
+    )]
+    OlderEpoch { seen: u64, offered: u64 },
 }
 
-/// A name for an object of a deployment. Deployment ids are unique, so two projects can never meet here.
-pub(crate) fn object_name(deployment: &DeploymentId, what: &str) -> String {
-    format!("pierhead-{deployment}-{what}")
+/// The identity to go on with, or why not.
+pub(crate) fn admit(known: Option<&Identity>, offered: Identity) -> Result<Identity, Fenced> {
+    let Some(known) = known else { return Ok(offered) };
+    if known.install != offered.install {
+        return Err(Fenced::OtherInstall { ours: known.install.clone(), theirs: offered.install });
+    }
+    if known.node != offered.node {
+        return Err(Fenced::OtherNode { ours: known.node.clone(), theirs: offered.node });
+    }
+    if offered.epoch < known.epoch {
+        return Err(Fenced::OlderEpoch { seen: known.epoch, offered: offered.epoch });
+    }
+    Ok(offered)
 }
 
-/// The user that builds and services run as, in every runtime image.
-pub(crate) const APP_UID: u32 = 10_001;
+#[cfg(test)]
+mod tests {
+    use pierhead_model::Timestamp;
+
+    use super::*;
+
+    fn identity(install: u128, node: u128, epoch: u64) -> Identity {
+        Identity {
+            install: InstallId::new(Timestamp::UNIX_EPOCH, install),
+            node: NodeId::new(Timestamp::UNIX_EPOCH, node),
+            epoch,
+        }
+    }
+
+    #[test]
+    fn only_the_same_install_and_node_with_no_older_epoch() {
+        let known = identity(1, 1, 5);
+        assert_eq!(admit(None, known.clone()), Ok(known.clone()));
+        assert_eq!(admit(Some(&known), identity(1, 1, 5)), Ok(identity(1, 1, 5)));
+        assert_eq!(admit(Some(&known), identity(1, 1, 6)), Ok(identity(1, 1, 6)));
+        assert_eq!(admit(Some(&known), identity(1, 1, 4)), Err(Fenced::OlderEpoch { seen: 5, offered: 4 }));
+        assert!(matches!(admit(Some(&known), identity(2, 1, 9)), Err(Fenced::OtherInstall { .. })));
+        assert!(matches!(admit(Some(&known), identity(1, 2, 9)), Err(Fenced::OtherNode { .. })));
+    }
+}

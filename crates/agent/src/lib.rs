@@ -1,121 +1,140 @@
-//! A node: it does what its assignments say and reports what is.
+//! A node: makes what the control plane says should be, keeps it so, and reports what is.
 //!
-//! ```text
-//! session ──► workers (one per deployment) ──► build: clone · detect · install · build · release
-//!    ▲              │                     └──► service: start · health · keep · stop
-//!    │              ▼
-//!    └── reports, log spool (kept on disk until the control plane has stored them)
-//! ```
+//! The agent is told in levels, not commands: an assignment is everything to know about a deployment, a report everything
+//! that is known of it. Both may be lost, doubled or late. Between two sessions the agent goes on alone; after `kill -9` it
+//! finds its way back from what it wrote down and from the labels of what the engine holds.
 //!
-//! A worker looks at its assignment and at what is there, and does what follows; it can be cut off at any moment and started
-//! again. What it makes in the engine carries the deployment's labels, so that undoing is "remove what carries them".
+//! | module | holds |
+//! | --- | --- |
+//! | [`options`] | what the composition root hands in |
+//! | `runtimes` | the base images, made on this node |
+//! | `inspect` | a repository looked at without deploying it |
+//! | `root` | the task that owns all others: sessions, one worker for each deployment |
+//! | `session` | what is sent to the control plane, and when it is sent again |
+//! | `assignments`, `book`, `log` | what survives a restart: the desired, the reported, the printed |
+//! | `worker` | one deployment from acceptance to removal |
+//! | `executor` | the steps of a run: clone, detect, install, build, release, start |
+//! | `keeper` | keeps a healthy service running; adopts it after a restart |
+//! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
+//! | `git`, `address` | fetching source from strangers without becoming their tool |
+//! | `gc` | keeps caches within their budget |
+//! | `overlay`, `layers` | file systems of builds and services, and their manifests |
+//!
+//! Invariants: nothing without this install's labels is ever touched; secrets are kept in memory and in the container
+//! that needs them, never in a file of the agent; every object is labelled when it is created, so that removing by label
+//! is complete whatever crashed.
 
-mod build;
+mod address;
+mod assignments;
+mod backoff;
+mod book;
+mod durable;
+mod executor;
+mod gc;
 mod git;
+mod health;
 mod identity;
-mod lines;
-mod reports;
+mod inspect;
+mod keeper;
+mod labels;
+mod layers;
+mod layout;
+mod log;
+mod node;
+pub mod options;
+mod overlay;
+mod queue;
+mod root;
 mod runtimes;
-mod service;
 mod session;
-mod spool;
-mod subnets;
+mod subnet;
 mod sweeper;
+mod undo;
 mod usage;
 mod worker;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use git::{InspectError, inspect};
-use ipnet::{IpNet, Ipv4Net};
 use pierhead_engine::Engine;
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, BlobChannel, ControlToAgent};
-pub use runtimes::{RuntimeError, RuntimeImages};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-/// How a node works.
+pub use inspect::{InspectError, Inspector};
+pub use options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
+pub use runtimes::RuntimeBuilder;
+
+/// The agent's end of a link to the control plane.
+pub type Link = End<AgentToControl, ControlToAgent>;
+
+/// What an agent works with.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// Mirrors, checkouts, layers and spools lie here; a real file system (not an overlay).
-    pub data_dir: PathBuf,
-    /// Builds at the same time.
-    pub build_concurrency: usize,
-    /// Loopback or private ranges that repositories may be fetched from.
-    pub allow_addresses: Vec<IpNet>,
-    /// Certificates that builds trust, for networks with a proxy of their own.
-    pub ca_bundle: Option<PathBuf>,
-    /// Where deployments' networks get their subnets from.
-    pub subnet_pool: Ipv4Net,
-    /// Builds stop when less than this is free on the disk, in bytes.
-    pub disk_reserve: u64,
+pub struct Tools {
+    pub engine: Arc<dyn Engine>,
+    pub blobs: Arc<dyn BlobChannel>,
+    pub runtimes: Arc<dyn RuntimeImages>,
 }
 
-/// What every part of a node shares.
-#[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) options: Options,
-    pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) blobs: Arc<dyn BlobChannel>,
-    pub(crate) runtimes: RuntimeImages,
-    pub(crate) reports: reports::Reports,
-    pub(crate) spool: spool::Spool,
-    pub(crate) builds: Semaphore,
-    pub(crate) subnets: subnets::Subnets,
-    pub(crate) mirrors: git::mirror::Mirrors,
-}
-
-/// The agent could not start.
+/// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("the agent's folder {folder} cannot be used")]
-pub struct StartError {
-    folder: PathBuf,
-    #[source]
-    source: std::io::Error,
+pub enum StartError {
+    #[error(
+        "the agent cannot use its data directory `{path}`: check that it exists, is writable and not full"
+    )]
+    DataDirectory { path: std::path::PathBuf, source: std::io::Error },
 }
 
-/// A running agent.
+/// A node.
+#[derive(Debug)]
+pub struct Agent;
+
+impl Agent {
+    /// Starts a node on its data directory, with its first link. What it ran before is adopted before the first message.
+    pub async fn start(options: Options, tools: Tools, link: Link) -> Result<Handle, StartError> {
+        let path = options.data_dir.clone();
+        let node = node::Node::open(options, tools)
+            .await
+            .map_err(|source| StartError::DataDirectory { path, source })?;
+        let stop = CancellationToken::new();
+        let (links, new_links) = mpsc::channel(4);
+        let root = tokio::spawn(root::run(Arc::new(node), link, new_links, stop.clone()));
+        Ok(Handle { links, stop, root: Some(root) })
+    }
+}
+
+/// A running agent. Dropping it ends its tasks at once; containers run on.
 #[derive(Debug)]
 pub struct Handle {
-    stop: watch::Sender<bool>,
-    session: JoinHandle<()>,
+    links: mpsc::Sender<Link>,
+    stop: CancellationToken,
+    root: Option<JoinHandle<()>>,
 }
 
 impl Handle {
-    /// Stops working. What runs keeps running: the next agent takes it over.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        // A session that panicked has stopped too.
-        let _ = self.session.await;
+    /// Hands in a new link. The newest one wins: the session on an older one ends.
+    pub async fn attach(&self, link: Link) {
+        // A refused link means that the agent has ended: its other end sees that by itself.
+        let _ = self.links.send(link).await;
+    }
+
+    /// Ends every task of the agent and waits for it. Containers run on and are adopted by the next start.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(root) = self.root.take()
+            && let Err(error) = root.await
+        {
+            tracing::error!(%error, "the agent's root task ended badly");
+        }
     }
 }
 
-/// Starts an agent that speaks through `link`.
-pub fn start(
-    options: Options,
-    engine: Arc<dyn Engine>,
-    blobs: Arc<dyn BlobChannel>,
-    link: End<AgentToControl, ControlToAgent>,
-) -> Result<Handle, StartError> {
-    let folder = options.data_dir.clone();
-    let failed = |source| StartError { folder: folder.clone(), source };
-    for part in ["mirrors", "checkouts", "layers", "work", "caches"] {
-        fs_err::create_dir_all(folder.join(part)).map_err(failed)?;
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(root) = &self.root {
+            root.abort();
+        }
     }
-    let node = Node {
-        runtimes: RuntimeImages::new(Arc::clone(&engine), folder.join("caches/runtimes")),
-        reports: reports::Reports::open(folder.join("reports")).map_err(failed)?,
-        spool: spool::Spool::open(folder.join("spool")).map_err(failed)?,
-        builds: Semaphore::new(options.build_concurrency),
-        subnets: subnets::Subnets::new(options.subnet_pool),
-        mirrors: git::mirror::Mirrors::new(folder.join("mirrors"), options.allow_addresses.clone()),
-        options,
-        engine,
-        blobs,
-    };
-    let (stop, stopped) = watch::channel(false);
-    let session = tokio::spawn(session::run(Arc::new(node), link, stopped));
-    Ok(Handle { stop, session })
 }

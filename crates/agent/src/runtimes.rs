@@ -1,16 +1,20 @@
 //! Runtimes: the base images that projects are built and run on, made on this node from Debian packages and the npm registry.
 //! No registry of images is needed, ever.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use pierhead_engine::{Engine, EngineError, ImageSpec};
+use pierhead_engine::image::{ImageConfig, ImportOptions};
+use pierhead_engine::{Engine, Error as EngineError};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::sync::Mutex;
+
+use crate::options::{RuntimeError, RuntimeImage, RuntimeImages, Say};
 
 const BUILD_SCRIPT: &str = include_str!("../../../runtimes/build.sh");
 const ENTRY_SCRIPT: &str = include_str!("../../../runtimes/entry.sh");
@@ -18,37 +22,19 @@ const ENTRY_SCRIPT: &str = include_str!("../../../runtimes/entry.sh");
 const REVISION: &str = "1";
 
 /// The runtimes and the versions that can be made, the default one first.
-pub(crate) const RUNTIMES: [(&str, &[&str]); 3] =
+const RUNTIMES: [(&str, &[&str]); 3] =
     [("node", &["22", "24", "20", "18", "23", "21", "25"]), ("python", &["3.11"]), ("php", &["8.2"])];
-
-/// Why a runtime is not there.
-#[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
-    #[error("there is no runtime called `{0}`; there are node, python and php")]
-    UnknownRuntime(String),
-    #[error("{runtime} {version} cannot be made here; there are {available}")]
-    UnknownVersion { runtime: String, version: String, available: String },
-    #[error("the image of {runtime} {version} could not be made: {reason}")]
-    Failed { runtime: String, version: String, reason: String },
-    #[error("the image of {runtime} {version} could not be looked up or imported")]
-    Engine {
-        runtime: String,
-        version: String,
-        #[source]
-        source: EngineError,
-    },
-}
 
 /// The runtime images of one engine.
 #[derive(Debug)]
-pub struct RuntimeImages {
+pub struct RuntimeBuilder {
     engine: Arc<dyn Engine>,
     folder: PathBuf,
     /// One at a time: each uses all the network and a core or two.
     making: Mutex<()>,
 }
 
-impl RuntimeImages {
+impl RuntimeBuilder {
     /// `folder` keeps what is downloaded.
     pub fn new(engine: Arc<dyn Engine>, folder: PathBuf) -> Self {
         Self { engine, folder, making: Mutex::default() }
@@ -66,51 +52,16 @@ impl RuntimeImages {
         Ok(found)
     }
 
-    /// The image's reference, made first if it is missing. `say` hears what happens.
-    pub async fn ensure(
-        &self,
-        runtime: &str,
-        version: &str,
-        say: &mut (dyn FnMut(String) + Send),
-    ) -> Result<String, RuntimeError> {
-        check(runtime, version)?;
-        let _only_one = self.making.lock().await;
-        let reference = reference(runtime, version);
-        if self.image(runtime, version).await?.is_none() {
-            say(format!(
-                "Making the runtime {runtime} {version}; this is done once and takes about a minute"
-            ));
-            self.make(runtime, version, say).await?;
-        }
-        Ok(reference)
-    }
-
-    /// The same for a version that somebody asks for, or the default one.
-    pub async fn ensure_default(
-        &self,
-        runtime: &str,
-        wanted: Option<&str>,
-        say: &mut (dyn FnMut(String) + Send),
-    ) -> Result<String, RuntimeError> {
-        let version = choose(runtime, wanted)?;
-        self.ensure(runtime, &version, say).await
-    }
-
+    /// The id of the image, if the engine holds it.
     async fn image(&self, runtime: &str, version: &str) -> Result<Option<String>, RuntimeError> {
-        let found = self.engine.image_id(&reference(runtime, version)).await;
-        found.map_err(|source| RuntimeError::Engine {
-            runtime: runtime.into(),
-            version: version.into(),
-            source,
-        })
+        match self.engine.image_inspect(&reference(runtime, version)).await {
+            Ok(image) => Ok(Some(image.id.as_str().to_owned())),
+            Err(EngineError::NotFound { .. } | EngineError::NoSuchImage { .. }) => Ok(None),
+            Err(source) => Err(engine_error(runtime, version, source)),
+        }
     }
 
-    async fn make(
-        &self,
-        runtime: &str,
-        version: &str,
-        say: &mut (dyn FnMut(String) + Send),
-    ) -> Result<(), RuntimeError> {
+    async fn make(&self, runtime: &str, version: &str, say: &Say<'_>) -> Result<(), RuntimeError> {
         let failed = |reason: String| RuntimeError::Failed {
             runtime: runtime.into(),
             version: version.into(),
@@ -137,7 +88,7 @@ impl RuntimeImages {
         if let Some(stderr) = building.stderr.take() {
             let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                say(line.clone());
+                say(&line);
                 last = line;
             }
         }
@@ -150,7 +101,7 @@ impl RuntimeImages {
         imported
     }
 
-    async fn import(&self, runtime: &str, version: &str, tar: &std::path::Path) -> Result<(), RuntimeError> {
+    async fn import(&self, runtime: &str, version: &str, tar: &Path) -> Result<(), RuntimeError> {
         let failed = |error: std::io::Error| RuntimeError::Failed {
             runtime: runtime.into(),
             version: version.into(),
@@ -168,27 +119,62 @@ impl RuntimeImages {
                 Err(error) => Some((Err(error), file)),
             }
         });
-        let spec = ImageSpec {
-            reference: reference(runtime, version),
-            changes: vec![
-                "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/home/app LANG=C.UTF-8".into(),
-                "WORKDIR /app".into(),
-                "USER 10001:10001".into(),
-                "ENTRYPOINT [\"/usr/local/bin/pierhead-entry\"]".into(),
-                format!("LABEL org.opencontainers.image.title={runtime} org.opencontainers.image.version={version}"),
-            ],
+        let env = [
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("HOME", "/home/app"),
+            ("LANG", "C.UTF-8"),
+        ];
+        let options = ImportOptions {
+            tag: reference(runtime, version),
+            labels: [
+                ("org.opencontainers.image.title".to_owned(), runtime.to_owned()),
+                ("org.opencontainers.image.version".to_owned(), version.to_owned()),
+            ]
+            .into(),
+            config: ImageConfig {
+                entrypoint: vec!["/usr/local/bin/pierhead-entry".to_owned()],
+                env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                working_dir: Some("/app".to_owned()),
+                user: Some("10001:10001".to_owned()),
+                ..ImageConfig::default()
+            },
         };
-        let imported = self.engine.image_import(&spec, pieces.boxed()).await;
-        imported.map(drop).map_err(|source| RuntimeError::Engine {
-            runtime: runtime.into(),
-            version: version.into(),
-            source,
-        })
+        let imported = self.engine.image_import(pieces.boxed(), &options).await;
+        imported.map(drop).map_err(|source| engine_error(runtime, version, source))
     }
 }
 
+#[async_trait]
+impl RuntimeImages for RuntimeBuilder {
+    /// Makes the image first when it is missing.
+    async fn ensure(
+        &self,
+        runtime: &str,
+        version: Option<&str>,
+        say: &Say<'_>,
+    ) -> Result<RuntimeImage, RuntimeError> {
+        let version = choose(runtime, version)?;
+        let _only_one = self.making.lock().await;
+        let id = match self.image(runtime, &version).await? {
+            Some(id) => id,
+            None => {
+                say(&format!(
+                    "making the runtime {runtime} {version}; this is done once and takes about a minute"
+                ));
+                self.make(runtime, &version, say).await?;
+                self.image(runtime, &version).await?.unwrap_or_default()
+            }
+        };
+        Ok(RuntimeImage { reference: reference(runtime, &version), id, version })
+    }
+}
+
+fn engine_error(runtime: &str, version: &str, source: EngineError) -> RuntimeError {
+    RuntimeError::Engine { runtime: runtime.to_owned(), version: version.to_owned(), source }
+}
+
 /// The version that is made for what a project asks for: the one it names, or the default.
-pub(crate) fn choose(runtime: &str, wanted: Option<&str>) -> Result<String, RuntimeError> {
+fn choose(runtime: &str, wanted: Option<&str>) -> Result<String, RuntimeError> {
     let (_, versions) = RUNTIMES
         .iter()
         .find(|(name, _)| *name == runtime)
@@ -204,10 +190,6 @@ pub(crate) fn choose(runtime: &str, wanted: Option<&str>) -> Result<String, Runt
         version: wanted.to_owned(),
         available: versions.join(", "),
     })
-}
-
-fn check(runtime: &str, version: &str) -> Result<(), RuntimeError> {
-    choose(runtime, Some(version)).map(drop)
 }
 
 fn reference(runtime: &str, version: &str) -> String {

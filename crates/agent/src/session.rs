@@ -1,178 +1,173 @@
-//! The link's side of the agent: what it hears becomes assignments of workers, what workers report and print goes out.
+//! What is sent to the control plane on one link, and when it is sent again.
+//!
+//! The sender works on levels: the latest report of each deployment, the lines that are not stored yet. It never blocks the
+//! receiver and holds nothing that is not on disk, so a link that is cut loses nothing. Reports go before lines; lines wait
+//! a moment for company.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pierhead_model::assignment::{Assignment, Phase};
-use pierhead_model::crash_point;
-use pierhead_model::id::DeploymentId;
-use pierhead_wire::link::End;
-use pierhead_wire::version::Version;
+use parking_lot::Mutex;
 use pierhead_wire::{AgentToControl, ControlToAgent};
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use crate::identity::Identity;
-use crate::usage::{self, CpuTime};
-use crate::{Node, sweeper, worker};
+use crate::Link;
+use crate::node::Node;
 
-const USAGE_PERIOD: Duration = Duration::from_secs(5);
+/// How long a line may wait for others.
+const COMPANY: Duration = Duration::from_millis(10);
 
-type Link = End<AgentToControl, ControlToAgent>;
-
-/// Why a session cannot go on.
-#[derive(Debug, thiserror::Error)]
-enum SessionError {
-    #[error("the link to the control plane closed")]
-    Closed,
-    #[error("the control plane did not say hello first")]
-    NoHello,
-    #[error("the versions do not fit: {0}")]
-    Incompatible(pierhead_wire::version::Incompatible),
-    #[error("the node's folder cannot be written")]
-    Disk(#[source] std::io::Error),
+/// What is to be said that is no report and no line; only the latest of each counts.
+#[derive(Debug, Default)]
+struct Outbox {
+    hello: Option<AgentToControl>,
+    refusal: Option<AgentToControl>,
+    pong: Option<u64>,
+    usage: Option<AgentToControl>,
+    /// The session was admitted: reports and lines may go.
+    open: bool,
 }
 
-/// Speaks with the control plane until the link closes or `stop` says so.
-pub(crate) async fn run(node: Arc<Node>, link: Link, mut stop: watch::Receiver<bool>) {
-    let mut session = Session { node, link, workers: HashMap::new() };
-    tokio::select! {
-        end = session.converse() => {
-            if let Err(error) = end {
-                tracing::warn!(%error, "the agent's session ended");
-            }
-        }
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
-    for worker in session.workers.into_values() {
-        worker.task.abort();
-    }
-}
-
-struct Session {
+/// One link in use. Dropping it ends its sender.
+#[derive(Debug)]
+pub(crate) struct Session {
+    receiver: mpsc::Receiver<ControlToAgent>,
+    outbox: Arc<Mutex<Outbox>>,
     node: Arc<Node>,
-    link: Link,
-    workers: HashMap<DeploymentId, Worker>,
-}
-
-struct Worker {
-    assignment: watch::Sender<Assignment>,
-    task: JoinHandle<()>,
+    sender: JoinHandle<()>,
+    /// The other end is there.
+    pub(crate) connected: bool,
 }
 
 impl Session {
-    async fn converse(&mut self) -> Result<(), SessionError> {
-        let identity = Arc::new(self.greet().await?);
-        let (mut reports, mut lines) = (self.node.reports.changes(), self.node.spool.changes());
-        let mut usage_due = tokio::time::interval(USAGE_PERIOD);
-        let mut cpu = CpuTime::read();
-        self.node.spool.start_over();
-        let mut told: HashMap<DeploymentId, u64> = HashMap::new();
-        loop {
-            tokio::select! {
-                message = self.link.receive() => {
-                    self.hear(&identity, message.ok_or(SessionError::Closed)?).await?;
-                }
-                _ = reports.changed() => {}
-                _ = lines.changed() => {}
-                _ = usage_due.tick() => {
-                    let (machine, now) = usage::usage(&self.node.options.data_dir, cpu);
-                    cpu = now;
-                    self.send(AgentToControl::Usage { machine, deployments: Vec::new() }).await?;
-                }
-            }
-            for (deployment, lines) in self.node.spool.batches() {
-                self.send(AgentToControl::Log { deployment, lines }).await?;
-            }
-            for report in self.node.reports.unstored() {
-                // An end is told when the log is complete: afterwards the control plane needs nothing more of it.
-                let ended = matches!(report.phase, Phase::Failed | Phase::Stopped);
-                let complete = !ended || self.node.spool.is_empty(&report.deployment);
-                let new = told.get(&report.deployment) != Some(&report.sequence);
-                if complete && new && self.workers.contains_key(&report.deployment) {
-                    told.insert(report.deployment.clone(), report.sequence);
-                    self.send(AgentToControl::Report(report)).await?;
-                }
-            }
-        }
+    pub(crate) fn begin(node: Arc<Node>, link: Link) -> Self {
+        let (to_control, receiver) = link.split();
+        let outbox = Arc::new(Mutex::new(Outbox::default()));
+        let sender = tokio::spawn(send_all(Arc::clone(&node), Arc::clone(&outbox), to_control));
+        Self { receiver, outbox, node, sender, connected: true }
     }
 
-    async fn greet(&mut self) -> Result<Identity, SessionError> {
-        let Some(ControlToAgent::Hello { version, install, node, epoch }) = self.link.receive().await else {
-            return Err(SessionError::NoHello);
-        };
-        let ours = Version::current();
-        if let Err(incompatible) = ours.negotiate(&version) {
-            self.send(AgentToControl::Refused { reason: incompatible.to_string() }).await?;
-            return Err(SessionError::Incompatible(incompatible));
-        }
-        let engine_version = self.node.engine.version().await.unwrap_or_default();
-        let machine = usage::machine(&self.node.options.data_dir, engine_version);
-        self.send(AgentToControl::Hello { version: ours, machine }).await?;
-        Ok(Identity { install, node, epoch })
+    /// The next message. Cancel-safe.
+    pub(crate) async fn receive(&mut self) -> Option<ControlToAgent> {
+        self.receiver.recv().await
     }
 
-    async fn hear(&mut self, identity: &Arc<Identity>, message: ControlToAgent) -> Result<(), SessionError> {
-        match message {
-            ControlToAgent::Sync { assignments } => {
-                let wanted: Vec<DeploymentId> = assignments.iter().map(|a| a.deployment.clone()).collect();
-                let known: Vec<DeploymentId> =
-                    self.workers.keys().cloned().chain(self.node.reports.known()).collect();
-                for deployment in known.into_iter().filter(|known| !wanted.contains(known)) {
-                    self.forget(&deployment);
-                }
-                for assignment in assignments {
-                    self.assign(identity, assignment)?;
-                }
-                sweeper::start(Arc::clone(&self.node), Arc::clone(identity), wanted);
+    pub(crate) fn is_open(&self) -> bool {
+        self.outbox.lock().open
+    }
+
+    /// The session is admitted: everything that is not stored is told again.
+    pub(crate) fn open(&self, hello: AgentToControl) {
+        {
+            let mut outbox = self.outbox.lock();
+            outbox.hello = Some(hello);
+            outbox.open = true;
+        }
+        self.node.book.restart();
+        self.node.logs.rewind(Instant::now(), Duration::ZERO);
+        self.node.lines_due.notify_one();
+    }
+
+    pub(crate) fn refuse(&self, reason: String) {
+        let mut outbox = self.outbox.lock();
+        outbox.open = false;
+        outbox.refusal = Some(AgentToControl::Refused { reason });
+        drop(outbox);
+        self.node.reports_due.notify_one();
+    }
+
+    pub(crate) fn pong(&self, number: u64) {
+        self.outbox.lock().pong = Some(number);
+        self.node.reports_due.notify_one();
+    }
+
+    pub(crate) fn usage(&self, usage: AgentToControl) {
+        self.outbox.lock().usage = Some(usage);
+        self.node.reports_due.notify_one();
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.sender.abort();
+    }
+}
+
+async fn send_all(node: Arc<Node>, outbox: Arc<Mutex<Outbox>>, link: mpsc::Sender<AgentToControl>) {
+    let resend = node.options.resend_after;
+    let mut check = tokio::time::interval(resend.max(Duration::from_millis(10)));
+    check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut lines_waiting = false;
+    // Lines are there and wait until then for company.
+    let mut gathering = None;
+    loop {
+        if send_urgent(&node, &outbox, &link, resend).await.is_err() {
+            return;
+        }
+        let open = outbox.lock().open;
+        if lines_waiting && open {
+            match send_lines(&node, &link).await {
+                Ok(more) => lines_waiting = more,
+                Err(Gone) => return,
             }
-            ControlToAgent::Assign(assignment) => self.assign(identity, assignment)?,
-            ControlToAgent::Forget { deployment } => self.forget(&deployment),
-            ControlToAgent::ReportStored { deployment, sequence } => {
-                self.node.reports.stored(&deployment, sequence)
+            if lines_waiting {
+                continue;
             }
-            ControlToAgent::LogStored { deployment, through } => {
-                self.node.spool.stored(&deployment, through).map_err(SessionError::Disk)?;
+        }
+        tokio::select! {
+            () = node.reports_due.notified() => {}
+            () = node.lines_due.notified(), if gathering.is_none() => gathering = Some(Instant::now() + COMPANY),
+            () = until(gathering) => {
+                gathering = None;
+                lines_waiting = true;
             }
-            ControlToAgent::Ping { number } => self.send(AgentToControl::Pong { number }).await?,
-            ControlToAgent::Hello { .. } => {}
+            _ = check.tick() => node.logs.rewind(Instant::now(), resend),
+            () = link.closed() => return,
         }
-        Ok(())
     }
+}
 
-    fn assign(&mut self, identity: &Arc<Identity>, assignment: Assignment) -> Result<(), SessionError> {
-        let deployment = assignment.deployment.clone();
-        if let Some(worker) = self.workers.get(&deployment) {
-            worker.assignment.send_if_modified(|current| {
-                let newer = assignment.generation > current.generation;
-                if newer {
-                    *current = assignment;
-                }
-                newer
-            });
-            return Ok(());
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Gone;
+
+async fn send_urgent(
+    node: &Node,
+    outbox: &Mutex<Outbox>,
+    link: &mpsc::Sender<AgentToControl>,
+    resend: Duration,
+) -> Result<(), Gone> {
+    let (messages, open) = {
+        let mut outbox = outbox.lock();
+        let pong = outbox.pong.take().map(|number| AgentToControl::Pong { number });
+        let open = outbox.open;
+        let usage = if open { outbox.usage.take() } else { None };
+        (vec![outbox.refusal.take(), outbox.hello.take(), pong, usage], open)
+    };
+    for message in messages.into_iter().flatten() {
+        link.send(message).await.map_err(|_| Gone)?;
+    }
+    if open {
+        for report in node.book.due(Instant::now(), resend) {
+            link.send(AgentToControl::Report(report)).await.map_err(|_| Gone)?;
         }
-        self.node.spool.adopt(&deployment).map_err(SessionError::Disk)?;
-        // Durable before anything is made: after a crash this deployment is known here.
-        self.node.reports.update(&deployment, |_| {}).map_err(SessionError::Disk)?;
-        crash_point!("agent.accepted");
-        let (sender, receiver) = watch::channel(assignment);
-        let task = tokio::spawn(worker::run(Arc::clone(&self.node), Arc::clone(identity), receiver));
-        self.workers.insert(deployment, Worker { assignment: sender, task });
-        Ok(())
     }
+    Ok(())
+}
 
-    /// The control plane needs nothing more of this deployment.
-    fn forget(&mut self, deployment: &DeploymentId) {
-        if let Some(worker) = self.workers.remove(deployment) {
-            worker.task.abort();
-        }
-        self.node.reports.forget(deployment);
-        self.node.spool.forget(deployment);
+/// Sends one batch of each deployment that has lines, and says whether there were any.
+async fn send_lines(node: &Node, link: &mpsc::Sender<AgentToControl>) -> Result<bool, Gone> {
+    let due = node.logs.due(Instant::now());
+    let any = !due.is_empty();
+    for (deployment, lines) in due {
+        link.send(AgentToControl::Log { deployment, lines }).await.map_err(|_| Gone)?;
     }
-
-    async fn send(&self, message: AgentToControl) -> Result<(), SessionError> {
-        self.link.send(message).await.map_err(|_| SessionError::Closed)
-    }
+    Ok(any)
 }

@@ -1,132 +1,125 @@
-//! Orphans: what carries our labels and nobody wants.
+//! Removing what nobody wants: what carries this install's and this node's labels and is not on the list.
 //!
-//! Only objects of this installation and this node are looked at, and none that a newer control plane made. When much more
-//! would go than stays, nothing goes: then it is more likely that the control plane lost its memory (an old backup, an empty
-//! database) than that all of it is rubbish.
+//! The list is the control plane's. Should it be wrong (an empty database, a lost table), following it would end everything
+//! that runs; so when it would end more than a few and more than half, nothing is done until it is said twice.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use pierhead_engine::{EngineError, Listed};
+use pierhead_engine::labels::within_generation;
+use pierhead_engine::state::Status;
 use pierhead_model::id::DeploymentId;
 
-use crate::Node;
-use crate::identity::{DEPLOYMENT, EPOCH, Identity};
+use crate::identity::Identity;
+use crate::labels;
+use crate::node::Node;
+use crate::undo::{self, Images};
 
-/// Running containers that may be orphans before we ask ourselves whether that can be right.
-const SUSPICIOUS: usize = 5;
+/// Ending this many at once is never suspicious.
+const FEW: usize = 5;
 
-/// Removes what is not wanted, beside the session.
-pub(crate) fn start(node: Arc<Node>, identity: Arc<Identity>, wanted: Vec<DeploymentId>) {
-    tokio::spawn(async move {
-        if let Err(error) = sweep(&node, &identity, &wanted).await {
-            tracing::warn!(%error, "orphans could not be removed; it is tried again at the next synchronisation");
-        }
-    });
+/// The deployments that the engine holds something of.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Present {
+    pub(crate) all: BTreeSet<DeploymentId>,
+    pub(crate) running: BTreeSet<DeploymentId>,
 }
 
-async fn sweep(node: &Node, identity: &Identity, wanted: &[DeploymentId]) -> Result<(), EngineError> {
-    let labels = identity.labels();
-    let containers = node.engine.container_list(&labels).await?;
-    let orphans: Vec<&Listed> =
-        containers.iter().filter(|it| is_orphan(&it.labels, identity, wanted)).collect();
-    if is_suspicious(&containers, &orphans) {
-        tracing::error!(
-            orphans = orphans.len(),
-            "more than half of what runs here is unknown to the control plane; nothing is removed. \
-             Is it running on an old backup?"
-        );
-        return Ok(());
-    }
-    for orphan in orphans {
-        tracing::info!(name = orphan.name, "removing an orphan");
-        node.engine.container_remove(&orphan.name).await?;
-    }
-    for network in node.engine.network_list(&labels).await? {
-        if is_orphan(&network.labels, identity, wanted) {
-            node.engine.network_remove(&network.name).await?;
-        }
-    }
-    for volume in node.engine.volume_list(&labels).await? {
-        if is_orphan(&volume.labels, identity, wanted) {
-            node.engine.volume_remove(&volume.name).await?;
-        }
-    }
-    for image in node.engine.image_list(&labels).await? {
-        if is_orphan(&image.labels, identity, wanted) {
-            node.engine.image_remove(&image.name).await?;
-        }
-    }
-    remove_folders(node, wanted);
-    Ok(())
+/// Ends what is unwanted, but not too much at once without being told twice.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    suspended: Option<BTreeSet<DeploymentId>>,
 }
 
-/// Working folders are named after their deployment.
-fn remove_folders(node: &Node, wanted: &[DeploymentId]) {
-    for part in ["work", "checkouts"] {
-        let Ok(entries) = fs_err::read_dir(node.options.data_dir.join(part)) else { continue };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            if !wanted.iter().any(|id| name.to_str() == Some(id.as_str())) {
-                let _ = fs_err::remove_dir_all(entry.path());
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Remove(BTreeSet<DeploymentId>),
+    /// So many of so many that run: only when it is said again.
+    SayAgain {
+        unwanted: usize,
+        running: usize,
+    },
+}
+
+impl Guard {
+    pub(crate) fn judge(&mut self, wanted: &BTreeSet<DeploymentId>, present: &Present) -> Verdict {
+        let unwanted: BTreeSet<_> = present.all.difference(wanted).cloned().collect();
+        let ending = unwanted.intersection(&present.running).count();
+        let running = present.running.len();
+        let suspicious = ending > FEW && ending * 2 > running;
+        let told_twice = self.suspended.as_ref().is_some_and(|before| unwanted.is_subset(before));
+        if suspicious && !told_twice {
+            self.suspended = Some(unwanted);
+            return Verdict::SayAgain { unwanted: ending, running };
+        }
+        self.suspended = None;
+        Verdict::Remove(unwanted)
+    }
+}
+
+/// What of ours the engine and the disk hold, by deployment.
+pub(crate) async fn present(node: &Node, identity: &Identity) -> pierhead_engine::Result<Present> {
+    let ours = labels::of_node(identity);
+    let of = |labels: &pierhead_engine::spec::Labels| {
+        within_generation(labels, identity.epoch).then(|| labels::deployment_of(labels)).flatten()
+    };
+    let mut present = Present::default();
+    for container in node.engine.list(&ours).await? {
+        if let Some(deployment) = of(&container.labels) {
+            if container.status == Status::Running {
+                present.running.insert(deployment.clone());
             }
+            present.all.insert(deployment);
         }
     }
+    present
+        .all
+        .extend(node.engine.network_list(&ours).await?.iter().filter_map(|network| of(&network.labels)));
+    present.all.extend(node.engine.volume_list(&ours).await?.iter().filter_map(|volume| of(&volume.labels)));
+    for entry in fs_err::read_dir(node.layout.all_work()).into_iter().flatten().flatten() {
+        present.all.extend(entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    }
+    Ok(present)
 }
 
-fn is_orphan(labels: &BTreeMap<String, String>, identity: &Identity, wanted: &[DeploymentId]) -> bool {
-    let newer =
-        labels.get(EPOCH).and_then(|epoch| epoch.parse::<u64>().ok()).is_some_and(|it| it > identity.epoch);
-    let unwanted = labels.get(DEPLOYMENT).is_none_or(|label| !wanted.iter().any(|id| id.as_str() == label));
-    let ours = identity.labels().iter().all(|(key, value)| labels.get(key) == Some(value));
-    ours && unwanted && !newer
-}
-
-fn is_suspicious(all: &[Listed], orphans: &[&Listed]) -> bool {
-    let running = all.iter().filter(|it| it.running).count();
-    let going = orphans.iter().filter(|it| it.running).count();
-    going > SUSPICIOUS && going * 2 > running
+/// Removes what is left of deployments that no worker works for.
+pub(crate) async fn sweep(node: &Node, identity: &Identity, orphans: &BTreeSet<DeploymentId>) {
+    for deployment in orphans {
+        tracing::info!(%deployment, "removing what nobody wants");
+        if let Err(error) = undo::remove(node, identity, deployment, Images::Keep).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(%deployment, %error, cause, "an orphan stays until the next list");
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use pierhead_model::Timestamp;
-    use pierhead_model::id::{InstallId, NodeId};
-
     use super::*;
 
-    fn identity(install: u128, epoch: u64) -> Identity {
-        let now = Timestamp::UNIX_EPOCH;
-        Identity { install: InstallId::new(now, install), node: NodeId::new(now, 1), epoch }
+    fn ids(range: std::ops::Range<u64>) -> BTreeSet<DeploymentId> {
+        range.map(|n| DeploymentId::from_random(n * 7919)).collect()
     }
 
-    fn made_by(identity: &Identity, deployment: u64) -> BTreeMap<String, String> {
-        let mut labels = identity.labels_of(&DeploymentId::from_random(deployment));
-        labels.insert(EPOCH.into(), identity.epoch.to_string());
-        labels
+    fn running(range: std::ops::Range<u64>) -> Present {
+        Present { all: ids(range.clone()), running: ids(range) }
     }
 
     #[test]
-    fn only_our_own_unwanted_ones_go_and_none_of_a_newer_control_plane() {
-        let us = identity(1, 5);
-        let wanted = [DeploymentId::from_random(1)];
-        assert!(!is_orphan(&made_by(&us, 1), &us, &wanted));
-        assert!(is_orphan(&made_by(&us, 2), &us, &wanted));
-        assert!(is_orphan(&made_by(&identity(1, 4), 2), &us, &wanted), "of an earlier start of ours");
-        assert!(!is_orphan(&made_by(&identity(1, 6), 2), &us, &wanted), "of a newer control plane");
-        assert!(!is_orphan(&made_by(&identity(2, 5), 2), &us, &wanted), "of another installation");
-        assert!(!is_orphan(&BTreeMap::new(), &us, &wanted), "nobody's");
+    fn a_few_are_removed_at_once_and_many_only_when_told_twice() {
+        let mut guard = Guard::default();
+        assert_eq!(guard.judge(&ids(0..10), &running(0..10)), Verdict::Remove(BTreeSet::new()));
+        assert_eq!(guard.judge(&ids(5..10), &running(0..10)), Verdict::Remove(ids(0..5)));
+        assert_eq!(guard.judge(&ids(6..20), &running(0..20)), Verdict::Remove(ids(0..6)), "less than half");
+        assert_eq!(guard.judge(&ids(0..0), &running(0..10)), Verdict::SayAgain { unwanted: 10, running: 10 });
+        assert_eq!(guard.judge(&ids(0..0), &running(0..10)), Verdict::Remove(ids(0..10)));
+        assert_eq!(guard.judge(&ids(0..0), &running(0..10)), Verdict::SayAgain { unwanted: 10, running: 10 });
+        assert_eq!(guard.judge(&ids(0..9), &running(0..10)), Verdict::Remove(ids(9..10)), "it was a mistake");
+        assert_eq!(guard.judge(&ids(0..0), &running(0..10)), Verdict::SayAgain { unwanted: 10, running: 10 });
     }
 
     #[test]
-    fn a_control_plane_that_knows_nothing_removes_nothing() {
-        let running = |count: usize| {
-            let it = Listed { name: String::new(), labels: BTreeMap::new(), running: true };
-            vec![it; count]
-        };
-        let (ten, four) = (running(10), running(4));
-        assert!(is_suspicious(&ten, &ten.iter().collect::<Vec<_>>()));
-        assert!(!is_suspicious(&ten, &ten[..5].iter().collect::<Vec<_>>()));
-        assert!(!is_suspicious(&four, &four.iter().collect::<Vec<_>>()), "a few may go at once");
+    fn what_does_not_run_is_no_reason_to_hesitate() {
+        let present = Present { all: ids(0..100), running: ids(0..2) };
+        assert_eq!(Guard::default().judge(&BTreeSet::new(), &present), Verdict::Remove(ids(0..100)));
     }
 }

@@ -1,189 +1,218 @@
-//! What any engine understands, and nothing that would give a container more than it needs.
+//! What to create: the typed allow-list every driver builds its requests from.
+//!
+//! Rules: what has no field here cannot be asked for (privileges, devices, host namespaces, published ports,
+//! restart policies). Limits are not optional. A spec is validated before any engine sees it, and its
+//! [`ContainerSpec::hash`] is kept as a label, so that creating the same thing twice is seen to be the same.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod validate;
+
+pub(crate) use self::validate::check_network;
+
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use ipnet::Ipv4Net;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-use crate::EngineError;
+use crate::state::ContainerId;
 
-/// A container to be made.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub type Labels = BTreeMap<String, String>;
+
+/// A container, completely described.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ContainerSpec {
+    /// Unique on the node; the key of idempotent creation.
     pub name: String,
+    /// A reference or id of an image that is on the node; nothing is ever pulled.
     pub image: String,
-    /// `None` keeps the image's own.
+    /// `None` keeps the image's.
     pub entrypoint: Option<Vec<String>>,
+    /// `None` keeps the image's.
     pub command: Option<Vec<String>>,
-    pub env: BTreeMap<String, String>,
+    pub env: Vec<(String, String)>,
     pub working_dir: Option<String>,
-    /// `None` keeps the image's own.
+    /// `uid`, `uid:gid` or a name of the image; `None` keeps the image's.
     pub user: Option<String>,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     pub limits: Limits,
     pub mounts: Vec<Mount>,
-    /// `None` is a container without any network.
-    pub network: Option<String>,
+    pub network: NetworkMode,
     pub profile: Profile,
-    /// Nothing outside the mounts can be written.
     pub read_only_root: bool,
+    /// Keep standard input open for one [`crate::Engine::open_stdin`]; it sees end-of-file when that is closed.
+    pub stdin: bool,
+    /// What [`crate::Engine::stop`] sends first; `None` keeps the image's (by default `SIGTERM`).
+    pub stop_signal: Option<String>,
+    /// Names added to `/etc/hosts`.
+    pub extra_hosts: Vec<(String, IpAddr)>,
 }
 
-/// Every container has all of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+impl ContainerSpec {
+    /// The smallest complete spec: no network, nothing mounted, the image's own command.
+    #[must_use]
+    pub fn new(name: impl Into<String>, image: impl Into<String>, profile: Profile, limits: Limits) -> Self {
+        Self {
+            name: name.into(),
+            image: image.into(),
+            entrypoint: None,
+            command: None,
+            env: Vec::new(),
+            working_dir: None,
+            user: None,
+            labels: Labels::new(),
+            limits,
+            mounts: Vec::new(),
+            network: NetworkMode::None,
+            profile,
+            read_only_root: false,
+            stdin: false,
+            stop_signal: None,
+            extra_hosts: Vec::new(),
+        }
+    }
+
+    /// SHA-256 over every field, in hex. Two specs with the same hash make the same container.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        fingerprint(self)
+    }
+}
+
+/// Hard limits. Swap is always off: a container that needs more than its memory is killed, not slowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Limits {
-    /// Memory and swap together: there is no swap beyond it.
     pub memory_bytes: u64,
-    /// Thousandths of a core.
+    /// Thousandths of one core: 500 is half a core.
     pub cpu_millis: u32,
+    /// Processes and threads together.
     pub pids: u32,
+    /// Share of the processor under contention, 1 to 10 000; 100 is normal.
+    pub cpu_weight: u32,
+    /// −1000 to 1000; higher is killed earlier when the *node* runs out of memory.
+    pub oom_score_adj: i32,
 }
 
-/// What kind of work it is: decides its share of a busy machine and who is killed first when memory runs out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+impl Limits {
+    /// Normal weight, killed before the platform's own processes.
+    #[must_use]
+    pub fn new(memory_bytes: u64, cpu_millis: u32, pids: u32) -> Self {
+        Self { memory_bytes, cpu_millis, pids, cpu_weight: 100, oom_score_adj: 500 }
+    }
+}
+
+/// What the container is for, which decides the capabilities it keeps.
+///
+/// All profiles: every capability dropped, then the list below added; `no-new-privileges`; the engine's default
+/// seccomp and AppArmor profiles; an init process as PID 1 that reaps and forwards signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum Profile {
-    /// Low share, killed first.
+    /// Runs a repository's build commands, often as root: owns and hands over files, changes users.
     Build,
+    /// Runs a repository's server; images often start as root, then drop to their own user.
     Service,
+    /// Runs a pipeline plugin: reads standard input, writes standard output. Keeps nothing.
+    Plugin,
 }
 
 impl Profile {
-    /// Relative to the default of 1024.
-    pub(crate) const fn cpu_shares(self) -> i64 {
+    /// The capabilities kept, without the `CAP_` prefix: the published profile.
+    ///
+    /// `KILL` is there so that the init process can forward a stop to a server that changed its user.
+    /// Low ports need no capability inside a network namespace of its own.
+    #[must_use]
+    pub fn capabilities(self) -> &'static [&'static str] {
         match self {
-            Self::Build => 128,
-            Self::Service => 1024,
-        }
-    }
-
-    /// Builds before services before everything else on the machine.
-    pub(crate) const fn oom_score_adj(self) -> i64 {
-        match self {
-            Self::Build => 900,
-            Self::Service => 500,
-        }
-    }
-
-    /// What is left of root's rights. A program that starts as root may give up root, own its files, and listen on port 80.
-    pub(crate) const fn capabilities(self) -> &'static [&'static str] {
-        match self {
-            Self::Build => &[],
+            Self::Build => &["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"],
             Self::Service => {
-                &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "NET_BIND_SERVICE", "KILL"]
+                &["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"]
             }
+            Self::Plugin => &[],
         }
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Mount {
+    /// A volume made by [`crate::Engine::volume_create`]; it must exist.
     Volume {
         name: String,
         target: String,
+        read_only: bool,
     },
-    /// A file or folder of the platform's own, never somebody's text.
-    ReadOnlyBind {
+    /// A directory or file of the host. Only for paths the platform owns, never for one a user names.
+    Bind {
         source: PathBuf,
         target: String,
+        read_only: bool,
+    },
+    Tmpfs {
+        target: String,
+        size_bytes: u64,
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkSpec {
-    pub name: String,
-    pub labels: BTreeMap<String, String>,
-    /// Always chosen by the caller: the engine's own pools run out after some thirty networks.
-    pub subnet: Ipv4Net,
+impl Mount {
+    #[must_use]
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Volume { target, .. } | Self::Bind { target, .. } | Self::Tmpfs { target, .. } => target,
+        }
+    }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum NetworkMode {
+    /// Loopback only.
+    None,
+    /// One network made by [`crate::Engine::network_create`]; reachable there as its name and its aliases.
+    Named { network: String, aliases: Vec<String> },
+    /// The network namespace of another container of ours, which must be running at start. It lets a tiny
+    /// holder keep the (slow to set up) namespace while the server in it sleeps and wakes.
+    SharedWith { container: ContainerId },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VolumeSpec {
     pub name: String,
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     pub kind: VolumeKind,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum VolumeKind {
+    /// An empty directory kept by the engine.
     Plain,
-    /// Folders on top of each other, the first of `lower` on top; what is written goes to `upper`. `work` is an empty folder
-    /// on the same file system as `upper`.
-    Overlay {
-        lower: Vec<PathBuf>,
-        upper: PathBuf,
-        work: PathBuf,
-    },
+    /// An overlay of host directories, mounted while a container uses it. The caller makes the directories;
+    /// `upper` and `work` must be on one file system and `work` empty. `lower` is highest first.
+    Overlay { lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf },
 }
 
-/// An image to be made of a root file system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageSpec {
-    /// `repository:tag`.
-    pub reference: String,
-    /// Dockerfile instructions: `ENV`, `LABEL`, `USER`, `WORKDIR`, `ENTRYPOINT`, `CMD`.
-    pub changes: Vec<String>,
-}
-
-/// An image to be built of a Dockerfile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildSpec {
-    pub reference: String,
-    pub dockerfile: String,
-    pub arguments: BTreeMap<String, String>,
-    pub labels: BTreeMap<String, String>,
-    pub limits: Limits,
-    pub no_cache: bool,
-    /// The network its `RUN` lines have.
-    pub network: String,
-}
-
-/// An overlay's options are one string that the kernel limits to a page.
-const MAXIMUM_OVERLAY_OPTIONS: usize = 4000;
-
-impl VolumeKind {
-    /// The options of an overlay mount, checked: a path with a `:` or `,` would become another option.
-    pub(crate) fn overlay_options(&self, name: &str) -> Result<Option<String>, EngineError> {
-        let Self::Overlay { lower, upper, work } = self else { return Ok(None) };
-        let refused = |reason| EngineError::Refused { name: name.to_owned(), reason };
-        let text = |path: &PathBuf| match path.to_str() {
-            Some(text) if path.is_absolute() && !text.contains([':', ',', '\\', '"', '\n']) => {
-                Ok(text.to_owned())
-            }
-            _ => Err(refused(
-                "an overlay's folders must be absolute and must not contain `:` `,` `\\` or quotes",
-            )),
-        };
-        let lower = lower.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-        if lower.is_empty() {
-            return Err(refused("an overlay needs at least one lower folder"));
-        }
-        let options =
-            format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), text(upper)?, text(work)?);
-        if options.len() > MAXIMUM_OVERLAY_OPTIONS {
-            return Err(refused("an overlay's folders are too many or too long"));
-        }
-        Ok(Some(options))
+impl VolumeSpec {
+    #[must_use]
+    pub fn hash(&self) -> String {
+        fingerprint(self)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NetworkSpec {
+    pub name: String,
+    pub labels: Labels,
+    /// Chosen by the caller, because an engine's own pools run out after about thirty networks.
+    pub subnet: Ipv4Net,
+    /// No way out: containers reach only each other.
+    pub internal: bool,
+}
 
-    #[test]
-    fn overlay_paths_cannot_smuggle_options_in() {
-        let overlay = |lower: &str| VolumeKind::Overlay {
-            lower: vec![lower.into()],
-            upper: "/u".into(),
-            work: "/w".into(),
-        };
-        assert_eq!(
-            overlay("/a").overlay_options("v").unwrap().unwrap(),
-            "lowerdir=/a,upperdir=/u,workdir=/w"
-        );
-        for bad in ["/a:/etc", "/a,upperdir=/etc", "a", "/a\\b", ""] {
-            assert!(overlay(bad).overlay_options("v").is_err(), "{bad}");
-        }
-        assert!(overlay(&format!("/{}", "a".repeat(5000))).overlay_options("v").is_err());
+impl NetworkSpec {
+    #[must_use]
+    pub fn hash(&self) -> String {
+        fingerprint(self)
     }
+}
+
+fn fingerprint(spec: &impl Serialize) -> String {
+    // Serialising these types cannot fail (string keys only); an empty text would still hash, and differ.
+    let text = serde_json::to_vec(spec).unwrap_or_default();
+    hex::encode(Sha256::digest(text))
 }

@@ -21,6 +21,12 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and their small forms.
+    pub(crate) fn proxies(&self) -> BTreeMap<String, String> {
+        let names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+        names.iter().filter_map(|name| Some(((*name).to_owned(), self.get(name)?.to_owned()))).collect()
+    }
+
     /// A folder of the XDG base directories: its variable, or its place below the home directory.
     pub(crate) fn xdg(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         let absolute = |path: &str| Some(PathBuf::from(path)).filter(|path| path.is_absolute());

@@ -98,7 +98,7 @@ async fn a_service_that_does_not_come_up_says_why_and_the_live_one_stays() {
     assert_eq!(status, 200);
     for (script, reason, told) in [
         ("process.exit(3)", "start_failed", "exit code 3"),
-        ("setInterval(() => {}, 1000)", "startup_timeout", "no process listens"),
+        ("setInterval(() => {}, 1000)", "startup_timeout", "listens on no port"),
         (
             "require('http').createServer((_, r) => r.end('x')).listen(9999, '127.0.0.1')",
             "startup_timeout",

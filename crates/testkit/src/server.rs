@@ -45,10 +45,17 @@ impl Ended {
 impl Server {
     /// Starts `binary`; its runtimes are made first where they are missing.
     pub async fn start(binary: &str) -> Self {
+        let mut server = Self::unstarted(binary);
+        server.boot(&[]).await;
+        server
+    }
+
+    /// A server whose data directory is empty and that does not run yet.
+    pub fn unstarted(binary: &str) -> Self {
         let (api_port, ingress_port) = (free_port(), free_port());
         // Servers of other tests choose other pools, so that they do not take each other's subnets all the time.
         let subnet_pool = format!("10.{}.{}.0/24", rand::random_range(212..250_u8), rand::random::<u8>());
-        let mut server = Self {
+        Self {
             binary: binary.to_owned(),
             process: None,
             folder: tempfile::tempdir().unwrap(),
@@ -58,9 +65,7 @@ impl Server {
             token: String::new(),
             node: String::new(),
             subnet_pool,
-        };
-        server.boot(&[]).await;
-        server
+        }
     }
 
     /// Starts the process again, with more environment variables.

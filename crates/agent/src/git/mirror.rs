@@ -1,305 +1,350 @@
-//! A bare mirror per project: what was fetched once is not fetched again.
+//! One bare repository for each project, so that a push costs a small fetch.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use parking_lot::Mutex;
 use pierhead_model::deployment::CloneFailure;
-use pierhead_model::source::{Commit, GitReference, RepositoryUrl};
+use pierhead_model::digest::Digest;
+use pierhead_model::id::ProjectId;
+use pierhead_model::source::{Commit, GitReference};
+use tokio::sync::OwnedMutexGuard;
 
-use super::address::resolve;
-use super::command::{git, run};
-use super::failure::{CloneError, classify, explain};
-use super::submodule;
+use super::CloneError;
+use super::classify::{classify, sentence};
+use super::command::{Finished, Git, RunError};
+use super::remote::{Remote, empty_sentence};
+use crate::durable;
+use crate::options::CloneLimits;
+use crate::overlay;
 
-/// A fetch may take this long.
-const FETCH_LIMIT: Duration = Duration::from_secs(180);
-const LOCAL_LIMIT: Duration = Duration::from_secs(60);
-const REDIRECTS: usize = 5;
-/// What a commit may hold.
-const MAXIMUM_FILES: usize = 100_000;
-const MAXIMUM_BYTES: u64 = 1 << 30;
-/// Where the fetched commit is kept.
-const FETCHED: &str = "refs/pierhead/fetched";
+/// Local questions are answered at once, or something is very wrong.
+const LOCAL: Duration = Duration::from_secs(60);
+/// What the list of a repository's branches may take.
+const MAX_LIST: u64 = 4 << 20;
+/// How often a running fetch is measured.
+const MEASURE: Duration = Duration::from_millis(250);
 
+/// All mirrors of a node. One fetch at a time in each.
 #[derive(Debug)]
-pub(crate) struct Mirrors {
+pub(super) struct Mirrors {
     folder: PathBuf,
-    allow: Vec<IpNet>,
-    /// One fetch at a time per mirror.
-    busy: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    locks: Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// A commit that lies in a mirror.
+/// One mirror, held.
 #[derive(Debug)]
-pub(crate) struct Fetched {
-    pub(super) git_dir: PathBuf,
-    pub(super) allow: Vec<IpNet>,
-    pub(super) repository: RepositoryUrl,
-    pub(crate) commit: Commit,
-    pub(super) depth: usize,
+pub(super) struct Mirror<'m> {
+    path: PathBuf,
+    _held: OwnedMutexGuard<()>,
+    _of: std::marker::PhantomData<&'m Mirrors>,
 }
 
 impl Mirrors {
-    pub(crate) fn new(folder: PathBuf, allow: Vec<IpNet>) -> Self {
-        Self { folder, allow, busy: Mutex::default() }
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, locks: Mutex::default() }
     }
 
-    /// Fetches one commit of a repository into the mirror called `name`.
-    pub(crate) async fn fetch(
-        &self,
-        name: &str,
-        repository: &RepositoryUrl,
-        reference: Option<&GitReference>,
-        say: &mut (dyn FnMut(String) + Send),
-    ) -> Result<Fetched, CloneError> {
-        let lock = Arc::clone(self.busy.lock().entry(name.to_owned()).or_default());
-        let _only_one = lock.lock().await;
-        let git_dir = self.folder.join(format!("{name}.git"));
-        fetch_into(git_dir, &self.allow, repository, reference, 0, say).await
-    }
-}
-
-/// Fetches into a bare repository at `git_dir`, made if it is missing.
-pub(super) async fn fetch_into(
-    git_dir: PathBuf,
-    allow: &[IpNet],
-    repository: &RepositoryUrl,
-    reference: Option<&GitReference>,
-    depth: usize,
-    say: &mut (dyn FnMut(String) + Send),
-) -> Result<Fetched, CloneError> {
-    let wanted = reference.map_or("HEAD", |reference| reference.as_str());
-    if !git_dir.join("HEAD").exists() {
-        fs_err::create_dir_all(&git_dir).map_err(internal)?;
-        let mut init = git(&git_dir);
-        init.args(["init", "--quiet", "--bare"]).arg("--").arg(&git_dir);
-        must(run(init, LOCAL_LIMIT).await, repository, wanted)?;
-    }
-    let known = reference.filter(|reference| reference.is_commit());
-    let there = match known {
-        Some(commit) => has_commit(&git_dir, commit.as_str()).await?,
-        None => false,
-    };
-    let revision = if there {
-        wanted
-    } else {
-        let target = Target::of(repository, allow).await?;
-        say(format!("Fetching {wanted} of {repository}"));
-        if !target.fetch(&git_dir, wanted, true, repository).await? {
-            target.fetch(&git_dir, wanted, false, repository).await?;
+    pub(super) async fn of(&self, project: &ProjectId) -> Mirror<'_> {
+        let lock = Arc::clone(self.locks.lock().entry(project.clone()).or_default());
+        let held = lock.lock_owned().await;
+        Mirror {
+            path: self.folder.join(format!("{project}.git")),
+            _held: held,
+            _of: std::marker::PhantomData,
         }
-        FETCHED
-    };
-    let commit = describe(&git_dir, revision, repository).await?;
-    check_size(&git_dir, &commit.hash, repository).await?;
-    Ok(Fetched { git_dir, allow: allow.to_vec(), repository: repository.clone(), commit, depth })
-}
-
-impl Fetched {
-    /// Writes the files of the commit to an empty folder. Links are written as links and never followed.
-    pub(crate) async fn export(
-        &self,
-        folder: &Path,
-        say: &mut (dyn FnMut(String) + Send),
-    ) -> Result<(), CloneError> {
-        fs_err::create_dir_all(folder).map_err(internal)?;
-        let index = self.git_dir.join(format!("index-{}", folder.file_name().unwrap_or_default().display()));
-        let mut read = git(&self.git_dir);
-        read.env("GIT_INDEX_FILE", &index).args(["read-tree", "--end-of-options", &self.commit.hash]);
-        must(run(read, LOCAL_LIMIT).await, &self.repository, &self.commit.hash)?;
-        let mut write = git(&self.git_dir);
-        write.env("GIT_INDEX_FILE", &index).env("GIT_WORK_TREE", folder).current_dir(folder).args([
-            "checkout-index",
-            "--all",
-            "--force",
-            "--quiet",
-        ]);
-        let written = must(run(write, LOCAL_LIMIT).await, &self.repository, &self.commit.hash);
-        let _ = fs_err::remove_file(&index);
-        written?;
-        submodule::export_all(self, folder, say).await
     }
 }
 
-/// Where a repository really is: every hop checked, and the connection pinned to what was checked.
-struct Target {
-    url: String,
-    /// curl's `host:port:address`.
-    pin: Option<String>,
-}
+impl Mirror<'_> {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 
-impl Target {
-    async fn of(repository: &RepositoryUrl, allow: &[IpNet]) -> Result<Self, CloneError> {
-        let mut url = parse(repository.as_str())?;
-        for _ in 0..=REDIRECTS {
-            let host = url.host_str().unwrap_or_default().to_owned();
-            let port = url.port_or_known_default().unwrap_or(22);
-            let addresses = match resolve(&host, port, allow).await {
-                Ok(Ok(addresses)) if !addresses.is_empty() => addresses,
-                Ok(Ok(_)) | Err(_) => {
-                    return Err(explain(CloneFailure::Unreachable, repository.as_str(), "", ""));
-                }
-                Ok(Err(_)) => return Err(explain(CloneFailure::AddressRefused, repository.as_str(), "", "")),
-            };
-            if url.scheme() == "ssh" {
-                return Ok(Self { url: url.into(), pin: None });
+    /// Makes the mirror when there is none, and clears what a killed fetch left.
+    pub(super) async fn prepare(&self, git: &Git) -> Result<(), CloneError> {
+        if !self.path.exists() {
+            self.make(git).await.map_err(|error| CloneError::internal("making the mirror", &error))??;
+        }
+        let path = self.path.clone();
+        let cleared = durable::blocking(move || clear_leftovers(&path)).await;
+        cleared.map_err(|error| CloneError::internal("cleaning the mirror", &error))
+    }
+
+    /// Made beside and renamed: a git that is killed while it makes one leaves no half of a mirror.
+    async fn make(&self, git: &Git) -> std::io::Result<Result<(), CloneError>> {
+        let parent = self.path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let beside = durable::blocking(move || tempfile::tempdir_in(parent)).await?;
+        let made = beside.path().join("mirror.git");
+        let text = made.display().to_string();
+        let arguments = ["init", "--bare", "--quiet", "--template=", "--", &text];
+        if let Err(error) = local(git.run(git.arguments(None, &arguments), LOCAL, 4096).await) {
+            return Ok(Err(error));
+        }
+        fs_err::rename(made, &self.path)?;
+        Ok(Ok(()))
+    }
+
+    /// Whether a commit is here already.
+    pub(super) async fn holds(&self, git: &Git, hash: &str) -> Result<bool, CloneError> {
+        let arguments = git.arguments(Some(&self.path), &["cat-file", "-e", &format!("{hash}^{{commit}}")]);
+        Ok(git.run(arguments, LOCAL, 4096).await.map_err(|error| ended(&error))?.success)
+    }
+
+    /// Fetches a reference (the default branch when there is none) and says its commit.
+    pub(super) async fn fetch(
+        &self,
+        git: &Git,
+        remote: &Remote,
+        reference: Option<&GitReference>,
+        limits: &CloneLimits,
+    ) -> Result<String, CloneError> {
+        let result = match reference {
+            None => self.fetch_one(git, remote, "HEAD", limits).await,
+            Some(commit) if commit.is_commit() => {
+                return self.fetch_commit(git, remote, commit.as_str(), limits).await;
             }
-            let addresses: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            match redirect_of(&url, &host, &addresses, repository).await? {
-                Some(next) => url = next,
-                None => {
-                    let pin = format!("{}:{port}:{}", host.trim_matches(['[', ']']), addresses.join(","));
-                    return Ok(Self { url: url.into(), pin: Some(pin) });
+            Some(name) => {
+                let branch = self.fetch_one(git, remote, &format!("refs/heads/{name}"), limits).await;
+                match branch {
+                    Err(error) if error.kind == CloneFailure::NoSuchReference => {
+                        self.fetch_one(git, remote, &format!("refs/tags/{name}"), limits).await
+                    }
+                    result => result,
                 }
             }
+        };
+        match result {
+            Err(error) if error.kind == CloneFailure::NoSuchReference => {
+                Err(self.explain_missing(git, remote, reference).await)
+            }
+            result => result,
+        }
+    }
+
+    async fn fetch_one(
+        &self,
+        git: &Git,
+        remote: &Remote,
+        name: &str,
+        limits: &CloneLimits,
+    ) -> Result<String, CloneError> {
+        let ours = format!("refs/pierhead/{}", &Digest::of(name.as_bytes()).to_hex()[..16]);
+        let depth = if remote.smart { Depth::One } else { Depth::Unchanged };
+        self.run_fetch(git, remote, &[&format!("+{name}:{ours}")], depth, limits).await?;
+        self.commit_of(git, &ours).await
+    }
+
+    /// A server may refuse to hand out a commit by its hash; then everything is fetched and looked through.
+    async fn fetch_commit(
+        &self,
+        git: &Git,
+        remote: &Remote,
+        hash: &str,
+        limits: &CloneLimits,
+    ) -> Result<String, CloneError> {
+        let ours = format!("refs/pierhead/{}", &hash[..16]);
+        if remote.smart {
+            match self.run_fetch(git, remote, &[&format!("+{hash}:{ours}")], Depth::One, limits).await {
+                Ok(()) => return self.commit_of(git, &ours).await,
+                Err(error)
+                    if !matches!(error.kind, CloneFailure::CommitGone | CloneFailure::NoSuchReference) =>
+                {
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+        }
+        let all = ["+refs/heads/*:refs/pierhead/all/heads/*", "+refs/tags/*:refs/pierhead/all/tags/*"];
+        let depth = if remote.smart { Depth::Whole } else { Depth::Unchanged };
+        self.run_fetch(git, remote, &all, depth, limits).await?;
+        if self.holds(git, hash).await? {
+            return Ok(hash.to_owned());
         }
         Err(CloneError::new(
-            CloneFailure::Other,
-            format!("{repository} redirects more than {REDIRECTS} times."),
+            CloneFailure::CommitGone,
+            format!(
+                "the commit {hash} is not in the repository any more: it was probably replaced by a forced push"
+            ),
         ))
     }
 
-    /// `false` when the server cannot do shallow fetches.
-    async fn fetch(
+    async fn run_fetch(
         &self,
-        git_dir: &Path,
-        wanted: &str,
-        shallow: bool,
-        repository: &RepositoryUrl,
-    ) -> Result<bool, CloneError> {
-        let mut command = git(git_dir);
-        if let Some(pin) = &self.pin {
-            command.args(["-c", &format!("http.curloptResolve={pin}")]);
+        git: &Git,
+        remote: &Remote,
+        specs: &[&str],
+        depth: Depth,
+        limits: &CloneLimits,
+    ) -> Result<(), CloneError> {
+        let pin = remote.pin.as_ref().map(|pin| format!("http.curloptResolve={pin}"));
+        let mut command = Vec::new();
+        if let Some(pin) = &pin {
+            command.extend(["-c", pin]);
         }
-        command.args(["fetch", "--quiet", "--no-tags", "--force", "--no-write-fetch-head"]);
-        if shallow {
-            command.arg("--depth=1");
-        }
-        command.arg("--").arg(&self.url).arg(format!("+{wanted}:{FETCHED}"));
-        match must(run(command, FETCH_LIMIT).await, repository, wanted) {
-            Ok(_) => Ok(true),
-            Err(error) if shallow && error.detail.contains("shallow") => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// Asks the server where the repository is, without letting anything follow a redirect by itself.
-async fn redirect_of(
-    url: &url::Url,
-    host: &str,
-    addresses: &[String],
-    repository: &RepositoryUrl,
-) -> Result<Option<url::Url>, CloneError> {
-    let port = url.port_or_known_default().unwrap_or(443);
-    let pinned: Vec<std::net::SocketAddr> = addresses
-        .iter()
-        .filter_map(|address| Some((address.parse::<std::net::IpAddr>().ok()?, port).into()))
-        .collect();
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .resolve_to_addrs(host, &pinned)
-        .connect_timeout(Duration::from_secs(15))
-        .timeout(Duration::from_secs(30))
-        .user_agent("git/pierhead")
-        .build()
-        .map_err(|error| internal(std::io::Error::other(error)))?;
-    let base = url.as_str().trim_end_matches('/');
-    let asked = format!("{base}/info/refs?service=git-upload-pack");
-    let answer = client.get(&asked).send().await.map_err(|error| {
-        let kind = match () {
-            () if error.is_timeout() => CloneFailure::Timeout,
-            () if format!("{error:?}").to_lowercase().contains("certificate") => {
-                CloneFailure::CertificateInvalid
-            }
-            () => CloneFailure::Unreachable,
+        command.extend([
+            "fetch",
+            "--quiet",
+            "--force",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+        ]);
+        command.extend(depth.argument());
+        command.extend(["--", &remote.url]);
+        command.extend(specs);
+        let mut arguments = git.arguments(None, &[]);
+        arguments.push(format!("--git-dir={}", self.path.display()));
+        arguments.extend(command.into_iter().map(str::to_owned));
+        let finished = tokio::select! {
+            finished = git.run(arguments, limits.timeout, 4096) => finished.map_err(|error| ended(&error))?,
+            error = too_large(self.path.join("objects"), limits.bytes) => return Err(error),
         };
-        explain(kind, repository.as_str(), "", "")
-    })?;
-    match answer.status().as_u16() {
-        401 | 403 => Err(explain(CloneFailure::NoCredentials, repository.as_str(), "", "")),
-        404 | 410 => Err(explain(CloneFailure::RepositoryNotFound, repository.as_str(), "", "")),
-        301 | 302 | 303 | 307 | 308 => {
-            let location = answer.headers().get("location").and_then(|location| location.to_str().ok());
-            let next = location.and_then(|location| parse(&asked).ok()?.join(location).ok());
-            let refused =
-                || CloneError::new(CloneFailure::Other, format!("{repository} redirects to nowhere."));
-            let mut next = next.ok_or_else(refused)?;
-            let path = next.path().strip_suffix("/info/refs").ok_or_else(refused)?.to_owned();
-            next.set_path(&path);
-            next.set_query(None);
-            // A redirect is somebody's text as much as the first address was.
-            let checked = RepositoryUrl::parse(next.as_str()).map_err(|_| refused())?;
-            Ok(Some(parse(checked.as_str())?))
+        if finished.success {
+            return Ok(());
         }
-        _ => Ok(None),
+        let kind = classify(&finished.stderr);
+        let said = sentence(&finished.stderr);
+        Err(CloneError::new(kind, format!("the repository cannot be fetched: {said}{}", remedy(kind))))
+    }
+
+    async fn commit_of(&self, git: &Git, name: &str) -> Result<String, CloneError> {
+        let wanted = format!("{name}^{{commit}}");
+        let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted];
+        let finished = local(git.run(git.arguments(Some(&self.path), &arguments), LOCAL, 4096).await)?;
+        Ok(String::from_utf8_lossy(&finished.stdout).trim().to_owned())
+    }
+
+    /// The commit's own words.
+    pub(super) async fn describe(&self, git: &Git, hash: &str) -> Result<Commit, CloneError> {
+        let arguments =
+            ["log", "-1", "--no-mailmap", "--no-show-signature", "--format=%s%x00%an%x00", hash, "--"];
+        let finished = local(git.run(git.arguments(Some(&self.path), &arguments), LOCAL, 1 << 20).await)?;
+        let text = String::from_utf8_lossy(&finished.stdout).into_owned();
+        let mut fields = text.split('\0');
+        let mut field =
+            || fields.next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+        Ok(Commit { hash: hash.to_owned(), message: field(), author: field() })
+    }
+
+    /// An empty repository, or one that has other branches: their names help.
+    async fn explain_missing(&self, git: &Git, remote: &Remote, wanted: Option<&GitReference>) -> CloneError {
+        let pin = remote.pin.as_ref().map(|pin| format!("http.curloptResolve={pin}"));
+        let mut command: Vec<&str> = Vec::new();
+        if let Some(pin) = &pin {
+            command.extend(["-c", pin]);
+        }
+        command.extend(["ls-remote", "--heads", "--", &remote.url]);
+        let listed = git.run(git.arguments(None, &command), LOCAL, MAX_LIST).await;
+        let listed =
+            listed.map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned()).unwrap_or_default();
+        let heads: Vec<_> =
+            listed.lines().filter_map(|line| line.split_once("refs/heads/")).map(|(_, name)| name).collect();
+        if heads.is_empty() {
+            return CloneError::new(CloneFailure::EmptyRepository, empty_sentence());
+        }
+        let shown = heads.iter().take(10).copied().collect::<Vec<_>>().join(", ");
+        let wanted = wanted.map_or("default branch", GitReference::as_str);
+        CloneError::new(
+            CloneFailure::NoSuchReference,
+            format!("the repository has no branch or tag `{wanted}`; it has these branches: {shown}"),
+        )
     }
 }
 
-fn parse(text: &str) -> Result<url::Url, CloneError> {
-    url::Url::parse(text).map_err(|_| explain(CloneFailure::Unreachable, text, "", ""))
+/// How much history is fetched.
+#[derive(Debug, Clone, Copy)]
+enum Depth {
+    One,
+    /// Everything, also when the mirror is shallow.
+    Whole,
+    Unchanged,
 }
 
-async fn has_commit(git_dir: &Path, commit: &str) -> Result<bool, CloneError> {
-    let mut command = git(git_dir);
-    command.args(["cat-file", "-e", "--end-of-options", &format!("{commit}^{{tree}}")]);
-    let output = run(command, LOCAL_LIMIT).await.map_err(internal)?;
-    Ok(output.is_some_and(|output| output.status.success()))
-}
-
-async fn describe(git_dir: &Path, revision: &str, repository: &RepositoryUrl) -> Result<Commit, CloneError> {
-    let mut command = git(git_dir);
-    command.args(["log", "-1", "--format=%H%n%an%n%s", "--end-of-options", revision]);
-    let output = must(run(command, LOCAL_LIMIT).await, repository, revision)?;
-    let mut lines = output.lines().map(|line| line.chars().take(200).collect::<String>());
-    let mut next = || lines.next().unwrap_or_default();
-    let (hash, author, message) = (next(), next(), next());
-    Ok(Commit { hash, message, author })
-}
-
-async fn check_size(git_dir: &Path, commit: &str, repository: &RepositoryUrl) -> Result<(), CloneError> {
-    let mut command = git(git_dir);
-    command.args(["ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options", commit]);
-    let listed = tokio::time::timeout(LOCAL_LIMIT, command.output()).await;
-    let listed = listed
-        .map_err(|_| explain(CloneFailure::TooLarge, repository.as_str(), "", ""))?
-        .map_err(internal)?;
-    let (mut files, mut bytes) = (0, 0);
-    for entry in listed.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
-        files += 1;
-        let fields = entry.split(|byte| *byte == b'\t').next().unwrap_or_default();
-        let size = String::from_utf8_lossy(fields)
-            .split_whitespace()
-            .nth(3)
-            .and_then(|size| size.parse::<u64>().ok());
-        bytes += size.unwrap_or(0);
+impl Depth {
+    const fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::One => Some("--depth=1"),
+            // Git's own word for infinite: `--unshallow` fails where there is nothing to do.
+            Self::Whole => Some("--depth=2147483647"),
+            Self::Unchanged => None,
+        }
     }
-    if files > MAXIMUM_FILES || bytes > MAXIMUM_BYTES {
-        return Err(explain(CloneFailure::TooLarge, repository.as_str(), "", ""));
+}
+
+/// Resolves when the objects have grown beyond the limit.
+async fn too_large(objects: PathBuf, limit: u64) -> CloneError {
+    let measure = |objects: PathBuf| durable::blocking(move || Ok(overlay::usage(&objects, u64::MAX).0));
+    let before = measure(objects.clone()).await.unwrap_or(0);
+    let mut ticks = tokio::time::interval(MEASURE);
+    loop {
+        ticks.tick().await;
+        let grown = measure(objects.clone()).await.unwrap_or(before).saturating_sub(before);
+        if grown > limit {
+            return CloneError::new(
+                CloneFailure::TooLarge,
+                format!("the repository is larger than {} MiB: keep large files out of it", limit >> 20),
+            );
+        }
+    }
+}
+
+/// Locks and half packs of a process that was killed. This process holds the only lock that counts.
+fn clear_leftovers(mirror: &Path) -> std::io::Result<()> {
+    for entry in
+        walkdir::WalkDir::new(mirror).into_iter().filter_entry(|entry| entry.file_name() != "pack").flatten()
+    {
+        if entry.file_type().is_file()
+            && entry.path().extension().is_some_and(|extension| extension == "lock")
+        {
+            fs_err::remove_file(entry.path())?;
+        }
+    }
+    for entry in fs_err::read_dir(mirror.join("objects").join("pack")).into_iter().flatten() {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b"tmp_") {
+            fs_err::remove_file(entry.path())?;
+        }
     }
     Ok(())
 }
 
-/// What a git that succeeded printed.
-fn must(
-    done: std::io::Result<Option<std::process::Output>>,
-    repository: &RepositoryUrl,
-    wanted: &str,
-) -> Result<String, CloneError> {
-    match done.map_err(internal)? {
-        None => Err(explain(CloneFailure::Timeout, repository.as_str(), wanted, "")),
-        Some(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Some(output) => {
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            Err(explain(classify(&stderr), repository.as_str(), wanted, &stderr))
-        }
+/// A local command that can only fail when the node has a problem.
+pub(super) fn local(finished: Result<Finished, RunError>) -> Result<Finished, CloneError> {
+    let finished = finished.map_err(|error| ended(&error))?;
+    if finished.success {
+        return Ok(finished);
     }
+    let said = sentence(&finished.stderr);
+    Err(CloneError::new(
+        CloneFailure::Other,
+        format!("git failed on the node: {said}; look at the agent's log"),
+    ))
 }
 
-pub(super) fn internal(error: std::io::Error) -> CloneError {
-    CloneError::new(CloneFailure::Other, format!("The clone could not be made on this node: {error}"))
+pub(super) fn ended(error: &RunError) -> CloneError {
+    let kind = match error {
+        RunError::NotRun(_) => CloneFailure::Other,
+        RunError::TooLong(_) => CloneFailure::Timeout,
+        RunError::TooMuch(_) => CloneFailure::TooLarge,
+    };
+    CloneError::new(kind, error.to_string())
+}
+
+fn remedy(kind: CloneFailure) -> &'static str {
+    match kind {
+        CloneFailure::NoCredentials => ". Check the address, or give the project access to the repository",
+        CloneFailure::RepositoryNotFound => ". Check the address",
+        CloneFailure::Timeout | CloneFailure::Unreachable => ". Try again later",
+        CloneFailure::CertificateInvalid => ". Renew the certificate, or add its authority to the CA bundle",
+        CloneFailure::AddressRefused
+        | CloneFailure::NoSuchReference
+        | CloneFailure::CommitGone
+        | CloneFailure::EmptyRepository
+        | CloneFailure::TooLarge
+        | CloneFailure::Submodule
+        | CloneFailure::Other => "",
+    }
 }

@@ -1,109 +1,95 @@
-//! A container's output with resume.
+//! Logs with resume: see [`crate::log`] for how the cursor works.
 //!
-//! Docker resumes only by whole seconds, so a stream begins a little early and skips what was read: lines up to the cursor's
-//! moment, and as many lines of exactly that moment as were seen. Every line carries its time because we ask for it.
+//! The engine is asked for whole seconds, with its own nanosecond stamps in front of each chunk; the cursor
+//! drops what the reader has.
 
-use bollard::Docker;
-use bollard::container::LogOutput;
-use bollard::query_parameters::LogsOptionsBuilder;
-use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use pierhead_model::Timestamp;
+use bollard::{container::LogOutput, query_parameters::LogsOptions};
+use bytes::{Buf as _, Bytes};
+use futures::{StreamExt as _, future};
+use jiff::Timestamp;
 
-use super::convert;
-use crate::{LogCursor, LogPiece, Result};
+use super::{
+    DockerEngine,
+    call::{Call, classify, path_part},
+};
+use crate::{
+    error::{Error, Object, Result},
+    log::{Follow, LogChunk, LogCursor, LogStream, Output, Resume},
+    state::ContainerId,
+};
 
-pub(super) fn stream(docker: &Docker, name: &str, cursor: LogCursor) -> BoxStream<'static, Result<LogPiece>> {
-    let since = cursor.at.map_or(0, |at| i32::try_from(at.as_second()).unwrap_or(i32::MAX));
-    let options = LogsOptionsBuilder::new()
-        .follow(true)
-        .stdout(true)
-        .stderr(true)
-        .timestamps(true)
-        .since(since)
-        .build();
-    let owned_name = name.to_owned();
-    let mut resume = Resume::new(cursor);
-    docker
-        .logs(name, Some(options))
-        .filter_map(move |output| {
-            let piece = match output {
-                Ok(LogOutput::StdErr { message }) => resume.take(true, message).map(Ok),
-                Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => {
-                    resume.take(false, message).map(Ok)
-                }
-                Ok(LogOutput::StdIn { .. }) => None,
-                Err(error) => {
-                    Some(Err(convert::error("reading a container's output", "container", &owned_name, error)))
-                }
-            };
-            std::future::ready(piece)
-        })
-        .boxed()
+impl DockerEngine {
+    pub(super) async fn container_logs(
+        &self,
+        id: &ContainerId,
+        from: LogCursor,
+        follow: Follow,
+    ) -> Result<LogStream> {
+        let id = path_part(Object::Container, id.as_str())?.to_owned();
+        // Asking first makes an absent container an error of the call instead of the stream.
+        self.container_inspect(&id).await?;
+        let since = from.since().map_or(0, |at| i32::try_from(at.as_second().max(0)).unwrap_or(i32::MAX));
+        let options = LogsOptions {
+            follow: follow == Follow::Yes,
+            stdout: true,
+            stderr: true,
+            since,
+            timestamps: true,
+            tail: "all".to_owned(),
+            ..Default::default()
+        };
+        let mut resume = Resume::new(from);
+        let chunks = self.docker.logs(&id, Some(options)).filter_map(move |item| {
+            let call = Call::on("reading a log", Object::Container, &id);
+            future::ready(match item {
+                Ok(frame) => chunk(frame, &mut resume).transpose(),
+                Err(error) => Some(Err(classify(error, call))),
+            })
+        });
+        Ok(Box::pin(chunks))
+    }
 }
 
-/// Skips what was read before, and keeps the place.
-struct Resume {
-    from: LogCursor,
-    /// Lines of the cursor's own moment met so far.
-    met: u32,
-    place: LogCursor,
+fn chunk(frame: LogOutput, resume: &mut Resume) -> Result<Option<LogChunk>> {
+    let (output, message) = match frame {
+        LogOutput::StdOut { message } => (Output::Stdout, message),
+        LogOutput::StdErr { message } => (Output::Stderr, message),
+        // No container of ours has a terminal: this is the engine saying in the stream that it cannot read on.
+        LogOutput::StdIn { message } | LogOutput::Console { message } => {
+            return Err(unreadable(String::from_utf8_lossy(&message).into_owned()));
+        }
+    };
+    let (at, bytes) =
+        split_stamp(message).ok_or_else(|| unreadable("a log entry has no time stamp".to_owned()))?;
+    Ok(resume.accept(output, at).map(|cursor| LogChunk { output, at, bytes, cursor }))
 }
 
-impl Resume {
-    fn new(from: LogCursor) -> Self {
-        Self { place: from.clone(), from, met: 0 }
+fn unreadable(reason: String) -> Error {
+    Error::Other {
+        operation: "reading a log",
+        cause: Some(std::sync::Arc::new(std::io::Error::other(reason))),
     }
+}
 
-    fn take(&mut self, stderr: bool, message: Bytes) -> Option<LogPiece> {
-        let space = message.iter().position(|byte| *byte == b' ')?;
-        let at: Timestamp = std::str::from_utf8(message.get(..space)?).ok()?.parse().ok()?;
-        if let Some(from) = self.from.at {
-            if at < from {
-                return None;
-            }
-            if at == from {
-                self.met += 1;
-                if self.met <= self.from.seen {
-                    return None;
-                }
-            }
-        }
-        if self.place.at == Some(at) {
-            self.place.seen += 1;
-        } else {
-            self.place = LogCursor { at: Some(at), seen: 1 };
-        }
-        Some(LogPiece { stderr, bytes: message.slice(space + 1..), cursor: self.place.clone() })
-    }
+/// `2026-01-02T03:04:05.000000000Z text` → the stamp and the text.
+fn split_stamp(mut message: Bytes) -> Option<(Timestamp, Bytes)> {
+    let space = message.iter().take(64).position(|byte| *byte == b' ')?;
+    let at = std::str::from_utf8(&message[..space]).ok()?.parse().ok()?;
+    message.advance(space + 1);
+    Some((at, message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LINES: [&str; 5] = [
-        "2026-01-01T00:00:00.000000001Z a\n",
-        "2026-01-01T00:00:00.000000002Z b\n",
-        "2026-01-01T00:00:00.000000002Z c\n",
-        "2026-01-01T00:00:00.000000002Z d\n",
-        "2026-01-01T00:00:00.000000003Z e\n",
-    ];
-
     #[test]
-    fn goes_on_after_any_line_without_loss_or_repetition() {
-        let read = |from: LogCursor, lines: &[&str]| {
-            let mut resume = Resume::new(from);
-            let pieces =
-                lines.iter().filter_map(|line| resume.take(false, Bytes::copy_from_slice(line.as_bytes())));
-            pieces.collect::<Vec<_>>()
-        };
-        let whole = read(LogCursor::default(), &LINES);
-        assert_eq!(whole.len(), 5);
-        for (index, piece) in whole.iter().enumerate() {
-            let rest = read(piece.cursor.clone(), &LINES);
-            assert_eq!(rest, whole[index + 1..], "after line {index}");
-        }
+    fn stamps_are_split_off_and_the_text_kept_as_it_is() {
+        let (at, text) =
+            split_stamp(Bytes::from_static(b"2026-01-02T03:04:05.000000007Z \xff a b\n")).expect("stamped");
+        assert_eq!(at.as_nanosecond() % 1_000_000_000, 7);
+        assert_eq!(text, Bytes::from_static(b"\xff a b\n"));
+        assert_eq!(split_stamp(Bytes::from_static(b"2026-01-02T03:04:05Z ")).expect("empty").1, Bytes::new());
+        assert!(split_stamp(Bytes::from_static(b"no stamp")).is_none());
     }
 }

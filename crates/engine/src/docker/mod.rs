@@ -1,308 +1,274 @@
-//! The Docker driver: Docker Engine 20.10 and newer, and what speaks its API.
+//! The driver for Docker Engine 20.10 (API 1.41) and newer, over its Unix socket.
+//!
+//! Here is the table of calls and how long each may take; what they do is in the files beside it.
+//! Reasons worth knowing:
+//! - Images are built with the engine's classic builder: it is the only one that limits memory and processor of
+//!   each step, and it reads the Dockerfile itself, so a `# syntax=` line fetches and runs nothing.
+//! - Resource counters come from the kernel, not from the engine's statistics, which take up to two seconds,
+//!   know no peak and do not count kills. So the driver must run on the engine's host.
 
-mod convert;
+mod build;
+mod call;
+mod containers;
+mod host_config;
 mod images;
+mod kernel;
 mod logs;
-mod places;
+mod networks;
+mod sockets;
+mod stdin;
+mod volumes;
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{future::Future, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use bollard::Docker;
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder, StopContainerOptionsBuilder, WaitContainerOptions,
-};
-use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use ipnet::Ipv4Net;
 
-use crate::cgroup::Cgroup;
+use self::call::{Call, classify};
 use crate::{
-    BuildOutput, BuildSpec, Container, ContainerSpec, Engine, EngineError, Exit, ImageSpec, Listed,
-    LogCursor, LogPiece, NetworkSpec, Result, Usage, VolumeSpec,
+    cgroup::Roots,
+    engine::{ByteSource, ByteStream, Engine, Freeze, Listening, StdinWriter},
+    error::{Error, Result},
+    image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions},
+    log::{Follow, LogCursor, LogStream},
+    spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
+    state::{
+        CgroupVersion, Container, ContainerId, ContainerSummary, Created, EngineInfo, Exit, Network, Removal,
+        Stats, Volume,
+    },
 };
 
-/// How long a call that should be quick may take.
-const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// How long calls may take before they fail with [`Error::Timeout`].
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Looking at things and small changes.
+    pub quick: Duration,
+    /// Starting, stopping (after the grace), removing: what works with the kernel and the disk.
+    pub slow: Duration,
+    /// Importing and loading whole images.
+    pub transfer: Duration,
+}
 
-/// Talks to one Docker daemon.
-#[derive(Debug, Clone)]
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            quick: Duration::from_secs(30),
+            slow: Duration::from_secs(120),
+            transfer: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+/// The oldest API this driver speaks: that of Docker 20.10.
+const MIN_API: (usize, usize) = (1, 41);
+
+/// The client's own limit for an answer to begin. Builds and waits are longer than any call; they are bounded by
+/// whoever drops them, all others by [`Timeouts`].
+const CLIENT_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+#[derive(Debug)]
 pub struct DockerEngine {
     docker: Docker,
-    /// Where this machine shows cgroups.
-    cgroup_root: PathBuf,
+    timeouts: Timeouts,
+    roots: Roots,
+    /// Serialises the look-then-create of networks: old engines accept two networks of one name.
+    networks: tokio::sync::Mutex<()>,
 }
 
 impl DockerEngine {
-    /// Connects to the daemon of this machine (`DOCKER_HOST` or the usual socket). Nothing is sent yet.
-    pub fn local() -> Result<Self> {
-        let docker = Docker::connect_with_defaults()
-            .map_err(|error| convert::error("connecting", "engine", "", error))?;
-        Ok(Self {
-            docker: docker.with_timeout(Duration::from_secs(600)),
-            cgroup_root: "/sys/fs/cgroup".into(),
+    /// Connects to the engine behind a Unix socket and agrees on an API version.
+    pub async fn connect(socket: &Path, timeouts: Timeouts) -> Result<Self> {
+        let call = Call::plain("connecting");
+        let path = socket
+            .to_str()
+            .ok_or_else(|| Error::refused(format!("the socket path {socket:?} is not valid UTF-8")))?;
+        let docker = Docker::connect_with_unix(path, CLIENT_LIMIT.as_secs(), bollard::API_DEFAULT_VERSION)
+            .map_err(|error| classify(error, call))?;
+        let docker = bounded("connecting", timeouts.quick, async {
+            docker.negotiate_version().await.map_err(|error| classify(error, call))
         })
-    }
-
-    /// A call that must not hang.
-    async fn quick<T>(
-        doing: &'static str,
-        call: impl Future<Output = std::result::Result<T, bollard::errors::Error>>,
-        what: &'static str,
-        name: &str,
-    ) -> Result<T> {
-        match tokio::time::timeout(CALL_LIMIT, call).await {
-            Ok(done) => done.map_err(|error| convert::error(doing, what, name, error)),
-            Err(_) => Err(EngineError::Timeout { doing, seconds: CALL_LIMIT.as_secs() }),
-        }
-    }
-
-    async fn pid(&self, name: &str) -> Result<Option<i64>> {
-        let inspected = Self::quick(
-            "inspecting a container",
-            self.docker.inspect_container(name, None::<InspectContainerOptions>),
-            "container",
-            name,
-        )
         .await?;
-        Ok(inspected.state.and_then(|state| state.pid).filter(|pid| *pid > 0))
+        let version = docker.client_version();
+        if (version.major_version, version.minor_version) < MIN_API {
+            return Err(Error::refused(format!(
+                "the Docker engine at {path} speaks API {version}; install Docker 20.10 (API 1.41) or newer"
+            )));
+        }
+        Ok(Self { docker, timeouts, roots: Roots::default(), networks: tokio::sync::Mutex::new(()) })
+    }
+
+    async fn quick<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        bounded(operation, self.timeouts.quick, call).await
+    }
+
+    async fn slow<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        bounded(operation, self.timeouts.slow, call).await
+    }
+}
+
+async fn bounded<T>(
+    operation: &'static str,
+    after: Duration,
+    call: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    // Boxed, because the calls of several requests make large futures and each is polled rarely.
+    match tokio::time::timeout(after, Box::pin(call)).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::Timeout { operation, after }),
     }
 }
 
 #[async_trait]
 impl Engine for DockerEngine {
-    async fn version(&self) -> Result<String> {
-        let version = Self::quick("asking for the version", self.docker.version(), "engine", "").await?;
-        Ok(version.version.unwrap_or_default())
-    }
-
-    async fn container_create(&self, spec: &ContainerSpec) -> Result<()> {
-        let body = convert::container(spec)?;
-        let wanted = body.labels.as_ref().and_then(|labels| labels.get(convert::SPEC_LABEL)).cloned();
-        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
-        let created = Self::quick(
-            "creating a container",
-            self.docker.create_container(Some(options), body),
-            "container",
-            &spec.name,
-        )
-        .await;
-        match created {
-            Ok(_) => Ok(()),
-            Err(EngineError::NotFound { .. }) => Err(EngineError::NoSuchImage { image: spec.image.clone() }),
-            Err(EngineError::NameTaken { what, name }) => {
-                let there = self.container_inspect(&spec.name).await?;
-                if there.labels.get(convert::SPEC_LABEL) == wanted.as_ref() {
-                    return Ok(());
-                }
-                Err(EngineError::NameTaken { what, name })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn container_start(&self, name: &str) -> Result<()> {
-        Self::quick("starting a container", self.docker.start_container(name, None), "container", name).await
-    }
-
-    async fn container_stop(&self, name: &str, grace: Duration) -> Result<()> {
-        let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
-        let options = StopContainerOptionsBuilder::new().t(seconds).build();
-        let doing = "stopping a container";
-        let limit = grace + CALL_LIMIT;
-        match tokio::time::timeout(limit, self.docker.stop_container(name, Some(options))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => match convert::error(doing, "container", name, error) {
-                EngineError::NotFound { .. } => Ok(()),
-                error => Err(error),
-            },
-            Err(_) => Err(EngineError::Timeout { doing, seconds: limit.as_secs() }),
-        }
-    }
-
-    async fn container_remove(&self, name: &str) -> Result<()> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        let call = self.docker.remove_container(name, Some(options));
-        match Self::quick("removing a container", call, "container", name).await {
-            Err(EngineError::NotFound { .. }) => Ok(()),
-            // Somebody else is removing it at this moment: wait until it is gone.
-            Err(EngineError::NameTaken { .. }) => gone(self, name).await,
-            done => done,
-        }
-    }
-
-    async fn container_inspect(&self, name: &str) -> Result<Container> {
-        let call = self.docker.inspect_container(name, None::<InspectContainerOptions>);
-        Ok(convert::inspected(Self::quick("inspecting a container", call, "container", name).await?))
-    }
-
-    async fn container_list(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Listed>> {
-        let options =
-            ListContainersOptionsBuilder::new().all(true).filters(&convert::label_filter(labels)).build();
-        let call = self.docker.list_containers(Some(options));
-        let found = Self::quick("listing containers", call, "container", "").await?;
-        Ok(found.into_iter().map(convert::listed).collect())
-    }
-
-    async fn container_wait(&self, name: &str) -> Result<Exit> {
-        let mut waiting = self.docker.wait_container(name, None::<WaitContainerOptions>).boxed();
-        match waiting.next().await {
-            Some(Ok(_) | Err(bollard::errors::Error::DockerContainerWaitError { .. })) | None => {}
-            Some(Err(error)) => {
-                return Err(convert::error("waiting for a container", "container", name, error));
-            }
-        }
-        let ended = self.container_inspect(name).await?;
-        ended.exit.ok_or_else(|| EngineError::Other {
-            doing: "waiting for a container",
-            message: format!("`{name}` did not end"),
+    async fn info(&self) -> Result<EngineInfo> {
+        self.quick("asking for the engine's version", async {
+            let call = Call::plain("asking for the engine's version");
+            let info = self.docker.info().await.map_err(|error| classify(error, call))?;
+            let cgroup = match info.cgroup_version {
+                Some(bollard::models::SystemInfoCgroupVersionEnum::_2) => CgroupVersion::V2,
+                _ => CgroupVersion::V1,
+            };
+            let runtime = format!(
+                "{} {}",
+                info.default_runtime.unwrap_or_default(),
+                info.runc_commit.and_then(|commit| commit.id).unwrap_or_default()
+            );
+            Ok(EngineInfo {
+                driver: "docker",
+                version: info.server_version.unwrap_or_default(),
+                api_version: self.docker.client_version().to_string(),
+                cgroup,
+                cpus: info.ncpu.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+                memory_bytes: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+                root_dir: info.docker_root_dir.map(Into::into),
+                runtime: runtime.trim().to_owned(),
+            })
         })
+        .await
     }
 
-    fn container_logs(&self, name: &str, cursor: LogCursor) -> BoxStream<'static, Result<LogPiece>> {
-        logs::stream(&self.docker, name, cursor)
+    async fn create(&self, spec: &ContainerSpec) -> Result<Created> {
+        self.slow("creating a container", self.container_create(spec)).await
     }
 
-    async fn container_listening(&self, name: &str) -> Result<Vec<SocketAddr>> {
-        let Some(pid) = self.pid(name).await? else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for file in ["tcp", "tcp6"] {
-            let path = Path::new("/proc").join(pid.to_string()).join("net").join(file);
-            if let Ok(text) = fs_err::tokio::read_to_string(path).await {
-                found.extend(text.lines().filter_map(listening_socket));
-            }
-        }
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
+    async fn start(&self, id: &ContainerId) -> Result<()> {
+        self.slow("starting a container", self.container_start(id)).await
     }
 
-    async fn container_usage(&self, name: &str) -> Result<Option<Usage>> {
-        let Some(pid) = self.pid(name).await? else { return Ok(None) };
-        let path = Path::new("/proc").join(pid.to_string()).join("cgroup");
-        let Ok(text) = fs_err::tokio::read_to_string(path).await else { return Ok(None) };
-        Ok(Cgroup::find(&text, &self.cgroup_root).and_then(|cgroup| cgroup.usage()))
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<()> {
+        bounded(
+            "stopping a container",
+            self.timeouts.slow.saturating_add(grace),
+            self.container_stop(id, grace),
+        )
+        .await
     }
 
-    async fn image_id(&self, reference: &str) -> Result<Option<String>> {
-        self.image_id_of(reference).await
+    async fn kill(&self, id: &ContainerId) -> Result<()> {
+        self.slow("killing a container", self.container_kill(id)).await
     }
 
-    async fn image_import(
-        &self,
-        spec: &ImageSpec,
-        tar: BoxStream<'static, std::io::Result<Bytes>>,
-    ) -> Result<String> {
-        self.import(spec, tar).await
+    async fn remove(&self, id: &ContainerId, how: Removal) -> Result<()> {
+        self.slow("removing a container", self.container_remove(id, how)).await
     }
 
-    fn image_build(&self, spec: BuildSpec, context: Bytes) -> BoxStream<'static, Result<BuildOutput>> {
-        images::build(self.docker.clone(), spec, context)
+    async fn inspect(&self, id: &ContainerId) -> Result<Container> {
+        self.quick("inspecting a container", self.container_inspect(id.as_str())).await
     }
 
-    async fn image_remove(&self, reference: &str) -> Result<()> {
-        self.remove_image(reference).await
+    async fn find(&self, name: &str) -> Result<Option<Container>> {
+        self.quick("finding a container", self.container_find(name)).await
     }
 
-    async fn image_list(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Listed>> {
-        self.list_images(labels).await
+    async fn list(&self, labels: &Labels) -> Result<Vec<ContainerSummary>> {
+        self.quick("listing containers", self.container_list(labels)).await
     }
 
-    async fn image_port(&self, reference: &str) -> Result<Option<u16>> {
-        self.exposed_port(reference).await
+    async fn wait(&self, id: &ContainerId) -> Result<Exit> {
+        self.container_wait(id).await
+    }
+
+    async fn logs(&self, id: &ContainerId, from: LogCursor, follow: Follow) -> Result<LogStream> {
+        self.quick("reading a log", self.container_logs(id, from, follow)).await
+    }
+
+    async fn stats(&self, id: &ContainerId) -> Result<Stats> {
+        self.quick("measuring a container", self.container_stats(id)).await
+    }
+
+    async fn open_stdin(&self, id: &ContainerId) -> Result<StdinWriter> {
+        self.quick("attaching standard input", self.container_stdin(id)).await
+    }
+
+    async fn copy_out(&self, id: &ContainerId, path: &str) -> Result<ByteStream> {
+        self.slow("copying out of a container", self.container_copy_out(id, path)).await
+    }
+
+    async fn image_inspect(&self, reference: &str) -> Result<Image> {
+        self.quick("inspecting an image", self.image_get(reference)).await
+    }
+
+    async fn image_list(&self, labels: &Labels) -> Result<Vec<ImageSummary>> {
+        self.quick("listing images", self.images_with(labels)).await
+    }
+
+    async fn image_remove(&self, reference: &str, how: Removal) -> Result<()> {
+        self.slow("removing an image", self.image_delete(reference, how)).await
+    }
+
+    async fn image_tag(&self, reference: &str, tag: &str) -> Result<()> {
+        self.quick("tagging an image", self.image_name(reference, tag)).await
+    }
+
+    async fn image_import(&self, root: ByteSource, options: &ImportOptions) -> Result<ImageId> {
+        bounded("importing an image", self.timeouts.transfer, self.image_from_tar(root, options)).await
+    }
+
+    async fn image_build(&self, context: ByteSource, options: &BuildOptions) -> Result<BuildStream> {
+        self.build(context, options)
+    }
+
+    async fn image_save(&self, references: &[&str]) -> Result<ByteStream> {
+        self.slow("saving images", self.images_export(references)).await
+    }
+
+    async fn image_load(&self, archive: ByteSource) -> Result<()> {
+        bounded("loading images", self.timeouts.transfer, self.images_load(archive)).await
     }
 
     async fn network_create(&self, spec: &NetworkSpec) -> Result<()> {
-        self.create_network(spec).await
+        self.slow("creating a network", self.network_make(spec)).await
     }
 
     async fn network_remove(&self, name: &str) -> Result<()> {
-        self.remove_network(name).await
+        self.slow("removing a network", self.network_delete(name)).await
     }
 
-    async fn network_list(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Listed>> {
-        self.list_networks(labels).await
+    async fn network_inspect(&self, name: &str) -> Result<Network> {
+        self.quick("inspecting a network", self.network_get(name)).await
     }
 
-    async fn subnets(&self) -> Result<Vec<Ipv4Net>> {
-        self.all_subnets().await
+    async fn network_list(&self, labels: &Labels) -> Result<Vec<Network>> {
+        self.quick("listing networks", self.networks_with(labels)).await
     }
 
     async fn volume_create(&self, spec: &VolumeSpec) -> Result<()> {
-        self.create_volume(spec).await
+        self.quick("creating a volume", self.volume_make(spec)).await
     }
 
     async fn volume_remove(&self, name: &str) -> Result<()> {
-        self.remove_volume(name).await
+        self.slow("removing a volume", self.volume_delete(name)).await
     }
 
-    async fn volume_list(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Listed>> {
-        self.list_volumes(labels).await
+    async fn volume_list(&self, labels: &Labels) -> Result<Vec<Volume>> {
+        self.quick("listing volumes", self.volumes_with(labels)).await
     }
-}
 
-/// Waits, bounded, for a container that is being removed.
-async fn gone(engine: &DockerEngine, name: &str) -> Result<()> {
-    let mut pause = Duration::from_millis(20);
-    while pause < Duration::from_secs(8) {
-        if matches!(engine.container_inspect(name).await, Err(EngineError::NotFound { .. })) {
-            return Ok(());
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
+    fn listening(&self) -> Option<&dyn Listening> {
+        Some(self)
     }
-    Err(EngineError::Timeout { doing: "removing a container", seconds: 16 })
-}
 
-/// A line of `/proc/net/tcp{,6}` whose socket listens (state 0A); addresses are in the machine's byte order, per 32 bits.
-fn listening_socket(line: &str) -> Option<SocketAddr> {
-    let mut fields = line.split_whitespace().skip(1);
-    let (local, _, state) = (fields.next()?, fields.next()?, fields.next()?);
-    if state != "0A" {
-        return None;
-    }
-    let (address, port) = local.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    if address.len() == 8 {
-        let bytes = u32::from_str_radix(address, 16).ok()?.to_le_bytes();
-        return Some(SocketAddr::from((Ipv4Addr::from(bytes), port)));
-    }
-    let mut bytes = [0; 16];
-    for (index, chunk) in bytes.chunks_mut(4).enumerate() {
-        chunk.copy_from_slice(
-            &u32::from_str_radix(address.get(index * 8..index * 8 + 8)?, 16).ok()?.to_le_bytes(),
-        );
-    }
-    Some(SocketAddr::from((Ipv6Addr::from(bytes), port)))
-}
-
-fn to_ordered(labels: Option<HashMap<String, String>>) -> BTreeMap<String, String> {
-    labels.unwrap_or_default().into_iter().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_what_listens() {
-        let line = |local: &str, state: &str| {
-            format!("   0: {local} 00000000:0000 {state} 00000000:00000000 00:0 0 0 1")
-        };
-        for (local, expected) in [
-            ("0100007F:1F90", "127.0.0.1:8080"),
-            ("00000000:0BB8", "0.0.0.0:3000"),
-            ("00000000000000000000000000000000:0BB8", "[::]:3000"),
-            ("00000000000000000000000001000000:0050", "[::1]:80"),
-        ] {
-            assert_eq!(listening_socket(&line(local, "0A")), Some(expected.parse().unwrap()), "{local}");
-        }
-        assert_eq!(listening_socket(&line("0100007F:1F90", "01")), None, "a connection does not listen");
-        assert_eq!(listening_socket("  sl  local_address rem_address   st"), None);
+    fn freeze(&self) -> Option<&dyn Freeze> {
+        Some(self)
     }
 }

@@ -1,11 +1,10 @@
 //! Runtime images, on the machine that runs the engine.
 
-use std::path::Path;
-use std::sync::Arc;
+use anyhow::Result;
+use pierhead_agent::{RuntimeBuilder, RuntimeImages as _};
 
-use anyhow::{Context as _, Result};
-use pierhead_agent::RuntimeImages;
-use pierhead_engine::docker::DockerEngine;
+use super::engine;
+use crate::settings::Settings;
 
 /// What is built when nothing is named.
 const ALL: [&str; 3] = ["node", "python", "php"];
@@ -22,11 +21,11 @@ pub(crate) struct Runtime {
 
 /// Builds `node`, `node:20`, …, all defaults when none is named; `say` gets a line per step. The images come back.
 pub(crate) async fn build(
-    data_dir: &Path,
+    settings: &Settings,
     names: &[String],
-    say: &(dyn Fn(&str) + Sync),
+    say: &pierhead_agent::Say<'_>,
 ) -> Result<Vec<String>> {
-    let images = images(data_dir)?;
+    let images = images(settings).await?;
     let names: Vec<&str> =
         if names.is_empty() { ALL.to_vec() } else { names.iter().map(String::as_str).collect() };
     let mut made = Vec::new();
@@ -35,18 +34,20 @@ pub(crate) async fn build(
             Some((runtime, version)) => (runtime, Some(version)),
             None => (name, None),
         };
-        made.push(images.ensure_default(runtime, version, &mut |line: String| say(&line)).await?);
+        made.push(images.ensure(runtime, version, say).await?.reference);
     }
     Ok(made)
 }
 
 /// The runtimes that this program can build, and which of them are there.
-pub(crate) async fn list(data_dir: &Path) -> Result<Vec<Runtime>> {
-    let found = images(data_dir)?.list().await?;
+pub(crate) async fn list(settings: &Settings) -> Result<Vec<Runtime>> {
+    let found = images(settings).await?.list().await?;
     Ok(found.into_iter().map(|(runtime, version, image)| Runtime { runtime, version, image }).collect())
 }
 
-fn images(data_dir: &Path) -> Result<RuntimeImages> {
-    let engine = DockerEngine::local().context("Docker cannot be reached")?;
-    Ok(RuntimeImages::new(Arc::new(engine), data_dir.join("runtimes")))
+async fn images(settings: &Settings) -> Result<RuntimeBuilder> {
+    Ok(RuntimeBuilder::new(
+        engine::connect(&settings.engine_socket).await?,
+        settings.data_dir.value.join("runtimes"),
+    ))
 }

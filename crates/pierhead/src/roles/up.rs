@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use pierhead_agent::{Agent, Inspector, RuntimeBuilder, Tools};
 use pierhead_control::{Control, Outside as _, PublicAddress, StoredBlobs};
-use pierhead_engine::docker::DockerEngine;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
 use secrecy::ExposeSecret as _;
@@ -15,12 +15,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{detector::LocalDetector, host, logging, server};
+use super::{detector::LocalDetector, engine, host, logging, server};
 use crate::output::Printer;
 use crate::settings::Settings;
-
-/// Builds stop before the disk is full.
-const DISK_RESERVE: u64 = 1 << 30;
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCode> {
@@ -42,8 +39,13 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     .await
     .context("the store cannot be opened")?;
     let blobs: Arc<dyn BlobChannel> = Arc::new(StoredBlobs(store.blobs().clone()));
-    let detector =
-        LocalDetector { scratch: data_dir.join("scratch"), allow: settings.allow_addresses.clone() };
+    let agent_options = agent_options(&settings);
+    let detector = LocalDetector(Inspector {
+        scratch: data_dir.join("scratch"),
+        allow_addresses: agent_options.allow_addresses.clone(),
+        ca_bundle: agent_options.ca_bundle.clone(),
+        limits: agent_options.clone,
+    });
     let port = settings.ingress_listen.value.port();
     let control = Control::start(pierhead_control::Options {
         store,
@@ -72,12 +74,10 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
 
     let (to_agent, from_control) = link::memory();
     control.attach_local_agent(to_agent);
-    let agent = pierhead_agent::start(
-        agent_options(&settings),
-        Arc::new(DockerEngine::local()?),
-        blobs,
-        from_control,
-    )?;
+    let engine = engine::connect(&settings.engine_socket).await?;
+    let runtimes = RuntimeBuilder::new(Arc::clone(&engine), data_dir.join("runtimes"));
+    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes) };
+    let agent = Agent::start(agent_options, tools, from_control).await?;
 
     let services = control.services();
     let address = listener.local_addr()?;
@@ -108,14 +108,14 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
 }
 
 fn agent_options(settings: &Settings) -> pierhead_agent::Options {
-    pierhead_agent::Options {
-        data_dir: settings.data_dir.value.join("agent"),
-        build_concurrency: usize::try_from(settings.build_concurrency.get()).unwrap_or(1),
-        allow_addresses: settings.allow_addresses.clone(),
-        ca_bundle: Some(settings.build_ca_bundle.clone()).filter(|bundle| bundle.is_file()),
-        subnet_pool: settings.subnet_pool,
-        disk_reserve: DISK_RESERVE,
-    }
+    let mut options = pierhead_agent::Options::new(&settings.data_dir.value);
+    options.build_concurrency = usize::try_from(settings.build_concurrency.get()).unwrap_or(1);
+    options.allow_addresses.clone_from(&settings.allow_addresses);
+    options.ca_bundle = Some(settings.build_ca_bundle.clone()).filter(|bundle| bundle.is_file());
+    options.subnet_pool = settings.subnet_pool;
+    options.disk_reserve_bytes = settings.disk_reserve_mb << 20;
+    options.proxy_variables = settings.proxy_variables.clone();
+    options
 }
 
 /// Two servers on one data directory would undo each other's work.

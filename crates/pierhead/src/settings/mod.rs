@@ -9,6 +9,7 @@ pub(crate) mod parse;
 pub(crate) mod registry;
 pub(crate) mod resolve;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -37,7 +38,11 @@ pub(crate) struct Settings {
     /// Given to builds, when it is there.
     pub(crate) build_ca_bundle: PathBuf,
     pub(crate) build_concurrency: NonZeroU32,
+    pub(crate) engine_socket: PathBuf,
+    pub(crate) disk_reserve_mb: u64,
     pub(crate) subnet_pool: Ipv4Net,
+    /// `HTTP_PROXY` and its kin, as they are in the environment.
+    pub(crate) proxy_variables: BTreeMap<String, String>,
     pub(crate) log_format: LogFormat,
     /// A level, or directives such as `info,pierhead_control=debug`.
     pub(crate) log_level: Resolved<String>,

@@ -45,6 +45,12 @@ impl Parse for SocketAddr {
     }
 }
 
+impl Parse for u64 {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "is not a whole number".to_owned())
+    }
+}
+
 impl Parse for NonZeroU32 {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "is not a number of at least 1".to_owned())

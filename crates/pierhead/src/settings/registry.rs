@@ -79,6 +79,11 @@ keys! {
         "Certificate authorities that builds trust, for networks with an intercepting proxy";
     BUILD_CONCURRENCY = "build.concurrency", "PIERHEAD_BUILD_CONCURRENCY", "build-concurrency", "NUMBER", Plain, Default::Value("2"),
         "How many builds run at once on this node";
+    ENGINE_SOCKET = "engine_socket", "PIERHEAD_ENGINE_SOCKET", "engine-socket", "PATH", Plain,
+        Default::Value("/var/run/docker.sock"),
+        "Where the container engine listens";
+    DISK_RESERVE_MB = "disk_reserve_mb", "PIERHEAD_DISK_RESERVE_MB", "disk-reserve-mb", "MIB", Plain, Default::Value("1024"),
+        "No build starts, and a running one ends, below this much free disk";
     SUBNET_POOL = "subnet_pool", "PIERHEAD_SUBNET_POOL", "subnet-pool", "CIDR", Plain, Default::Value("10.211.0.0/16"),
         "Range from which each deployment gets a small network of its own";
     LOG_FORMAT = "log.format", "PIERHEAD_LOG_FORMAT", "log-format", "FORMAT", Plain, Default::Value("human"),

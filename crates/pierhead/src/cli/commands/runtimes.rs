@@ -29,7 +29,7 @@ enum RuntimesCommand {
 }
 
 pub(crate) async fn run(context: &Context, args: RuntimesArgs) -> Result<(), Error> {
-    let data_dir = up::settings(context, &Flags::default())?.data_dir.value;
+    let settings = up::settings(context, &Flags::default())?;
     let failed = |error: anyhow::Error| {
         let fix = "Docker must run on this machine, and you must be allowed to use it.";
         Error::local("the runtimes cannot be had", format!("{error:#}"), fix)
@@ -37,11 +37,11 @@ pub(crate) async fn run(context: &Context, args: RuntimesArgs) -> Result<(), Err
     match args.command {
         RuntimesCommand::Build { names } => {
             let say = |line: &str| context.say(&safe_text::plain(line));
-            let images = runtimes::build(&data_dir, &names, &say).await.map_err(failed)?;
+            let images = runtimes::build(&settings, &names, &say).await.map_err(failed)?;
             context.show(&json!({ "items": images, "next_cursor": null }), || images.clone())
         }
         RuntimesCommand::List => {
-            let found = runtimes::list(&data_dir).await.map_err(failed)?;
+            let found = runtimes::list(&settings).await.map_err(failed)?;
             let mut table = Table::new(&["RUNTIME", "VERSION", "IMAGE"]);
             for runtime in &found {
                 table.row([
