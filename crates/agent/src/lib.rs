@@ -15,6 +15,7 @@
 //! | `worker` | one deployment from acceptance to removal |
 //! | `executor` | the steps of a run: clone, detect, install, build, release, start |
 //! | `keeper` | keeps a healthy service running; adopts it after a restart |
+//! | `inventory` | what the engine holds, for whoever compares |
 //! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
 //! | `git`, `address` | fetching source from strangers without becoming their tool |
 //! | `gc` | keeps caches within their budget |
@@ -35,6 +36,7 @@ mod git;
 mod health;
 mod identity;
 mod inspect;
+mod inventory;
 mod keeper;
 mod labels;
 mod layers;

@@ -20,6 +20,7 @@ use crate::Link;
 use crate::assignments::{Assignments, Held};
 use crate::gc;
 use crate::identity::{self, Identity};
+use crate::inventory;
 use crate::node::Node;
 use crate::session::Session;
 use crate::sweeper::{self, Guard, Verdict};
@@ -120,6 +121,7 @@ impl Desk {
                 self.node.book.stored(&deployment, sequence)
             }
             ControlToAgent::LogStored { deployment, through } => self.node.logs.stored(&deployment, through),
+            ControlToAgent::TakeInventory { number } => self.take_inventory(number, session, identity),
             ControlToAgent::Ping { number } => session.pong(number),
         }
     }
@@ -252,6 +254,17 @@ impl Desk {
             tracing::error!(%deployment, %error, "an assignment cannot be removed");
         }
         self.erase(deployment).await;
+    }
+
+    /// Asked in a task of its own: a slow engine must not hold up the messages.
+    fn take_inventory(&mut self, number: u64, session: &Session, identity: Identity) {
+        let (node, outbox) = (Arc::clone(&self.node), session.outbox());
+        self.sweeps.spawn(async move {
+            match inventory::take(&node, &identity).await {
+                Ok(holdings) => outbox.inventory(AgentToControl::Inventory { number, holdings }),
+                Err(error) => tracing::warn!(%error, "the engine does not say what it holds"),
+            }
+        });
     }
 
     async fn erase(&self, deployment: &DeploymentId) {

@@ -22,6 +22,7 @@ const COMPANY: Duration = Duration::from_millis(10);
 /// What is to be said that is no report and no line; only the latest of each counts.
 #[derive(Debug, Default)]
 struct Outbox {
+    inventory: Option<AgentToControl>,
     hello: Option<AgentToControl>,
     refusal: Option<AgentToControl>,
     pong: Option<u64>,
@@ -83,8 +84,27 @@ impl Session {
         self.node.reports_due.notify_one();
     }
 
+    /// For answers that take their time; when the session has ended by then, they go nowhere.
+    pub(crate) fn outbox(&self) -> Answers {
+        Answers { outbox: Arc::clone(&self.outbox), node: Arc::clone(&self.node) }
+    }
+
     pub(crate) fn usage(&self, usage: AgentToControl) {
         self.outbox.lock().usage = Some(usage);
+        self.node.reports_due.notify_one();
+    }
+}
+
+/// Where a task of its own leaves its answer.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    outbox: Arc<Mutex<Outbox>>,
+    node: Arc<Node>,
+}
+
+impl Answers {
+    pub(crate) fn inventory(&self, inventory: AgentToControl) {
+        self.outbox.lock().inventory = Some(inventory);
         self.node.reports_due.notify_one();
     }
 }
@@ -149,7 +169,8 @@ async fn send_urgent(
         let pong = outbox.pong.take().map(|number| AgentToControl::Pong { number });
         let open = outbox.open;
         let usage = if open { outbox.usage.take() } else { None };
-        (vec![outbox.refusal.take(), outbox.hello.take(), pong, usage], open)
+        let inventory = if open { outbox.inventory.take() } else { None };
+        (vec![outbox.refusal.take(), outbox.hello.take(), pong, usage, inventory], open)
     };
     for message in messages.into_iter().flatten() {
         link.send(message).await.map_err(|_| Gone)?;

@@ -13,11 +13,11 @@ use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Assignment, Report};
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::log::LogLine;
-use pierhead_wire::agent_to_control::{DeploymentUsage, Machine, MachineUsage};
+use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, MachineUsage};
 use pierhead_wire::link::{End, LinkClosed};
 use pierhead_wire::version::Version;
 use pierhead_wire::{AgentToControl, ControlToAgent};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::core::Core;
@@ -38,6 +38,15 @@ pub(crate) struct Fleet {
     wake: watch::Sender<u64>,
 }
 
+/// How long an agent may take to say what its engine holds.
+const INVENTORY_LIMIT: Duration = Duration::from_secs(20);
+
+/// Inventories that may be asked for at once.
+const INVENTORIES: usize = 8;
+
+/// Who waits for an inventory.
+type Asker = oneshot::Sender<Vec<Holding>>;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Connected {
     /// Tells one session of a node from the next.
@@ -47,6 +56,7 @@ pub(crate) struct Connected {
     pub(crate) machine: Machine,
     pub(crate) usage: MachineUsage,
     pub(crate) deployments: Vec<DeploymentUsage>,
+    inventories: mpsc::Sender<Asker>,
 }
 
 /// Why a session ended.
@@ -86,11 +96,26 @@ impl Fleet {
         self.connected.lock().contains_key(node)
     }
 
-    fn joined(&self, node: &NodeId, now: Timestamp, release: String, machine: Machine) -> u64 {
+    /// What a node's engine holds right now; `None` when the node does not say.
+    pub(crate) async fn inventory(&self, node: &NodeId) -> Option<Vec<Holding>> {
+        let asked = self.connected(node)?.inventories;
+        let (asker, answer) = oneshot::channel();
+        asked.send(asker).await.ok()?;
+        tokio::time::timeout(INVENTORY_LIMIT, answer).await.ok()?.ok()
+    }
+
+    fn joined(
+        &self,
+        node: &NodeId,
+        since: Timestamp,
+        hello: (String, Machine),
+        inventories: mpsc::Sender<Asker>,
+    ) -> u64 {
         let mut connected = self.connected.lock();
         let session = connected.get(node).map_or(1, |earlier| earlier.session + 1);
-        let usage = MachineUsage::default();
-        let entry = Connected { session, since: now, release, machine, usage, deployments: Vec::new() };
+        let (release, machine) = hello;
+        let (usage, deployments) = (MachineUsage::default(), Vec::new());
+        let entry = Connected { session, since, release, machine, usage, deployments, inventories };
         connected.insert(node.clone(), entry);
         session
     }
@@ -117,7 +142,15 @@ pub(crate) fn attach(
     link: End<ControlToAgent, AgentToControl>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut session = Session { core, node, link, told: HashMap::new(), silent_rounds: 0 };
+        let mut session = Session {
+            core,
+            node,
+            link,
+            told: HashMap::new(),
+            silent_rounds: 0,
+            asked: HashMap::new(),
+            last_asked: 0,
+        };
         let end = session.run().await;
         tracing::info!(node = %session.node, reason = %Chain(&end), "an agent's session ended");
     })
@@ -130,19 +163,23 @@ struct Session {
     /// What the node was told in this session, by generation.
     told: HashMap<DeploymentId, u64>,
     silent_rounds: u32,
+    /// Inventories that somebody waits for, by number.
+    asked: HashMap<u64, Asker>,
+    last_asked: u64,
 }
 
 impl Session {
     /// Never returns well: every session ends for a reason.
     async fn run(&mut self) -> SessionEnd {
-        let (release, machine) = match self.greet().await {
+        let hello = match self.greet().await {
             Ok(hello) => hello,
             Err(end) => return end,
         };
-        let number = self.core.fleet.joined(&self.node, self.core.outside.now(), release, machine);
+        let (inventories, askers) = mpsc::channel(INVENTORIES);
+        let number = self.core.fleet.joined(&self.node, self.core.outside.now(), hello, inventories);
         self.core.signals.deployments.raise();
         self.core.signals.routes.raise();
-        let end = match self.converse().await {
+        let end = match self.converse(askers).await {
             Ok(never) => match never {},
             Err(end) => end,
         };
@@ -171,7 +208,10 @@ impl Session {
         }
     }
 
-    async fn converse(&mut self) -> Result<std::convert::Infallible, SessionEnd> {
+    async fn converse(
+        &mut self,
+        mut askers: mpsc::Receiver<Asker>,
+    ) -> Result<std::convert::Infallible, SessionEnd> {
         let mut wake = self.core.fleet.wake.subscribe();
         let mut pings = tokio::time::interval(PING_PERIOD);
         pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -184,6 +224,12 @@ impl Session {
                     self.hear(message).await?;
                 }
                 _ = wake.changed() => self.tell_changes().await?,
+                Some(asker) = askers.recv() => {
+                    self.last_asked += 1;
+                    self.asked.retain(|_, asker| !asker.is_closed());
+                    self.asked.insert(self.last_asked, asker);
+                    self.link.send(ControlToAgent::TakeInventory { number: self.last_asked }).await?;
+                }
                 _ = pings.tick() => {
                     self.silent_rounds += 1;
                     if self.silent_rounds > SILENT_ROUNDS {
@@ -231,6 +277,13 @@ impl Session {
             AgentToControl::Log { deployment, lines } => self.hear_log(deployment, lines).await,
             AgentToControl::Usage { machine, deployments } => {
                 self.core.fleet.used(&self.node, machine, deployments);
+                Ok(())
+            }
+            AgentToControl::Inventory { number, holdings } => {
+                if let Some(asker) = self.asked.remove(&number) {
+                    // Who asked may have stopped waiting.
+                    let _ = asker.send(holdings);
+                }
                 Ok(())
             }
             AgentToControl::Refused { reason } => Err(SessionEnd::Refused { reason }),

@@ -88,7 +88,7 @@ async fn ends_well(server: &Server, accepted: Option<&serde_json::Value>, moment
     if let Some(accepted) = accepted {
         assert_eq!(newest["id"], accepted["id"], "{moment}: what was accepted is there");
     }
-    let ended = server.settled(newest["id"].as_str().unwrap()).await;
+    let ended = server.settled(newest["id"].as_str().unwrap_or_default()).await;
     assert!(matches!(ended.state(), "PRODUCTION"), "{moment}: {:#}\n{}", ended.0, server.log());
     server.until_visit("shop.localhost", |status, text| (status, text) == (200, "built\n")).await;
     server.until_engine_holds_only(&[ended.id()]).await;

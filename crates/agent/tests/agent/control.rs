@@ -145,6 +145,7 @@ impl Control {
                 seen.refusals.push(reason);
                 None
             }
+            AgentToControl::Inventory { .. } => None,
             AgentToControl::Report(report) => {
                 let (deployment, sequence) = (report.deployment.clone(), report.sequence);
                 let known = seen.reports.get(&deployment).map_or(0, |known| known.sequence);

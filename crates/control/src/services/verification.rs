@@ -1,11 +1,13 @@
-//! `pierhead verify`: what must be true at every moment, compared with the database and the ingress.
+//! `pierhead verify`: what must be true at every moment, compared with the database, the ingresses and the engines of all nodes
+//! that are online.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use pierhead_model::deployment::State;
-use pierhead_model::id::SlotId;
+use pierhead_model::id::{NodeId, SlotId};
 use pierhead_store::{DeploymentFilter, DeploymentRecord};
+use pierhead_wire::agent_to_control::{Holding, HoldingKind};
 
 use super::auth::Principal;
 use crate::core::Core;
@@ -30,15 +32,94 @@ impl Verification {
         let core = &*self.0;
         let all =
             core.store.deployment_list(&DeploymentFilter::default(), u64::from(u32::MAX)).await.stored()?;
+        let engines = Engines::ask(core).await?;
         let check = |id, name, violation| Check { id, name, violation };
         Ok(vec![
             check("I1", "at most one live deployment per slot", one_live(&all)),
             check("I3", "every ingress shows what the database says", routes(core, &all)),
+            check("I4", "every live service runs", engines.running(&all)),
+            check("I5", "the engines hold nothing that nobody wants", engines.wanted(core, &all).await?),
             check("I6", "nothing on its way is past its deadline", overdue(core, &all)),
             check("I11", "the live deployment is the newest that went live", newest(&all)),
             check("I13", "no log has a gap", logs(core, &all).await?),
+            check("I14", "no container is without limits", engines.limited()),
             check("events", "every deployment's events end in its state", events(core, &all).await?),
         ])
+    }
+}
+
+/// What the engines of the nodes that are online hold.
+struct Engines {
+    holdings: Vec<Holding>,
+    /// Those that said so.
+    nodes: HashSet<NodeId>,
+    silent: Option<String>,
+}
+
+impl Engines {
+    async fn ask(core: &Core) -> Result<Self, Error> {
+        let mut engines = Self { holdings: Vec::new(), nodes: HashSet::new(), silent: None };
+        for environment in core.store.environment_list().await.stored()? {
+            for node in core.store.node_list(&environment.id).await.stored()? {
+                match core.fleet.inventory(&node.id).await {
+                    Some(holdings) => {
+                        engines.holdings.extend(holdings);
+                        engines.nodes.insert(node.id);
+                    }
+                    None if core.fleet.is_online(&node.id) => engines.silent = Some(node.name),
+                    None => {}
+                }
+            }
+        }
+        Ok(engines)
+    }
+
+    fn running(&self, all: &[DeploymentRecord]) -> Option<String> {
+        let up = |record: &&DeploymentRecord| {
+            record
+                .report
+                .as_ref()
+                .and_then(|report| report.instance.as_ref())
+                .is_some_and(|it| it.address.is_some())
+        };
+        let here = |record: &&DeploymentRecord| {
+            record.deployment.node.as_ref().is_some_and(|node| self.nodes.contains(node))
+        };
+        let runs = |record: &&DeploymentRecord| {
+            let of_it = |held: &&Holding| held.deployment.as_ref() == Some(&record.deployment.id);
+            self.holdings.iter().filter(of_it).any(|held| held.running)
+        };
+        let live = all.iter().filter(|record| record.deployment.state == State::Production);
+        let mut missing = live.filter(up).filter(here).filter(|record| !runs(record));
+        missing.next().map(|record| format!("{} is live and has no running container", record.deployment.id))
+    }
+
+    /// A deployment may have come or gone while the engines were asked, so what looks wrong is looked at again.
+    async fn wanted(&self, core: &Core, before: &[DeploymentRecord]) -> Result<Option<String>, Error> {
+        if let Some(node) = &self.silent {
+            return Ok(Some(format!("the node {node} does not say what its engine holds")));
+        }
+        let wanted: HashSet<_> =
+            before.iter().filter(|record| record.on_node).map(|record| &record.deployment.id).collect();
+        for held in &self.holdings {
+            let Some(deployment) = &held.deployment else {
+                return Ok(Some(format!("the {:?} {} belongs to no deployment", held.kind, held.name)));
+            };
+            if wanted.contains(deployment) {
+                continue;
+            }
+            let now = core.store.deployment_get(deployment).await.stored()?;
+            if !now.is_some_and(|record| record.on_node) {
+                return Ok(Some(format!("the {:?} {} is left of {deployment}", held.kind, held.name)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn limited(&self) -> Option<String> {
+        let containers = self.holdings.iter().filter(|held| held.kind == HoldingKind::Container);
+        let mut free = containers.filter(|held| !held.limited);
+        free.next().map(|held| format!("{} has no memory limit", held.name))
     }
 }
 
