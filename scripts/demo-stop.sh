@@ -31,4 +31,12 @@ if [ -n "$node" ]; then
     docker image ls --quiet --filter "$filter" | xargs --no-run-if-empty docker image rm --force >/dev/null
     rm -rf "$home/data"
 fi
+# What kept its containers from this machine.
+pool=10.211.0.0
+for jump in "DOCKER-USER PH-FWD-$pool" "INPUT PH-IN-$pool"; do
+    read -r from to <<<"$jump"
+    iptables --wait 10 --delete "$from" --source "$pool/16" --jump "$to" 2>/dev/null || true
+    iptables --wait 10 --flush "$to" 2>/dev/null || true
+    iptables --wait 10 --delete-chain "$to" 2>/dev/null || true
+done
 scripts/dockerd.sh stop "$home/dockerd.pid"

@@ -18,6 +18,7 @@
 //! | `inventory` | what the engine holds, for whoever compares |
 //! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
 //! | `git`, `address` | fetching source from strangers without becoming their tool |
+//! | `firewall` | what containers cannot reach |
 //! | `gc` | keeps caches within their budget |
 //! | `overlay`, `layers` | file systems of builds and services, and their manifests |
 //!
@@ -31,6 +32,7 @@ mod backoff;
 mod book;
 mod durable;
 mod executor;
+mod firewall;
 mod gc;
 mod git;
 mod health;

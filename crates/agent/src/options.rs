@@ -15,7 +15,7 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Builds at the same time.
     pub build_concurrency: usize,
-    /// Loopback and private ranges that clones may reach; none by default.
+    /// Loopback and private ranges that clones and containers may reach; none by default.
     pub allow_addresses: Vec<IpNet>,
     /// Certificates that builds and clones trust, for networks with a proxy of their own.
     pub ca_bundle: Option<PathBuf>,
@@ -23,6 +23,8 @@ pub struct Options {
     pub proxy_variables: BTreeMap<String, String>,
     /// Networks of deployments are cut from it, a /28 each.
     pub subnet_pool: Ipv4Net,
+    /// Keeps containers from this machine and from private networks, with iptables.
+    pub firewall: bool,
     /// No new build starts, and a running one ends, below this much free disk.
     pub disk_reserve_bytes: u64,
     /// What one build may print.
@@ -56,6 +58,7 @@ impl Options {
             ca_bundle: None,
             proxy_variables: BTreeMap::new(),
             subnet_pool: Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 211, 0, 0), 16),
+            firewall: false,
             disk_reserve_bytes: 1 << 30,
             log_limit_bytes: 64 << 20,
             clone: CloneLimits { bytes: 1 << 30, files: 100_000, timeout: Duration::from_secs(300) },

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Link;
 use crate::assignments::{Assignments, Held};
+use crate::firewall::{self, Firewall};
 use crate::gc;
 use crate::identity::{self, Identity};
 use crate::inventory;
@@ -30,12 +31,19 @@ use crate::worker;
 /// How often caches are compared with their budget.
 const TIDY: Duration = Duration::from_secs(600);
 
+/// How often the packet filter's rules are put back, should somebody have flushed them.
+const GUARD: Duration = Duration::from_secs(60);
+
 pub(crate) async fn run(
     node: Arc<Node>,
     link: Link,
     mut links: mpsc::Receiver<Link>,
     stop: CancellationToken,
 ) {
+    if node.options.firewall {
+        // Before anything of a stranger's runs.
+        guard(Arc::clone(&node)).await;
+    }
     let mut desk = match Desk::open(Arc::clone(&node)) {
         Ok(desk) => desk,
         Err(error) => {
@@ -50,6 +58,8 @@ pub(crate) async fn run(
     let mut meter = Meter::default();
     let mut usage = tokio::time::interval(node.options.usage_interval);
     usage.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut guarding = tokio::time::interval_at(tokio::time::Instant::now() + GUARD, GUARD);
+    guarding.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut tidying = tokio::time::interval(TIDY);
     tidying.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -65,6 +75,9 @@ pub(crate) async fn run(
             _ = tidying.tick() => {
                 desk.sweeps.spawn(gc::collect(Arc::clone(&node)));
             }
+            _ = guarding.tick(), if node.options.firewall => {
+                desk.sweeps.spawn(guard(Arc::clone(&node)));
+            }
             _ = usage.tick() => if session.connected && session.is_open() {
                 session.usage(meter.sample(&node).await);
             },
@@ -72,6 +85,17 @@ pub(crate) async fn run(
     }
     desk.workers.shutdown().await;
     desk.sweeps.shutdown().await;
+}
+
+/// Puts the packet filter's rules in force.
+async fn guard(node: Arc<Node>) {
+    let servers = fs_err::tokio::read_to_string("/etc/resolv.conf").await.unwrap_or_default();
+    let options = &node.options;
+    let servers = firewall::name_servers(&servers);
+    let firewall = Firewall::new(options.subnet_pool, &options.allow_addresses, servers);
+    if let Err(error) = firewall.apply().await {
+        tracing::error!(%error, "containers can reach this machine and its neighbours: the packet filter has no rules");
+    }
 }
 
 /// The assignments and who works on them.

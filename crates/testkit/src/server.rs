@@ -68,6 +68,11 @@ impl Server {
         }
     }
 
+    /// Uses another range for networks; before the first start.
+    pub fn set_subnet_pool(&mut self, pool: &str) {
+        pool.clone_into(&mut self.subnet_pool);
+    }
+
     /// Starts the process again, with more environment variables.
     pub async fn boot(&mut self, variables: &[(&str, &str)]) {
         self.spawn(variables);
@@ -115,6 +120,8 @@ impl Server {
             .env("PIERHEAD_ADMIN_PASSWORD", PASSWORD)
             .env("PIERHEAD_ALLOW_ADDRESSES", "127.0.0.0/8")
             .env("PIERHEAD_SUBNET_POOL", &self.subnet_pool)
+            // Tests leave the machine's packet filter alone, but for the one that is about it.
+            .env("PIERHEAD_FIREWALL", "false")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

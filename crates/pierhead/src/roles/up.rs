@@ -113,6 +113,7 @@ fn agent_options(settings: &Settings) -> pierhead_agent::Options {
     options.allow_addresses.clone_from(&settings.allow_addresses);
     options.ca_bundle = Some(settings.build_ca_bundle.clone()).filter(|bundle| bundle.is_file());
     options.subnet_pool = settings.subnet_pool;
+    options.firewall = settings.firewall;
     options.disk_reserve_bytes = settings.disk_reserve_mb << 20;
     options.proxy_variables = settings.proxy_variables.clone();
     options

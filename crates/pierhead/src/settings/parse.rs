@@ -45,6 +45,12 @@ impl Parse for SocketAddr {
     }
 }
 
+impl Parse for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "is neither `true` nor `false`".to_owned())
+    }
+}
+
 impl Parse for u64 {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "is not a whole number".to_owned())

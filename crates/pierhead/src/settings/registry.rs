@@ -84,6 +84,8 @@ keys! {
         "Where the container engine listens";
     DISK_RESERVE_MB = "disk_reserve_mb", "PIERHEAD_DISK_RESERVE_MB", "disk-reserve-mb", "MIB", Plain, Default::Value("1024"),
         "No build starts, and a running one ends, below this much free disk";
+    FIREWALL = "firewall", "PIERHEAD_FIREWALL", "firewall", "BOOL", Plain, Default::Value("true"),
+        "Keeps containers from this machine and from private networks, with iptables";
     SUBNET_POOL = "subnet_pool", "PIERHEAD_SUBNET_POOL", "subnet-pool", "CIDR", Plain, Default::Value("10.211.0.0/16"),
         "Range from which each deployment gets a small network of its own";
     LOG_FORMAT = "log.format", "PIERHEAD_LOG_FORMAT", "log-format", "FORMAT", Plain, Default::Value("human"),

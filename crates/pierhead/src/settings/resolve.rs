@@ -193,6 +193,7 @@ impl Sources<'_> {
             allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?.value,
             build_ca_bundle: self.required(&registry::BUILD_CA_BUNDLE, &below)?.value,
             build_concurrency: self.required(&registry::BUILD_CONCURRENCY, &below)?.value,
+            firewall: self.required(&registry::FIREWALL, &below)?.value,
             engine_socket: self.required(&registry::ENGINE_SOCKET, &below)?.value,
             disk_reserve_mb: self.required(&registry::DISK_RESERVE_MB, &below)?.value,
             proxy_variables: self.environment.proxies(),
