@@ -87,10 +87,9 @@ impl Ingresses {
         }
         let (epoch, generation) = (self.0.epoch, state.generation);
         let change = ControlToIngress::Change { epoch, from, generation, upserts, removals };
-        let whole = state.whole(epoch);
         for session in state.sessions.values() {
             // A full backlog means that it is far behind; it will say that a change does not fit and get the table.
-            let message = if from == 0 { whole.clone() } else { change.clone() };
+            let message = if from == 0 { state.whole(epoch) } else { change.clone() };
             if session.changes.try_send(message).is_err() {
                 tracing::warn!(generation, "an ingress is too slow to take this change");
             }
@@ -105,6 +104,23 @@ impl Ingresses {
         state.generation > 0
             && !state.draining.contains_key(deployment)
             && !state.serving.contains(deployment)
+    }
+
+    /// Waits until every connected ingress shows this deployment.
+    pub(crate) async fn shown(&self, deployment: &DeploymentId) {
+        let mut applied = self.0.applied.subscribe();
+        loop {
+            {
+                let state = self.0.state.lock();
+                let current = *applied.borrow_and_update() >= state.generation;
+                if state.sessions.is_empty() || (current && state.serving.contains(deployment)) {
+                    return;
+                }
+            }
+            if applied.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Waits until every connected ingress answers by `generation`.

@@ -8,6 +8,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::limit::Limits;
 use pierhead_model::plan::BuildSettings;
+use pierhead_model::source::Commit;
 use pierhead_model::variable::{Exposure, Variable, VariableKey};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub(crate) struct WorkRecord {
     pub(crate) health: HealthCheck,
     pub(crate) variables: Vec<SealedVariable>,
     pub(crate) no_cache: bool,
+    /// Of a release that was built before; what is built now reports its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<Commit>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

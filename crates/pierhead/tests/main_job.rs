@@ -41,6 +41,7 @@ async fn a_static_folder_goes_live_changes_and_goes_back() {
     assert_eq!(status, 202, "{accepted}");
     let back = server.settled(accepted["id"].as_str().unwrap()).await;
     assert_eq!((back.state(), &back.0["trigger"]), ("PRODUCTION", &json!("rollback")));
+    assert_eq!(back.0["commit"], first.0["commit"], "what is live again says which commit it is");
     server.until_visit("site.localhost", |_, text| text == INDEX).await;
 
     let (status, problem) = server.call("DELETE", &format!("/deployments/{}", back.id()), None).await;

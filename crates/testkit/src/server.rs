@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 const EMAIL: &str = "admin@example.com";
-const PASSWORD: &str = "correct horse battery";
 /// Far longer than anything here takes; only to end a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -43,6 +42,9 @@ impl Ended {
 }
 
 impl Server {
+    /// Of its administrator.
+    pub const PASSWORD: &'static str = "correct horse battery";
+
     /// Starts `binary`; its runtimes are made first where they are missing.
     pub async fn start(binary: &str) -> Self {
         let mut server = Self::unstarted(binary);
@@ -80,7 +82,7 @@ impl Server {
         let signed_in = self
             .http
             .post(self.api("/auth/login"))
-            .json(&json!({ "email": EMAIL, "password": PASSWORD }))
+            .json(&json!({ "email": EMAIL, "password": Self::PASSWORD }))
             .send()
             .await
             .unwrap();
@@ -117,7 +119,7 @@ impl Server {
             .args(["--listen", &format!("127.0.0.1:{}", self.api_port)])
             .args(["--ingress-listen", &format!("127.0.0.1:{}", self.ingress_port)])
             .env("PIERHEAD_ADMIN_EMAIL", EMAIL)
-            .env("PIERHEAD_ADMIN_PASSWORD", PASSWORD)
+            .env("PIERHEAD_ADMIN_PASSWORD", Self::PASSWORD)
             .env("PIERHEAD_ALLOW_ADDRESSES", "127.0.0.0/8")
             .env("PIERHEAD_SUBNET_POOL", &self.subnet_pool)
             // Tests leave the machine's packet filter alone, but for the one that is about it.
@@ -162,6 +164,10 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    pub const fn ingress_port(&self) -> u16 {
+        self.ingress_port
     }
 
     pub fn log(&self) -> String {
@@ -256,6 +262,19 @@ impl Server {
             .iter()
             .map(|line| line["text"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// The text of one step of a deployment's log, however long it is.
+    pub async fn log_of_step(&self, id: &str, step: &str) -> Vec<String> {
+        let (mut texts, mut after) = (Vec::new(), 0);
+        loop {
+            let page =
+                self.get(&format!("/deployments/{id}/logs?limit=10000&after={after}&step={step}")).await;
+            let lines = page["lines"].as_array().unwrap();
+            let Some(last) = lines.last() else { return texts };
+            after = last["number"].as_u64().unwrap();
+            texts.extend(lines.iter().map(|line| line["text"].as_str().unwrap().to_owned()));
+        }
     }
 
     /// All invariants hold.

@@ -4,14 +4,16 @@
 //! outside: memory and processes by the engine's counters (a child may be the one that is killed), disk by measuring the
 //! run's folder when free space shrinks, output by counting it.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use pierhead_engine::log::{Follow, LogChunk, LogCursor, LogStream as EngineLog, Output};
 use pierhead_engine::spec::ContainerSpec;
-use pierhead_engine::state::{ContainerId, Exit, Removal};
+use pierhead_engine::state::{ContainerId, Exit, Removal, State};
 use pierhead_model::deployment::Reason;
 use pierhead_model::log::LogStream;
 use tokio::time::Instant;
@@ -26,6 +28,8 @@ const SAMPLE: Duration = Duration::from_millis(250);
 const CHUNKS: usize = 512;
 /// How long the last lines of a container that has ended may take.
 const LAST_LINES: Duration = Duration::from_secs(5);
+/// Before output that was cut is read on.
+const REOPEN: Duration = Duration::from_millis(200);
 /// How long an engine that restarts is waited for.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -62,11 +66,9 @@ pub(super) async fn run_to_end(
     pierhead_model::crash_point!("agent.build_container_started");
 
     let mut seen = Seen::default();
-    let mut printed = Printed { limit: run.node.options.log_limit_bytes, ..Printed::default() };
+    let printed = Printed { limit: run.node.options.log_limit_bytes, ..Printed::default() };
     let exit = {
-        let logs = engine.logs(&created.id, LogCursor::default(), Follow::Yes).await;
-        let logs = logs.map_err(StepError::engine("reading the container's output"))?;
-        let mut lines = std::pin::pin!(copy(logs, &run.log, step, &mut printed));
+        let mut lines = std::pin::pin!(copy_all(run, &created.id, step, &printed));
         let mut exit = std::pin::pin!(wait(run, &created.id));
         let mut limits = std::pin::pin!(watch(run, &created.id, allowance, &mut seen));
         let mut reading = true;
@@ -83,16 +85,16 @@ pub(super) async fn run_to_end(
             }
         };
         if reading {
-            match tokio::time::timeout(LAST_LINES, &mut lines).await {
-                Ok(Copied::End) => {}
-                Ok(Copied::TooMuch) => return Err(over(run, &created.id, log_limit(run)).await),
-                Err(_) => run.log.say(step, "the end of the output did not arrive"),
+            match rest(&mut lines, &printed).await {
+                Some(Copied::End) => {}
+                Some(Copied::TooMuch) => return Err(over(run, &created.id, log_limit(run)).await),
+                None => run.log.say(step, "the end of the output did not arrive"),
             }
         }
         exit
     };
     pierhead_model::crash_point!("agent.build_container_exited");
-    seen.reached_pids |= printed.could_not_fork;
+    seen.reached_pids |= printed.could_not_fork.load(Ordering::Relaxed);
     judge(run, step, &exit, &seen, allowance).await?;
     let (removing, id) = (Arc::clone(engine), created.id);
     run.settle("removing the container", async move { removing.remove(&id, Removal::Force).await }).await?;
@@ -205,11 +207,26 @@ async fn watch(run: &Run, id: &ContainerId, allowance: &Allowance, seen: &mut Se
 /// What is noticed while output is copied.
 #[derive(Debug, Default)]
 struct Printed {
-    bytes: u64,
+    bytes: AtomicU64,
     /// 0 is none.
     limit: u64,
     /// A burst of processes can hit the limit and end between two samples; then only these words tell.
-    could_not_fork: bool,
+    could_not_fork: AtomicBool,
+}
+
+/// The rest of the output of a container that has ended: as long as some of it arrives, all of it is waited for.
+async fn rest(lines: &mut (impl Future<Output = Copied> + Unpin), printed: &Printed) -> Option<Copied> {
+    let mut before = printed.bytes.load(Ordering::Relaxed);
+    loop {
+        if let Ok(copied) = tokio::time::timeout(LAST_LINES, &mut *lines).await {
+            return Some(copied);
+        }
+        let now = printed.bytes.load(Ordering::Relaxed);
+        if now == before {
+            return None;
+        }
+        before = now;
+    }
 }
 
 fn says_it_could_not_fork(line: &str) -> bool {
@@ -225,16 +242,56 @@ pub(crate) enum Copied {
     TooMuch,
 }
 
-/// Copies a container's output into the deployment's log until it ends or is too much.
-async fn copy(logs: EngineLog, log: &DeploymentLog, step: &str, printed: &mut Printed) -> Copied {
+/// Copies all that a build's container prints. A stream that ends while the container runs was cut (its engine was restarted,
+/// or lost its place when a log was rotated) and is opened again where it ended.
+async fn copy_all(run: &Run, id: &ContainerId, step: &str, printed: &Printed) -> Copied {
     let mut lines = Lines::default();
+    let mut how = Follow::Yes;
+    let copied = loop {
+        let from = lines.last.unwrap_or_default();
+        match run.node.engine.logs(id, from, how).await {
+            Ok(logs) => {
+                if copy(logs, &run.log, step, printed, &mut lines).await == Copied::TooMuch {
+                    break Copied::TooMuch;
+                }
+            }
+            Err(error) if error.is_not_found() => break Copied::End,
+            Err(error) => tracing::warn!(deployment = %run.id, %error, "a build's output cannot be read"),
+        }
+        match how {
+            Follow::Yes if may_print(run, id).await => tokio::time::sleep(REOPEN).await,
+            // Whatever a cut stream left out is read now.
+            Follow::Yes => how = Follow::No,
+            Follow::No => break Copied::End,
+        }
+    };
+    run.log.append(step, lines.finish());
+    copied
+}
+
+/// Whether the container runs, or nobody knows.
+pub(crate) async fn may_print(run: &Run, id: &ContainerId) -> bool {
+    match run.node.engine.inspect(id).await {
+        Ok(container) => matches!(container.state, State::Running { .. } | State::Paused { .. }),
+        Err(error) => !error.is_not_found(),
+    }
+}
+
+/// Copies output into the deployment's log until it ends, is cut or is too much. What is left of the last line stays in `lines`.
+async fn copy(
+    logs: EngineLog,
+    log: &DeploymentLog,
+    step: &str,
+    printed: &Printed,
+    lines: &mut Lines,
+) -> Copied {
     let mut chunks = logs.ready_chunks(CHUNKS);
     while let Some(some) = chunks.next().await {
         let mut entries = Vec::with_capacity(some.len());
         for chunk in some {
             match chunk {
                 Ok(chunk) => {
-                    printed.bytes += chunk.bytes.len() as u64;
+                    printed.bytes.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
                     lines.push(&chunk, &mut entries);
                 }
                 Err(error) => {
@@ -244,14 +301,15 @@ async fn copy(logs: EngineLog, log: &DeploymentLog, step: &str, printed: &mut Pr
                 }
             }
         }
-        printed.could_not_fork |= entries.iter().any(|entry| says_it_could_not_fork(&entry.text));
-        if printed.limit > 0 && printed.bytes > printed.limit {
+        if entries.iter().any(|entry| says_it_could_not_fork(&entry.text)) {
+            printed.could_not_fork.store(true, Ordering::Relaxed);
+        }
+        if printed.limit > 0 && printed.bytes.load(Ordering::Relaxed) > printed.limit {
             log.append(step, entries);
             return Copied::TooMuch;
         }
         log.append_from(step, entries, lines.cursor());
     }
-    log.append_from(step, lines.finish(), lines.last);
     Copied::End
 }
 
@@ -289,27 +347,36 @@ impl Lines {
 
 /// Follows a service's output from where it was left, until it ends.
 pub(crate) async fn follow(run: &Run, id: &ContainerId) {
-    read_service(run, id, Follow::Yes).await;
+    read_service(run, id, Follow::Yes, &Printed::default()).await;
 }
 
 /// Reads what a service said since it was last read: the last words of one that has ended.
 pub(crate) async fn drain(run: &Run, id: &ContainerId) {
-    if tokio::time::timeout(LAST_LINES, read_service(run, id, Follow::No)).await.is_err() {
+    let printed = Printed::default();
+    let mut reading = std::pin::pin!(read_service(run, id, Follow::No, &printed));
+    if rest(&mut reading, &printed).await.is_none() {
         run.log.say("service", "the end of the output did not arrive");
     }
 }
 
-async fn read_service(run: &Run, id: &ContainerId, how: Follow) {
+async fn read_service(run: &Run, id: &ContainerId, how: Follow, printed: &Printed) -> Copied {
     // Two readers from one place would write every line twice.
     let _reading = run.reading.lock().await;
     let cursor = run.log.cursor().unwrap_or_default();
     match run.node.engine.logs(id, cursor, how).await {
         Ok(logs) => {
             // What runs may print for ever; only a build is ended for it.
-            copy(logs, &run.log, "service", &mut Printed::default()).await;
+            let mut lines = Lines::default();
+            let copied = copy(logs, &run.log, "service", printed, &mut lines).await;
+            run.log.append_from("service", lines.finish(), lines.last);
+            copied
         }
-        Err(error) if error.is_not_found() => {}
-        Err(error) => tracing::warn!(deployment = %run.id, %error, "a service's output cannot be read"),
+        Err(error) => {
+            if !error.is_not_found() {
+                tracing::warn!(deployment = %run.id, %error, "a service's output cannot be read");
+            }
+            Copied::End
+        }
     }
 }
 

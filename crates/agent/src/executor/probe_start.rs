@@ -20,6 +20,8 @@ const STARTS: u32 = 4;
 const FIRST_PROBE: Duration = Duration::from_millis(20);
 /// Docker's name server listens inside every container, on a port that changes.
 const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
+/// Before output that was cut is read on.
+const REOPEN: Duration = Duration::from_secs(1);
 /// How long a process without a port must run to count as healthy.
 const PROCESS_RUNS: Duration = Duration::from_secs(1);
 
@@ -173,8 +175,13 @@ impl Run {
     pub(crate) async fn copy_output(&self) -> std::convert::Infallible {
         loop {
             self.started.notified().await;
-            if let Some(id) = self.container() {
+            while let Some(id) = self.container() {
                 container::follow(self, &id).await;
+                if !container::may_print(self, &id).await {
+                    break;
+                }
+                // It was cut: read on where it ended.
+                tokio::time::sleep(REOPEN).await;
             }
         }
     }

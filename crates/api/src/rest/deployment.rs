@@ -32,6 +32,8 @@ pub(crate) struct Deployment {
     urls: Vec<String>,
     commit: Option<Commit>,
     pipeline_version: u64,
+    /// Where it is built and runs.
+    node: Option<String>,
     created_by: String,
     /// `api`, `redeploy`, `rollback`, …
     trigger: String,
@@ -215,6 +217,7 @@ impl From<DeploymentView> for Deployment {
             commit: view.commit.map(|it| Commit { hash: it.hash, message: it.message, author: it.author }),
             // A repository project has no pipeline yet: what is built follows from its settings, the first and only version.
             pipeline_version: 1,
+            node: view.node.map(|node| node.to_string()),
             created_by: view.created_by,
             trigger: view.trigger,
             created_at: view.created_at.into(),

@@ -8,7 +8,7 @@ use pierhead_model::assignment::{InstanceReport, Phase, Source, StepReport};
 use pierhead_model::deployment::{Deployment, Event, Failure, State, Timings};
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::{DeploymentId, SlotId};
+use pierhead_model::id::{DeploymentId, NodeId, SlotId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::plan::{BuildPlan, BuildSettings};
@@ -27,6 +27,9 @@ use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::lifecycle::advance;
 use crate::outside::{random_bits, random_half};
 use crate::work::WorkRecord;
+
+/// How long an ingress may take to show what is live.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub struct Deployments(pub(crate) Arc<Core>);
@@ -81,6 +84,8 @@ pub struct DeploymentView {
     pub url: String,
     pub urls: Vec<String>,
     pub commit: Option<Commit>,
+    /// Where it is built and runs; `None` before one is chosen, and for a site that was built before.
+    pub node: Option<NodeId>,
     pub created_by: String,
     pub trigger: String,
     pub timings: Timings,
@@ -192,6 +197,7 @@ impl Deployments {
             limits: settings.limits.clone(),
             health: settings.health.clone(),
             no_cache: new.no_cache,
+            commit: None,
         };
         self.create(principal, project, &slot.id, plan, &variables, trigger).await
     }
@@ -235,6 +241,7 @@ impl Deployments {
             health: planned.health,
             variables: WorkRecord::seal(&self.0, &id, variables)?,
             no_cache: planned.no_cache,
+            commit: planned.commit,
         };
         let new = store::NewDeployment {
             id: id.clone(),
@@ -252,7 +259,23 @@ impl Deployments {
     }
 
     pub async fn get(&self, _principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
-        Ok(view(&self.0, record(&self.0, id).await?))
+        let record = record(&self.0, id).await?;
+        self.until_shown(&record).await;
+        Ok(view(&self.0, record))
+    }
+
+    /// Whoever is told that a deployment is live may visit it at once: what was promoted a moment ago is told of when every
+    /// ingress shows it. An ingress that does not answer holds nobody up for long.
+    async fn until_shown(&self, record: &DeploymentRecord) {
+        let core = &*self.0;
+        let deployment = &record.deployment;
+        let fresh = deployment.timings.production_at.is_some_and(|at| {
+            core.outside.now().duration_since(at).as_secs() < SHOWN_WITHIN.as_secs().cast_signed()
+        });
+        if deployment.state == State::Production && fresh && !conditions(core, record).offline {
+            // Told late rather than not at all.
+            let _ = tokio::time::timeout(SHOWN_WITHIN, core.ingresses.shown(&deployment.id)).await;
+        }
     }
 
     async fn view(&self, id: &DeploymentId) -> Result<DeploymentView, Error> {
@@ -327,6 +350,7 @@ impl Deployments {
         let release = record.release.clone().ok_or_else(|| Error::not_found("release of deployment", id))?;
         let mut work = WorkRecord::from_text(&record.work)?;
         work.source = Source::Release { release };
+        work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
         let variables = if current_variables {
             let project = self.project_of(&record).await?;
             Some(variables::current(&self.0, &project).await?)
@@ -374,11 +398,15 @@ impl Deployments {
             None => work.open(&self.0, &record.deployment.id)?,
         };
         let planned = Planned {
-            source: work.source,
             settings: work.settings,
             limits: work.limits,
             health: work.health,
             no_cache: false,
+            commit: match work.source {
+                Source::Git { .. } => None,
+                Source::Release { .. } => work.commit,
+            },
+            source: work.source,
         };
         let slot = self.slot(&project, record.slot_name.clone()).await?;
         self.create(principal, &project, &slot.id, planned, &variables, trigger).await
@@ -449,6 +477,8 @@ struct Planned {
     limits: Limits,
     health: pierhead_model::health::HealthCheck,
     no_cache: bool,
+    /// Known before anything is cloned: of a release that was built before.
+    commit: Option<Commit>,
 }
 
 fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {
@@ -496,9 +526,13 @@ fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
         Release::Service(_) => "service",
         Release::Image(_) => "image",
     });
+    // What the node found out, or what was known before it began.
+    let known = || WorkRecord::from_text(&record.work).ok().and_then(|work| work.commit);
+    let commit = record.report.as_ref().and_then(|report| report.commit.clone()).or_else(known);
     let report = record.report;
     let deployment = record.deployment;
     DeploymentView {
+        node: deployment.node,
         id: deployment.id,
         number: deployment.number,
         project: record.project_name,
@@ -509,7 +543,7 @@ fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
         conditions,
         urls: vec![url.clone(), own_url],
         url,
-        commit: report.as_ref().and_then(|report| report.commit.clone()),
+        commit,
         created_by: record.created_by,
         trigger: record.trigger,
         timings: deployment.timings,
