@@ -1,70 +1,84 @@
-//! Kept connections to one process of a service.
+//! Idle connections to one endpoint, the most recently used on top.
+//!
+//! Taking the youngest keeps few connections busy and lets the rest grow old and be closed. A connection is put back only
+//! after an answer that ended cleanly; whatever went wrong on one ends with it.
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 
-/// The process is on this machine or next to it: if it does not take a connection soon it will not.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// More than these are closed after their request.
-const KEPT: usize = 256;
+use crate::request_body::RequestBody;
 
-pub(crate) type Connection = SendRequest<Incoming>;
+/// Idle connections that are kept; more than this are closed.
+const CAPACITY: usize = 256;
+/// Many servers close after five seconds, some much later; nobody needs an idle connection for longer than this.
+const LIFETIME: Duration = Duration::from_secs(30);
+/// Connections that are looked at to find one that is ready: one that was put back this moment may still be finishing.
+const LOOKS: usize = 4;
 
-/// One process and the idle connections to it.
-#[derive(Debug)]
-pub(crate) struct Upstream {
-    pub(crate) address: SocketAddr,
-    idle: Mutex<VecDeque<Connection>>,
+pub(crate) type Sender = SendRequest<RequestBody>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    idle: Mutex<Idle>,
 }
 
-/// No connection could be made.
-#[derive(Debug, thiserror::Error)]
-#[error("{address} does not take connections")]
-pub(crate) struct Unreachable {
-    address: SocketAddr,
+#[derive(Debug, Default)]
+struct Idle {
+    connections: Vec<(Sender, Instant)>,
+    retired: bool,
 }
 
-impl Upstream {
-    pub(crate) const fn new(address: SocketAddr) -> Self {
-        Self { address, idle: Mutex::new(VecDeque::new()) }
-    }
-
-    /// A kept connection that is still open, the one that was used last first.
-    pub(crate) fn kept(&self) -> Option<Connection> {
+impl Pool {
+    /// A connection that is ready and was used at most `unused` ago.
+    pub(crate) fn take(&self, now: Instant, unused: Duration) -> Option<Sender> {
         let mut idle = self.idle.lock();
-        while let Some(connection) = idle.pop_back() {
-            if connection.is_ready() {
-                return Some(connection);
+        let mut position = idle.connections.len();
+        let mut looks = 0;
+        while position > 0 && looks < LOOKS {
+            position -= 1;
+            let (sender, since) = idle.connections.get(position)?;
+            if now.saturating_duration_since(*since) > unused {
+                return None;
+            }
+            if sender.is_ready() {
+                return Some(idle.connections.remove(position).0);
+            }
+            if sender.is_closed() {
+                idle.connections.remove(position);
+            } else {
+                looks += 1;
             }
         }
         None
     }
 
-    pub(crate) async fn connect(&self) -> Result<Connection, Unreachable> {
-        let unreachable = || Unreachable { address: self.address };
-        let connecting = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(self.address)).await;
-        let stream = connecting.map_err(|_| unreachable())?.map_err(|_| unreachable())?;
-        let _ = stream.set_nodelay(true);
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| unreachable())?;
-        tokio::spawn(async move {
-            // How it ended is seen by the request that used it.
-            let _ = connection.with_upgrades().await;
-        });
-        Ok(sender)
+    pub(crate) fn put(&self, sender: Sender, now: Instant) {
+        if sender.is_closed() {
+            return;
+        }
+        let mut idle = self.idle.lock();
+        if !idle.retired && idle.connections.len() < CAPACITY {
+            idle.connections.push((sender, now));
+        }
     }
 
-    /// Gives a connection back when its answer has been read.
-    pub(crate) fn keep(&self, connection: Connection) {
+    /// Closes what nobody has used for long.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.idle.lock().connections.retain(|(sender, since)| {
+            !sender.is_closed() && now.saturating_duration_since(*since) < LIFETIME
+        });
+    }
+
+    /// Closes everything and keeps nothing from now on.
+    pub(crate) fn retire(&self) {
         let mut idle = self.idle.lock();
-        if idle.len() < KEPT && !connection.is_closed() {
-            idle.push_back(connection);
-        }
+        idle.retired = true;
+        idle.connections.clear();
+    }
+
+    pub(crate) fn reopen(&self) {
+        self.idle.lock().retired = false;
     }
 }

@@ -23,7 +23,8 @@ async fn a_static_folder_goes_live_changes_and_goes_back() {
     server.until_visit("site.localhost", |status, text| (status, text) == (200, INDEX)).await;
     assert_eq!(server.visit("site.localhost", "/nope").await, (404, "nothing here".into()));
     for path in ["/.git/config", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fetc/passwd", "/.env"] {
-        assert_eq!(server.visit("site.localhost", path).await.0, 404, "{path}");
+        let (status, _) = server.visit("site.localhost", path).await;
+        assert!(matches!(status, 400 | 404), "{path}: {status}");
     }
 
     let before = blobs(&server);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, RuntimeBuilder, Tools};
 use pierhead_control::{Control, Outside as _, PublicAddress, StoredBlobs};
+use pierhead_ingress::Ingress;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
 use secrecy::ExposeSecret as _;
@@ -18,6 +19,9 @@ use tokio::sync::watch;
 use super::{detector::LocalDetector, engine, host, logging, server};
 use crate::output::Printer;
 use crate::settings::Settings;
+
+/// How long requests may take to finish when the process is told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCode> {
@@ -60,17 +64,8 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
 
     let (to_ingress, from_control) = link::memory();
     control.attach_ingress(to_ingress);
-    let ingress = pierhead_ingress::start(
-        pierhead_ingress::Options {
-            listen: settings.ingress_listen.value,
-            drain_limit: Duration::from_secs(30),
-            maximum_connections: 20_000,
-            cache_bytes: 64 << 20,
-        },
-        Arc::clone(&blobs),
-        from_control,
-    )
-    .await?;
+    let options = pierhead_ingress::Options::new(settings.ingress_listen.value);
+    let ingress = Ingress::start(options, Arc::clone(&blobs), from_control).await?;
 
     let (to_agent, from_control) = link::memory();
     control.attach_local_agent(to_agent);
@@ -94,7 +89,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         ));
     }
     printer.say(&format!("API      http://{address}/api/v1"));
-    printer.say(&format!("Ingress  http://{}  (*.{})", ingress.address(), settings.base_domain.value));
+    printer.say(&format!("Ingress  http://{}  (*.{})", ingress.local_addr(), settings.base_domain.value));
     let (stop, stopped) = watch::channel(false);
     let api = tokio::spawn(server::run(listener, pierhead_api::router(services), stopped));
     told_to_stop().await?;
@@ -102,7 +97,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     stop.send_replace(true);
     let _ = api.await;
     control.stop().await;
-    ingress.stop().await;
+    ingress.shutdown(STOP_GRACE).await;
     agent.stop().await;
     Ok(ExitCode::SUCCESS)
 }
