@@ -89,8 +89,8 @@ make_debian() { # OUTPUT
     if [ "$runtime" = python ]; then
         set -- "$@" --customize-hook='ln -s python3 "$1/usr/bin/python"' \
             --customize-hook="cp '$bundle' \"\$1/tmp/trusted.crt\"" \
-            --customize-hook='chroot "$1" env --unset=PIP_FIND_LINKS PIP_CERT=/tmp/trusted.crt \
-                pip install --quiet --no-cache-dir --root-user-action ignore --break-system-packages uv' \
+            --customize-hook='chroot "$1" env --unset=PIP_FIND_LINKS REQUESTS_CA_BUNDLE=/tmp/trusted.crt \
+                PIP_CERT=/tmp/trusted.crt pip install --quiet --no-cache-dir --root-user-action ignore --break-system-packages uv' \
             --customize-hook='rm "$1/tmp/trusted.crt"'
     fi
     if [ -n "${PIERHEAD_DEBIAN_MIRROR:-}" ]; then
