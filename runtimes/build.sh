@@ -122,11 +122,11 @@ unpack() { # PACKAGE FOLDER
 }
 
 add_node() { # MAJOR
-    # npm as each line of Node.js brings it; the newest corepack that runs on it.
+    # The newest npm and corepack that run on each line of Node.js. Line 22 comes with npm 10, which fails on projects that
+    # npm 11 installs (NestJS 12 is one); both write the same lockfile.
     case $1 in
     18) npm=10 corepack=0.31 ;;
     20 | 21 | 23) npm=10 corepack=0.34 ;;
-    22) npm=10 corepack=0.36 ;;
     25) npm=11 corepack=0.34 ;;
     *) npm=11 corepack=0.36 ;;
     esac
@@ -162,5 +162,9 @@ esac
 install -m 755 "$here/entry.sh" "$programs/pierhead-entry"
 
 cp "$debian" "$work/output.tar"
-tar --append --file "$work/output.tar" --directory "$tree" --owner=0 --group=0 --numeric-owner usr
+# The engine refuses an archive that has a path twice: folders that Debian has already are left out.
+tar --list --file "$debian" | sed 's,^\./,,; s,/$,,' | LC_ALL=C sort >"$work/had"
+(cd "$tree" && find usr) | LC_ALL=C sort | LC_ALL=C comm -13 "$work/had" - >"$work/new"
+tar --append --file "$work/output.tar" --directory "$tree" --owner=0 --group=0 --numeric-owner \
+    --no-recursion --files-from "$work/new"
 mv "$work/output.tar" "$output"

@@ -18,12 +18,16 @@ use crate::options::{RuntimeError, RuntimeImage, RuntimeImages, Say};
 
 const BUILD_SCRIPT: &str = include_str!("../../../runtimes/build.sh");
 const ENTRY_SCRIPT: &str = include_str!("../../../runtimes/entry.sh");
+const PACKAGE_MANAGER: &str = include_str!("../../../runtimes/package-manager.js");
 /// Changes when an image that exists must be made anew.
-const REVISION: &str = "1";
+const REVISION: &str = "3";
 
 /// The runtimes and the versions that can be made, the default one first.
-const RUNTIMES: [(&str, &[&str]); 3] =
-    [("node", &["22", "24", "20", "18", "23", "21", "25"]), ("python", &["3.11"]), ("php", &["8.2"])];
+const RUNTIMES: [(&str, &[&str]); 3] = [
+    ("node", &["22", "24", "20", "18", "23", "21", "25"]),
+    ("python", &["3.11", "3.13"]),
+    ("php", &["8.2", "8.4"]),
+];
 
 /// The runtime images of one engine.
 #[derive(Debug)]
@@ -72,6 +76,7 @@ impl RuntimeBuilder {
         fs_err::create_dir_all(&scripts).map_err(io)?;
         fs_err::write(scripts.join("build.sh"), BUILD_SCRIPT).map_err(io)?;
         fs_err::write(scripts.join("entry.sh"), ENTRY_SCRIPT).map_err(io)?;
+        fs_err::write(scripts.join("package-manager.js"), PACKAGE_MANAGER).map_err(io)?;
         let output = self.folder.join(format!("{runtime}-{version}.tar"));
         let mut building = Command::new("sh")
             .arg(scripts.join("build.sh"))

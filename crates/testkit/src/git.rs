@@ -20,6 +20,23 @@ impl GitServer {
         for (name, files) in repositories {
             write(&folder.path().join("sources").join(name), files);
         }
+        Self::serve(folder)
+    }
+
+    /// One repository per name, with the files of a folder in its first commit.
+    pub fn of_folders(repositories: &[(&str, &Path)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = folder.path().join("sources");
+        fs_err::create_dir_all(&sources).unwrap();
+        for (name, from) in repositories {
+            let copied =
+                Command::new("cp").arg("--archive").arg(from).arg(sources.join(name)).status().unwrap();
+            assert!(copied.success(), "copying {}", from.display());
+        }
+        Self::serve(folder)
+    }
+
+    fn serve(folder: tempfile::TempDir) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/serve-git.py");
         let port_file = folder.path().join("port");
         let process = Command::new("python3")
