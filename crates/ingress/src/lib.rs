@@ -1,1 +1,54 @@
-//! See the crate's line in docs/architecture.md.
+//! The data plane: takes a visitor's request, looks its hostname up and answers with files or with what a service says.
+//!
+//! The way of a request is the order of the modules:
+//!
+//! | module | idea |
+//! | --- | --- |
+//! | [`options`], [`ingress`] | what it is given, how it is started and stopped |
+//! | `listener`, `connections`, `client_io` | accepting visitors, capping them, closing the slow ones |
+//! | `handler`, `host`, `route_table`, `target` | one request: which host, which route, what it shows |
+//! | `service`, `forwarding`, `endpoint`, `pool`, `tunnel` | a reverse proxy with its own connection pools |
+//! | `static_site` | files by path, with everything HTTP knows about files |
+//! | `error_page` | what a visitor sees when there is nothing else to show |
+//! | `control_link`, `deployments`, `drain`, `outbox` | the table's changes, and what leaves with them |
+//!
+//! Rules:
+//! - A request never waits for the control plane, and needs no container engine: the table is in memory, blobs come through
+//!   a [`BlobChannel`](pierhead_wire::BlobChannel).
+//! - A request picks its target once and is counted there, so a switch ends nothing that has begun.
+//! - What arrives is parsed once and written anew: nothing is passed on that was not understood.
+
+mod access_log;
+mod body;
+mod client_io;
+mod connections;
+mod context;
+mod control_link;
+mod counters;
+mod deployments;
+mod drain;
+mod endpoint;
+mod error;
+mod error_page;
+mod forwarding;
+mod handler;
+mod host;
+mod ingress;
+mod listener;
+mod options;
+mod outbox;
+mod pool;
+mod request_body;
+mod request_id;
+mod response;
+mod route_table;
+mod service;
+mod static_site;
+mod target;
+mod tunnel;
+
+pub use access_log::AccessRecord;
+pub use counters::Counts;
+pub use error::IngressError;
+pub use ingress::{Handle, Ingress};
+pub use options::{Limits, Options};

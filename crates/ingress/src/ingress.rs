@@ -1,0 +1,77 @@
+//! Starting and stopping: [`Options`] go in, a [`Handle`] comes out, every task belongs to the handle.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pierhead_wire::BlobChannel;
+use pierhead_wire::control_to_ingress::ControlToIngress;
+use pierhead_wire::ingress_to_control::IngressToControl;
+use pierhead_wire::link::End;
+use tokio::task::JoinSet;
+
+use crate::context::Context;
+use crate::control_link::ControlLink;
+use crate::counters::Counts;
+use crate::error::IngressError;
+use crate::listener;
+use crate::options::Options;
+
+/// The data plane of one machine.
+#[derive(Debug)]
+pub struct Ingress;
+
+impl Ingress {
+    /// Listens, and serves on the runtime it is called from until the handle is shut down or dropped.
+    ///
+    /// Until the first table has come, visitors are asked to try again. When the link ends, the last table is served on.
+    pub async fn start(
+        options: Options,
+        blobs: Arc<dyn BlobChannel>,
+        link: End<IngressToControl, ControlToIngress>,
+    ) -> Result<Handle, IngressError> {
+        let address = options.listen;
+        let listener = listener::bind(address).map_err(|source| IngressError::Listen { address, source })?;
+        let local_addr =
+            listener.local_addr().map_err(|source| IngressError::Listen { address, source })?;
+        let context = Arc::new(Context::new(options, blobs));
+        let mut tasks = JoinSet::new();
+        let (sender, receiver) = link.split();
+        tasks.spawn(Arc::clone(&context.outbox).deliver(sender));
+        tasks.spawn(ControlLink::new(Arc::clone(&context)).run(receiver));
+        listener::spawn_accept_loops(listener, &context, &mut tasks);
+        Ok(Handle { local_addr, context, tasks })
+    }
+}
+
+/// A running ingress. Dropping it ends everything at once; [`Handle::shutdown`] lets requests finish.
+#[derive(Debug)]
+pub struct Handle {
+    local_addr: SocketAddr,
+    context: Arc<Context>,
+    tasks: JoinSet<()>,
+}
+
+impl Handle {
+    /// Where visitors connect to.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// What was counted since the start.
+    pub fn counts(&self) -> Counts {
+        self.context.counts()
+    }
+
+    /// Takes no new connection, lets what is in flight finish for at most `grace`, then ends the rest.
+    pub async fn shutdown(mut self, grace: Duration) {
+        self.tasks.shutdown().await;
+        self.context.connections.shut_down(grace).await;
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.context.connections.abort();
+    }
+}

@@ -1,0 +1,81 @@
+//! What an ingress is given. Every default is a number of `docs/reliability.md` or of common practice, with its unit.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::access_log::AccessRecord;
+
+/// How an ingress listens and behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where visitors connect to; port 0 takes any free one (see [`Handle::local_addr`](crate::Handle::local_addr)).
+    pub listen: SocketAddr,
+    /// How long requests and tunnels of a deployment that left the table may take to finish.
+    pub drain_timeout: Duration,
+    /// Where owners of a project look for the reason; linked from the platform's pages.
+    pub console_url: Option<String>,
+    pub limits: Limits,
+    /// Receives one record per request. A full channel loses records (they are counted), never time.
+    pub access_log: Option<mpsc::Sender<AccessRecord>>,
+}
+
+impl Options {
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            drain_timeout: Duration::from_secs(30),
+            console_url: None,
+            limits: Limits::default(),
+            access_log: None,
+        }
+    }
+}
+
+/// What one visitor, one application and one file may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections of visitors, all together.
+    pub connections: usize,
+    /// Connections of one IPv4 address or one IPv6 /64 network.
+    pub connections_per_client: usize,
+    /// Requests that one deployment may be answering at the same time.
+    pub requests_per_deployment: usize,
+    /// From the first byte of a request until its headers are complete.
+    pub header_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+    /// How long a visitor may take none of the bytes that are ready for it.
+    pub write_timeout: Duration,
+    /// How long a visitor may leave a request's body waiting, beyond the time its bytes need at `body_bytes_per_second`.
+    pub body_grace: Duration,
+    pub body_bytes_per_second: u32,
+    /// Request line and headers together, in bytes.
+    pub header_bytes: usize,
+    /// For a connection to a service.
+    pub connect_timeout: Duration,
+    /// Until a service begins its answer.
+    pub answer_timeout: Duration,
+    /// Memory for files of sites, in bytes.
+    pub file_cache_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            connections_per_client: 2_000,
+            requests_per_deployment: 1_000,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(75),
+            body_grace: Duration::from_secs(60),
+            body_bytes_per_second: 256,
+            header_bytes: 32 * 1024,
+            connect_timeout: Duration::from_secs(2),
+            answer_timeout: Duration::from_secs(60),
+            file_cache_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
