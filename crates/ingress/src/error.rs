@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum IngressError {
     /// Another program listens there, the port needs privileges, or the address is not of this machine.
-    #[error("cannot listen on {address} for visitors; choose another address or stop the program that uses it")]
+    #[error(
+        "cannot listen on {address} for visitors; choose another address or stop the program that uses it"
+    )]
     Listen { address: SocketAddr, source: io::Error },
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pierhead_model::hostname::Hostname;
 use pierhead_wire::BlobChannel;
 use pierhead_wire::control_to_ingress::ControlToIngress;
 use pierhead_wire::ingress_to_control::IngressToControl;
@@ -32,8 +33,7 @@ impl Ingress {
     ) -> Result<Handle, IngressError> {
         let address = options.listen;
         let listener = listener::bind(address).map_err(|source| IngressError::Listen { address, source })?;
-        let local_addr =
-            listener.local_addr().map_err(|source| IngressError::Listen { address, source })?;
+        let local_addr = listener.local_addr().map_err(|source| IngressError::Listen { address, source })?;
         let context = Arc::new(Context::new(options, blobs));
         let mut tasks = JoinSet::new();
         let (sender, receiver) = link.split();
@@ -61,6 +61,11 @@ impl Handle {
     /// What was counted since the start.
     pub fn counts(&self) -> Counts {
         self.context.counts()
+    }
+
+    /// What was counted for one hostname since it came into the table.
+    pub fn counts_of(&self, host: &Hostname) -> Option<Counts> {
+        self.context.counts_of(host)
     }
 
     /// Takes no new connection, lets what is in flight finish for at most `grace`, then ends the rest.

@@ -30,6 +30,7 @@ mod drain;
 mod endpoint;
 mod error;
 mod error_page;
+mod exchange;
 mod forwarding;
 mod handler;
 mod host;

@@ -1,0 +1,197 @@
+//! A visitor's socket, and its patience.
+//!
+//! hyper's header timeout also runs while a connection is idle, and costs a timer for every request. Here a connection has one
+//! alarm for reading, which is set again only when it rings too early, and one for writing that exists only while a visitor
+//! takes nothing. Three waits are limited: for the rest of a request's head (slow headers), for the next request (idle), and
+//! for the visitor to take bytes (slow readers). While a request is being answered its body has its own pace
+//! (see [`crate::request_body`]).
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use crate::options::Limits;
+
+/// Whether a request is being answered. Shared by the socket and the handler of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Activity(AtomicBool);
+
+impl Activity {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    fn is_busy(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ClientIo {
+    stream: TokioIo<TcpStream>,
+    activity: Arc<Activity>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    write_timeout: Duration,
+    waiting: Waiting,
+    read_alarm: Alarm,
+    write_stalled: Option<Instant>,
+    write_alarm: Alarm,
+}
+
+/// What a connection without a request waits for.
+#[derive(Debug, Clone, Copy)]
+enum Waiting {
+    /// Nothing: a request is being answered.
+    No,
+    /// The next request, since then.
+    Idle(Instant),
+    /// The rest of a request's head, the first byte of which came then.
+    Head(Instant),
+}
+
+impl ClientIo {
+    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>, limits: &Limits) -> Self {
+        Self {
+            stream: TokioIo::new(stream),
+            activity,
+            header_timeout: limits.header_timeout,
+            idle_timeout: limits.idle_timeout,
+            write_timeout: limits.write_timeout,
+            // Who connects and says nothing is not idle but slow.
+            waiting: Waiting::Head(Instant::now()),
+            read_alarm: Alarm::default(),
+            write_stalled: None,
+            write_alarm: Alarm::default(),
+        }
+    }
+
+    /// Called when there is nothing to read. Ready means that the wait has been too long.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.activity.is_busy() {
+            self.waiting = Waiting::No;
+            return Poll::Pending;
+        }
+        let deadline = match self.waiting {
+            Waiting::Head(since) => since + self.header_timeout,
+            Waiting::Idle(since) => since + self.idle_timeout,
+            Waiting::No => {
+                let now = Instant::now();
+                self.waiting = Waiting::Idle(now);
+                now + self.idle_timeout
+            }
+        };
+        self.read_alarm.poll(cx, deadline)
+    }
+
+    fn poll_written(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.write_stalled = None;
+            return result;
+        }
+        let since = *self.write_stalled.get_or_insert_with(Instant::now);
+        ready!(self.write_alarm.poll(cx, since + self.write_timeout));
+        Poll::Ready(Err(too_slow("the visitor takes no bytes")))
+    }
+}
+
+impl Read for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Ready(result) => {
+                if self.activity.is_busy() {
+                    self.waiting = Waiting::No;
+                } else if !matches!(self.waiting, Waiting::Head(_)) {
+                    self.waiting = Waiting::Head(Instant::now());
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                ready!(self.poll_patience(cx));
+                Poll::Ready(Err(too_slow("the visitor sends no request")))
+            }
+        }
+    }
+}
+
+impl Write for ClientIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.poll_written(cx, result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.poll_written(cx, result)
+    }
+}
+
+fn too_slow(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, why)
+}
+
+/// A timer that is cheap to move to a later deadline: it is left alone, and set again when it rings too early.
+#[derive(Debug, Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    rung: bool,
+}
+
+impl Alarm {
+    /// Ready at or after `deadline`. Always polled by the same task, which a set timer therefore wakes without being polled
+    /// again.
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                if deadline < sleep.deadline() || self.rung {
+                    sleep.as_mut().reset(deadline);
+                } else if !sleep.is_elapsed() {
+                    return Poll::Pending;
+                } else if sleep.deadline() < deadline {
+                    sleep.as_mut().reset(deadline);
+                }
+                sleep
+            }
+            None => self.sleep.insert(Box::pin(tokio::time::sleep_until(deadline))),
+        };
+        self.rung = sleep.as_mut().poll(cx).is_ready();
+        if self.rung { Poll::Ready(()) } else { Poll::Pending }
+    }
+}

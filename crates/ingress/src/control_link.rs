@@ -1,0 +1,214 @@
+//! Following the control plane: tables and changes are applied one after the other by one task.
+//!
+//! The order within one change keeps every request safe: what enters is held, the table is replaced, what left is released.
+//! See [`crate::drain`] for what happens to requests in between.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::DeploymentId;
+use pierhead_wire::control_to_ingress::ControlToIngress;
+use pierhead_wire::route;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::context::Context;
+use crate::deployments::{Deployments, Leaving};
+use crate::route_table::RouteTable;
+use crate::target::{PreviousSite, Route, Target};
+
+/// How often pools are looked through for connections that nobody uses.
+const SWEEP: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub(crate) struct ControlLink {
+    context: Arc<Context>,
+    deployments: Deployments,
+    /// Epoch and generation of the table.
+    at: Option<(u64, u64)>,
+    drains: JoinSet<(DeploymentId, u64)>,
+}
+
+/// What to do with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Apply,
+    /// It is older than what is there.
+    Ignore,
+    WantTable,
+}
+
+impl ControlLink {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self { context, deployments: Deployments::default(), at: None, drains: JoinSet::new() }
+    }
+
+    /// Applies what comes. When the link has ended, what is draining is still seen to its end.
+    pub(crate) async fn run(mut self, mut link: mpsc::Receiver<ControlToIngress>) {
+        self.context.outbox.want_table();
+        let mut sweep = tokio::time::interval(SWEEP);
+        let mut linked = true;
+        loop {
+            tokio::select! {
+                message = link.recv(), if linked => match message {
+                    Some(message) => self.receive(message),
+                    None => linked = false,
+                },
+                Some(ended) = self.drains.join_next() => {
+                    if let Ok((deployment, drain)) = ended
+                        && self.deployments.forget(&deployment, drain)
+                    {
+                        self.context.outbox.drained(deployment);
+                    }
+                }
+                _ = sweep.tick() => self.deployments.sweep(),
+            }
+        }
+    }
+
+    fn receive(&mut self, message: ControlToIngress) {
+        let (verdict, epoch, generation) = match &message {
+            ControlToIngress::Table { epoch, generation, .. } => {
+                (judge_table(self.at, *epoch, *generation), *epoch, *generation)
+            }
+            ControlToIngress::Change { epoch, from, generation, .. } => {
+                (judge_change(self.at, *epoch, *from, *generation), *epoch, *generation)
+            }
+        };
+        match verdict {
+            Verdict::Apply => {}
+            Verdict::Ignore => {
+                tracing::warn!(epoch, generation, "an older route table was refused");
+                return;
+            }
+            Verdict::WantTable => return self.context.outbox.want_table(),
+        }
+        match message {
+            ControlToIngress::Table { routes, .. } => self.replace(routes),
+            ControlToIngress::Change { upserts, removals, .. } => self.change(upserts, &removals),
+        }
+        self.at = Some((epoch, generation));
+        self.context.outbox.applied(epoch, generation);
+    }
+
+    fn replace(&mut self, routes: Vec<route::Route>) {
+        let old = self.context.table.load_full();
+        let table = RouteTable::of(routes.into_iter().map(|route| self.route(&old, route)));
+        for deployment in table.iter().filter_map(|route| route.target.serving()) {
+            self.deployments.hold(deployment);
+        }
+        self.context.table.store(Arc::new(table));
+        for route in old.iter() {
+            self.release(&route.target);
+        }
+    }
+
+    fn change(&mut self, upserts: Vec<route::Route>, removals: &[Hostname]) {
+        let old = self.context.table.load_full();
+        let upserts: Vec<_> = upserts.into_iter().map(|route| self.route(&old, route)).collect();
+        let touched: Vec<Hostname> =
+            upserts.iter().map(|route| route.host.clone()).chain(removals.iter().cloned()).collect();
+        let table = Arc::new(old.changed(upserts, removals));
+        let mut seen = std::collections::HashSet::new();
+        let touched: Vec<_> = touched.iter().filter(|host| seen.insert(host.as_str())).collect();
+        for host in &touched {
+            if let Some(deployment) = table.get(host.as_str()).and_then(|route| route.target.serving()) {
+                self.deployments.hold(deployment);
+            }
+        }
+        self.context.table.store(table);
+        for host in &touched {
+            if let Some(route) = old.get(host.as_str()) {
+                self.release(&route.target);
+            }
+        }
+    }
+
+    fn release(&mut self, target: &Target) {
+        let Some(deployment) = target.serving() else { return };
+        if let Some(Leaving { tracker, drain }) = self.deployments.release(deployment) {
+            let timeout = self.context.options.drain_timeout;
+            self.drains.spawn(async move {
+                // Finished or out of time: both end the drain.
+                let _ = tokio::time::timeout(timeout, tracker.finished()).await;
+                (tracker.deployment().clone(), drain)
+            });
+        }
+    }
+
+    /// A line of the next table, with what it keeps from the line of this one.
+    fn route(&mut self, old: &RouteTable, route: route::Route) -> Arc<Route> {
+        let target = self.deployments.target(route.target);
+        let before = old.get(route.host.as_str());
+        let previous = match (&target, before) {
+            (Target::Site(_), Some(before)) if target.is(&before.target) => before.previous.clone(),
+            (Target::Site(_), Some(before)) => match &before.target {
+                Target::Site(site) => Some(PreviousSite {
+                    site: Arc::clone(site),
+                    until: Instant::now() + self.context.options.drain_timeout,
+                }),
+                Target::Service(_) | Target::Page { .. } => None,
+            },
+            _ => None,
+        };
+        Arc::new(Route {
+            host: route.host,
+            project: route.project,
+            target,
+            counters: before.map(|before| Arc::clone(&before.counters)).unwrap_or_default(),
+            previous,
+        })
+    }
+}
+
+fn judge_table(at: Option<(u64, u64)>, epoch: u64, generation: u64) -> Verdict {
+    match at {
+        Some(at) if (epoch, generation) < at => Verdict::Ignore,
+        Some(_) | None => Verdict::Apply,
+    }
+}
+
+fn judge_change(at: Option<(u64, u64)>, epoch: u64, from: u64, generation: u64) -> Verdict {
+    match at {
+        Some((current, _)) if epoch < current => Verdict::Ignore,
+        Some((current, here)) if epoch == current && generation <= here => Verdict::Ignore,
+        Some((current, here)) if epoch == current && from == here => Verdict::Apply,
+        Some(_) | None => Verdict::WantTable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_older_is_applied_and_a_gap_asks_for_everything() {
+        use Verdict::{Apply, Ignore, WantTable};
+        for (at, epoch, generation, verdict) in [
+            (None, 1, 1, Apply),
+            (Some((1, 5)), 1, 5, Apply),
+            (Some((1, 5)), 1, 9, Apply),
+            (Some((1, 5)), 1, 4, Ignore),
+            (Some((2, 5)), 1, 9, Ignore),
+            (Some((1, 5)), 2, 1, Apply),
+        ] {
+            assert_eq!(judge_table(at, epoch, generation), verdict, "{at:?} {epoch} {generation}");
+        }
+        for (at, epoch, from, generation, verdict) in [
+            (None, 1, 0, 1, WantTable),
+            (Some((1, 5)), 1, 5, 6, Apply),
+            (Some((1, 5)), 1, 5, 9, Apply),
+            (Some((1, 5)), 1, 4, 5, Ignore),
+            (Some((1, 5)), 1, 6, 7, WantTable),
+            (Some((1, 5)), 2, 5, 6, WantTable),
+            (Some((2, 5)), 1, 5, 6, Ignore),
+        ] {
+            assert_eq!(
+                judge_change(at, epoch, from, generation),
+                verdict,
+                "{at:?} {epoch} {from} {generation}"
+            );
+        }
+    }
+}

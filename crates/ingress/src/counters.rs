@@ -1,0 +1,67 @@
+//! Counting without locks: one set for each route, one for the whole ingress.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::StatusCode;
+
+/// What was counted, read at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Answers by the first digit of their status: `answers[1]` is 1xx … `answers[5]` is 5xx, `answers[0]` anything else.
+    pub answers: [u64; 6],
+    /// Bytes of the answers' bodies.
+    pub bytes: u64,
+    /// Answers that the platform gave because a service did not.
+    pub upstream_errors: u64,
+    /// Lines of the access log that nobody took in time.
+    pub log_lines_dropped: u64,
+    /// Connections of visitors that are open now.
+    pub connections: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    answers: [AtomicU64; 6],
+    bytes: AtomicU64,
+    upstream_errors: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn answered(&self, status: StatusCode, bytes: u64) {
+        let class = usize::from(status.as_u16() / 100);
+        if let Some(counter) = self.answers.get(class).or(self.answers.first()) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn upstream_failed(&self) {
+        self.upstream_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Counts {
+        Counts {
+            answers: self.answers.each_ref().map(|counter| counter.load(Ordering::Relaxed)),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            upstream_errors: self.upstream_errors.load(Ordering::Relaxed),
+            ..Counts::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_by_class() {
+        let counters = Counters::default();
+        for (status, bytes) in [(200, 5), (204, 0), (404, 7), (999, 0)] {
+            counters.answered(StatusCode::from_u16(status).unwrap(), bytes);
+        }
+        counters.upstream_failed();
+        let counts = counters.read();
+        assert_eq!(counts.answers, [1, 0, 2, 0, 1, 0]);
+        assert_eq!((counts.bytes, counts.upstream_errors), (12, 1));
+    }
+}

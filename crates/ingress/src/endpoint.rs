@@ -1,0 +1,151 @@
+//! One endpoint of a service: an address, its pool, and how it has been doing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+
+use crate::context::Context;
+use crate::pool::{Pool, Sender};
+
+/// How long an endpoint that could not be connected to is asked last.
+const AVOIDED_FOR: Duration = Duration::from_secs(1);
+/// The largest head of an answer, in bytes.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Why there is no connection to an endpoint. Nothing of the request was sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("no connection within the time limit")]
+    TimedOut,
+    #[error("the connection was not made")]
+    Refused(#[source] io::Error),
+    #[error("the connection was closed at once")]
+    Closed(#[source] hyper::Error),
+}
+
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    address: SocketAddr,
+    pool: Pool,
+    in_flight: AtomicUsize,
+    failed: Mutex<Option<Instant>>,
+    /// Whether `failed` holds anything, so that the common case takes no lock.
+    failures: AtomicUsize,
+}
+
+/// A connection in use.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) sender: Sender,
+    pub(crate) use_of: InUse,
+}
+
+/// Counts as one request in flight at an endpoint.
+#[derive(Debug)]
+pub(crate) struct InUse(Arc<Endpoint>);
+
+impl Endpoint {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            pool: Pool::default(),
+            in_flight: AtomicUsize::new(0),
+            failed: Mutex::new(None),
+            failures: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether it could not be connected to a moment ago.
+    pub(crate) fn is_avoided(&self, now: Instant) -> bool {
+        self.failures.load(Ordering::Relaxed) > 0
+            && self.failed.lock().is_some_and(|at| now.saturating_duration_since(at) < AVOIDED_FOR)
+    }
+
+    /// A pooled connection that was used at most `unused` ago.
+    pub(crate) fn pooled(self: &Arc<Self>, now: Instant, unused: Duration) -> Option<Lease> {
+        self.pool.take(now, unused).map(|sender| self.lease(sender))
+    }
+
+    /// A new connection.
+    pub(crate) async fn connect(self: &Arc<Self>, context: &Context) -> Result<Lease, ConnectError> {
+        let connected = self.handshake(context).await;
+        if connected.is_ok() {
+            self.failures.store(0, Ordering::Relaxed);
+        } else {
+            *self.failed.lock() = Some(Instant::now());
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        connected.map(|sender| self.lease(sender))
+    }
+
+    async fn handshake(&self, context: &Context) -> Result<Sender, ConnectError> {
+        let connecting = TcpStream::connect(self.address);
+        let stream = tokio::time::timeout(context.options.limits.connect_timeout, connecting)
+            .await
+            .map_err(|_| ConnectError::TimedOut)?
+            .map_err(ConnectError::Refused)?;
+        stream.set_nodelay(true).map_err(ConnectError::Refused)?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(HEAD_BYTES)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(ConnectError::Closed)?;
+        context.upstreams.spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::trace!(%error, "a connection to a service ended early");
+            }
+        });
+        Ok(sender)
+    }
+
+    fn lease(self: &Arc<Self>, sender: Sender) -> Lease {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Lease { sender, use_of: InUse(Arc::clone(self)) }
+    }
+
+    pub(crate) fn sweep(&self) {
+        self.pool.sweep(Instant::now());
+    }
+
+    /// The deployment leaves: idle connections are closed, and those in use when they are done.
+    pub(crate) fn retire(&self) {
+        self.pool.retire();
+    }
+
+    pub(crate) fn reopen(&self) {
+        self.pool.reopen();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        self.pool.len()
+    }
+}
+
+impl Lease {
+    /// The answer has ended cleanly: the connection may be used again.
+    pub(crate) fn give_back(self) {
+        self.use_of.0.pool.put(self.sender, Instant::now());
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

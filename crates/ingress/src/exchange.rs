@@ -1,0 +1,120 @@
+//! One request and its answer: counting, logging, and what else has to be done at the end.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::{HeaderValue, Method, Request, StatusCode};
+
+use crate::access_log::AccessRecord;
+use crate::client_io::Activity;
+use crate::context::Context;
+use crate::drain::InFlight;
+use crate::target::Route;
+
+/// One request and its answer, from the moment the headers were complete. What has to be done at the end is done when it is
+/// dropped, which is when the answer's body, or the tunnel it became, has ended: however it ended.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    context: Arc<Context>,
+    activity: Arc<Activity>,
+    route: Option<Arc<Route>>,
+    in_flight: Option<InFlight>,
+    status: StatusCode,
+    bytes: u64,
+    draft: Option<Box<Draft>>,
+}
+
+/// What the log needs of a request that is gone by the time its line is written.
+#[derive(Debug)]
+struct Draft {
+    at: SystemTime,
+    began: Instant,
+    client: IpAddr,
+    method: Method,
+    path: String,
+    request_id: HeaderValue,
+}
+
+impl Exchange {
+    pub(crate) fn begin<B>(
+        context: &Arc<Context>,
+        activity: Arc<Activity>,
+        client: IpAddr,
+        request: &Request<B>,
+        request_id: &HeaderValue,
+    ) -> Self {
+        activity.begin();
+        let draft = context.log.wanted().then(|| {
+            Box::new(Draft {
+                at: SystemTime::now(),
+                began: Instant::now(),
+                client,
+                method: request.method().clone(),
+                path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
+                request_id: request_id.clone(),
+            })
+        });
+        Self {
+            context: Arc::clone(context),
+            activity,
+            route: None,
+            in_flight: None,
+            status: StatusCode::OK,
+            bytes: 0,
+            draft,
+        }
+    }
+
+    /// The request is answered by this route, and counted where it is answered.
+    pub(crate) fn answered_by(&mut self, route: Arc<Route>, in_flight: Option<InFlight>) {
+        self.route = Some(route);
+        self.in_flight = in_flight;
+    }
+
+    pub(crate) const fn set_status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    pub(crate) const fn add_bytes(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    pub(crate) fn upstream_failed(&self) {
+        self.context.totals.upstream_failed();
+        if let Some(route) = &self.route {
+            route.counters.upstream_failed();
+        }
+    }
+
+    /// Resolves when the deployment that answers has had its time to finish.
+    pub(crate) async fn cut(&self) {
+        match &self.in_flight {
+            Some(in_flight) => in_flight.cut().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.activity.end();
+        self.context.totals.answered(self.status, self.bytes);
+        let Some(route) = &self.route else { return };
+        route.counters.answered(self.status, self.bytes);
+        let Some(draft) = self.draft.take() else { return };
+        self.context.log.write(AccessRecord {
+            at: draft.at,
+            client: draft.client,
+            method: draft.method,
+            host: route.host.clone(),
+            project: route.project.clone(),
+            deployment: route.target.deployment().cloned(),
+            path: draft.path,
+            status: self.status,
+            bytes: self.bytes,
+            duration: draft.began.elapsed(),
+            request_id: draft.request_id.to_str().unwrap_or_default().to_owned(),
+        });
+    }
+}

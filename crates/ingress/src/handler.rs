@@ -1,0 +1,275 @@
+//! One request, from its headers to its answer: which host, which route, who answers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, UPGRADE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+
+use crate::body::Body;
+use crate::client_io::Activity;
+use crate::context::Context;
+use crate::drain::{InFlight, Refused, Tracker};
+use crate::endpoint::Lease;
+use crate::error_page::Notice;
+use crate::exchange::Exchange;
+use crate::forwarding::{self, Outgoing};
+use crate::host;
+use crate::service::{Answer, Failure, Service};
+use crate::static_site::Site;
+use crate::target::{Route, Target};
+use crate::tunnel::Tunnel;
+
+/// How often a route is looked up again because its deployment had just left the table.
+const LOOKUPS: usize = 4;
+
+/// The visitor at the other end of one connection.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    address: IpAddr,
+    /// As in `X-Forwarded-For`.
+    forwarded_for: HeaderValue,
+    activity: Arc<Activity>,
+    tunnel: Mutex<Option<Tunnel>>,
+}
+
+impl Visitor {
+    pub(crate) fn new(address: IpAddr) -> Self {
+        let text = Bytes::from(address.to_canonical().to_string());
+        Self {
+            address,
+            forwarded_for: HeaderValue::from_maybe_shared(text)
+                .unwrap_or(HeaderValue::from_static("unknown")),
+            activity: Arc::default(),
+            tunnel: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn activity(&self) -> Arc<Activity> {
+        Arc::clone(&self.activity)
+    }
+
+    /// What the connection has become, if it stopped being HTTP.
+    pub(crate) fn take_tunnel(&self) -> Option<Tunnel> {
+        self.tunnel.lock().take()
+    }
+}
+
+/// An answer, and the tunnel that begins with it.
+struct Reply {
+    response: Response<Body>,
+    tunnel: Option<(hyper::upgrade::OnUpgrade, hyper::upgrade::OnUpgrade, Lease)>,
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        Self { response, tunnel: None }
+    }
+}
+
+pub(crate) async fn answer(
+    context: Arc<Context>,
+    visitor: Arc<Visitor>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let request_id = context.request_ids.next();
+    let mut exchange = Exchange::begin(&context, visitor.activity(), visitor.address, &request, &request_id);
+    let reply = reply(&context, &visitor, request, &request_id, &mut exchange).await;
+    let response = reply.response;
+    exchange.set_status(response.status());
+    match reply.tunnel {
+        Some((client, service, Lease { use_of, .. })) => {
+            *visitor.tunnel.lock() = Some(Tunnel { visitor: client, service, exchange, in_use: use_of });
+            response
+        }
+        None => response.map(|body| body.ending(exchange)),
+    }
+}
+
+/// What is the same for every way to answer one request.
+struct Ask<'a> {
+    context: &'a Context,
+    request_id: &'a HeaderValue,
+    accept: Option<HeaderValue>,
+}
+
+impl Ask<'_> {
+    fn page(&self, notice: &Notice) -> Reply {
+        let console = self.context.options.console_url.as_deref();
+        notice.answer(self.accept.as_ref(), self.request_id, console).into()
+    }
+
+    async fn site(&self, site: &Site, route: &Route, request: &Parts) -> Reply {
+        match site.answer(route, request, &self.context.contents).await {
+            Ok(response) => response.into(),
+            Err(notice) => self.page(&notice),
+        }
+    }
+}
+
+async fn reply(
+    context: &Arc<Context>,
+    visitor: &Visitor,
+    request: Request<Incoming>,
+    request_id: &HeaderValue,
+    exchange: &mut Exchange,
+) -> Reply {
+    let accept = request.headers().get(http::header::ACCEPT).cloned();
+    let ask = Ask { context, request_id, accept };
+    if let Err(happened) = well_formed(&request) {
+        return ask.page(&Notice::bad_request(happened));
+    }
+    let host = match host::of(request.headers(), request.uri()) {
+        Ok(host) => host,
+        Err(error) => return ask.page(&Notice::bad_request(error.explanation())),
+    };
+    let route = match enter(context, &host, exchange) {
+        Ok(route) => route,
+        Err(notice) => return ask.page(&notice),
+    };
+    match &route.target {
+        Target::Page { page, .. } => ask.page(&Notice::of_page(*page)),
+        Target::Site(site) => {
+            let (parts, _body) = request.into_parts();
+            ask.site(site, &route, &parts).await
+        }
+        Target::Service(service) => {
+            let host = host.into_owned();
+            let outgoing =
+                forwarding::outgoing(request, &visitor.forwarded_for, request_id, &context.options.limits);
+            ask.forward(service, &route, &host, outgoing, exchange).await
+        }
+    }
+}
+
+/// What hyper lets through and we do not.
+fn well_formed(request: &Request<Incoming>) -> Result<(), &'static str> {
+    if *request.method() == Method::CONNECT {
+        return Err("This is not a forward proxy.");
+    }
+    if !request.uri().path().starts_with('/') {
+        return Err("The request's target is not a path.");
+    }
+    let headers = request.headers();
+    if headers.contains_key(http::header::TRANSFER_ENCODING) {
+        if request.version() != Version::HTTP_11 {
+            return Err("Only HTTP/1.1 has Transfer-Encoding.");
+        }
+        if headers.contains_key(http::header::CONTENT_LENGTH) {
+            return Err("The request has both Transfer-Encoding and Content-Length.");
+        }
+    }
+    Ok(())
+}
+
+/// Looks a route up and is counted at its deployment.
+fn enter(context: &Context, host: &str, exchange: &mut Exchange) -> Result<Arc<Route>, Notice> {
+    let mut lookups = 0;
+    loop {
+        lookups += 1;
+        let table = context.table.load();
+        let Some(route) = table.get(host) else {
+            return Err(if table.has_arrived() { Notice::UNKNOWN_HOST } else { Notice::NO_TABLE_YET });
+        };
+        let tracker = match &route.target {
+            Target::Service(service) => service.tracker(),
+            Target::Site(site) => site.tracker(),
+            Target::Page { .. } => {
+                exchange.answered_by(Arc::clone(route), None);
+                return Ok(Arc::clone(route));
+            }
+        };
+        match admit(tracker, context, lookups) {
+            Ok(in_flight) => {
+                exchange.answered_by(Arc::clone(route), Some(in_flight));
+                return Ok(Arc::clone(route));
+            }
+            Err(Refused::Leaving) => {}
+            Err(Refused::Full) => {
+                exchange.answered_by(Arc::clone(route), None);
+                return Err(Notice::BUSY);
+            }
+        }
+    }
+}
+
+fn admit(tracker: &Arc<Tracker>, context: &Context, lookups: usize) -> Result<InFlight, Refused> {
+    if lookups > LOOKUPS {
+        return Ok(tracker.enter_anyway());
+    }
+    tracker.enter(context.options.limits.requests_per_deployment)
+}
+
+impl Ask<'_> {
+    /// Lets a service answer. When nobody could be connected to and the route has changed meanwhile, the new one is asked.
+    async fn forward(
+        &self,
+        service: &Service,
+        route: &Arc<Route>,
+        host: &str,
+        outgoing: Outgoing,
+        exchange: &mut Exchange,
+    ) -> Reply {
+        let failure = match service.forward(self.context, outgoing).await {
+            Ok(answer) => return self.pass_on(answer),
+            Err(failure) => failure,
+        };
+        let outgoing = match failure {
+            Failure::Unreachable(outgoing) => *outgoing,
+            failure => return self.failed(&failure, exchange),
+        };
+        let entered = enter(self.context, host, exchange);
+        match entered {
+            Ok(now) if !now.target.is(&route.target) => match &now.target {
+                Target::Service(service) => match service.forward(self.context, outgoing).await {
+                    Ok(answer) => self.pass_on(answer),
+                    Err(failure) => self.failed(&failure, exchange),
+                },
+                Target::Site(site) => {
+                    let (parts, _body) = outgoing.request.into_parts();
+                    self.site(site, &now, &parts).await
+                }
+                Target::Page { page, .. } => self.page(&Notice::of_page(*page)),
+            },
+            Ok(_) | Err(_) => self.failed(&Failure::Unreachable(Box::new(outgoing)), exchange),
+        }
+    }
+
+    fn failed(&self, failure: &Failure, exchange: &Exchange) -> Reply {
+        exchange.upstream_failed();
+        tracing::debug!(error = %failure, request_id = ?self.request_id, "a service did not answer");
+        self.page(&match failure {
+            Failure::Unreachable(_) => Notice::UNREACHABLE,
+            Failure::NoAnswer(_) => Notice::NO_ANSWER,
+            Failure::TimedOut => Notice::TIMED_OUT,
+            Failure::VisitorTooSlow => Notice::VISITOR_TOO_SLOW,
+            Failure::VisitorGone => Notice::bad_request("The request's body ended early."),
+        })
+    }
+
+    fn pass_on(&self, answer: Answer) -> Reply {
+        let Answer { mut response, lease, upgrade } = answer;
+        *response.version_mut() = Version::HTTP_11;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            forwarding::returning(response.headers_mut(), self.request_id);
+            return response.map(|incoming| Body::of_service(incoming, lease)).into();
+        }
+        let Some(client) = upgrade else {
+            // Nobody asked for another protocol.
+            return self.page(&Notice::NO_ANSWER);
+        };
+        let service = hyper::upgrade::on(&mut response);
+        let headers = response.headers_mut();
+        let protocol = headers.get(UPGRADE).cloned();
+        forwarding::returning(headers, self.request_id);
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        if let Some(protocol) = protocol {
+            headers.insert(UPGRADE, protocol);
+        }
+        Reply { response: response.map(|_| Body::empty()), tunnel: Some((client, service, lease)) }
+    }
+}

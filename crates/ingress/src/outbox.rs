@@ -1,0 +1,102 @@
+//! What is to be said to the control plane.
+//!
+//! Applying a table must never wait for a control plane that is slow to listen (it may be busy sending to us), so what is to
+//! be said is kept here and merged: of several `Applied` only the last matters, one `WantTable` is as good as ten, and there
+//! are never more `Drained` than deployments.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use pierhead_model::id::DeploymentId;
+use pierhead_wire::ingress_to_control::IngressToControl;
+use tokio::sync::{Notify, mpsc};
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pending: Mutex<Pending>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    want_table: bool,
+    applied: Option<(u64, u64)>,
+    drained: VecDeque<DeploymentId>,
+}
+
+impl Outbox {
+    pub(crate) fn want_table(&self) {
+        self.pending.lock().want_table = true;
+        self.filled.notify_one();
+    }
+
+    pub(crate) fn applied(&self, epoch: u64, generation: u64) {
+        self.pending.lock().applied = Some((epoch, generation));
+        self.filled.notify_one();
+    }
+
+    pub(crate) fn drained(&self, deployment: DeploymentId) {
+        self.pending.lock().drained.push_back(deployment);
+        self.filled.notify_one();
+    }
+
+    fn next(&self) -> Option<IngressToControl> {
+        let mut pending = self.pending.lock();
+        if let Some((epoch, generation)) = pending.applied.take() {
+            return Some(IngressToControl::Applied { epoch, generation });
+        }
+        if std::mem::take(&mut pending.want_table) {
+            return Some(IngressToControl::WantTable);
+        }
+        pending.drained.pop_front().map(|deployment| IngressToControl::Drained { deployment })
+    }
+
+    /// Says everything, in order, until nobody listens any more.
+    pub(crate) async fn deliver(self: Arc<Self>, link: mpsc::Sender<IngressToControl>) {
+        loop {
+            while let Some(message) = self.next() {
+                if link.send(message).await.is_err() {
+                    tracing::warn!("the link to the control plane has ended; serving the last table");
+                    return;
+                }
+            }
+            self.filled.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn merges_what_repeats_and_keeps_what_does_not() {
+        let outbox = Arc::new(Outbox::default());
+        let [one, two] = ["1aaaaaaaaa", "2aaaaaaaaa"].map(|id| id.parse::<DeploymentId>().unwrap());
+        outbox.applied(1, 1);
+        outbox.applied(1, 2);
+        outbox.want_table();
+        outbox.want_table();
+        outbox.drained(one.clone());
+        outbox.drained(two.clone());
+        let (sender, mut receiver) = mpsc::channel(8);
+        let task = tokio::spawn(Arc::clone(&outbox).deliver(sender));
+        let mut said = Vec::new();
+        for _ in 0..4 {
+            said.push(receiver.recv().await.unwrap());
+        }
+        assert_eq!(
+            said,
+            [
+                IngressToControl::Applied { epoch: 1, generation: 2 },
+                IngressToControl::WantTable,
+                IngressToControl::Drained { deployment: one },
+                IngressToControl::Drained { deployment: two },
+            ]
+        );
+        drop(receiver);
+        outbox.want_table();
+        task.await.unwrap();
+    }
+}

@@ -1,0 +1,89 @@
+//! Idle connections to one endpoint, the most recently used on top.
+//!
+//! Taking the youngest keeps few connections busy and lets the rest grow old and be closed. A connection is put back only
+//! after an answer that ended cleanly; whatever went wrong on one ends with it.
+
+use std::time::{Duration, Instant};
+
+use hyper::client::conn::http1::SendRequest;
+use parking_lot::Mutex;
+
+use crate::request_body::RequestBody;
+
+/// Idle connections that are kept; more than this are closed.
+const CAPACITY: usize = 256;
+/// Many servers close after five seconds, some much later; nobody needs an idle connection for longer than this.
+const LIFETIME: Duration = Duration::from_secs(30);
+/// Connections that are looked at to find one that is ready: one that was put back this moment may still be finishing.
+const LOOKS: usize = 4;
+
+pub(crate) type Sender = SendRequest<RequestBody>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    connections: Vec<(Sender, Instant)>,
+    retired: bool,
+}
+
+impl Pool {
+    /// A connection that is ready and was used at most `unused` ago.
+    pub(crate) fn take(&self, now: Instant, unused: Duration) -> Option<Sender> {
+        let mut idle = self.idle.lock();
+        let mut position = idle.connections.len();
+        let mut looks = 0;
+        while position > 0 && looks < LOOKS {
+            position -= 1;
+            let (sender, since) = idle.connections.get(position)?;
+            if now.saturating_duration_since(*since) > unused {
+                return None;
+            }
+            if sender.is_ready() {
+                return Some(idle.connections.remove(position).0);
+            }
+            if sender.is_closed() {
+                idle.connections.remove(position);
+            } else {
+                looks += 1;
+            }
+        }
+        None
+    }
+
+    pub(crate) fn put(&self, sender: Sender, now: Instant) {
+        if sender.is_closed() {
+            return;
+        }
+        let mut idle = self.idle.lock();
+        if !idle.retired && idle.connections.len() < CAPACITY {
+            idle.connections.push((sender, now));
+        }
+    }
+
+    /// Closes what nobody has used for long.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.idle.lock().connections.retain(|(sender, since)| {
+            !sender.is_closed() && now.saturating_duration_since(*since) < LIFETIME
+        });
+    }
+
+    /// Closes everything and keeps nothing from now on.
+    pub(crate) fn retire(&self) {
+        let mut idle = self.idle.lock();
+        idle.retired = true;
+        idle.connections.clear();
+    }
+
+    pub(crate) fn reopen(&self) {
+        self.idle.lock().retired = false;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.idle.lock().connections.len()
+    }
+}
