@@ -1,0 +1,14 @@
+//! The data plane over real sockets: every test starts its own ingress on a free port, its own services, and an in-memory
+//! control plane and blob store.
+
+mod client;
+mod drains;
+mod hostile;
+mod routing;
+mod scale;
+mod services;
+mod sites;
+mod support;
+mod switches;
+mod tunnels;
+mod upstream;
