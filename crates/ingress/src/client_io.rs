@@ -8,6 +8,7 @@
 
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,10 +17,17 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::head_guard::HeadGuard;
 use crate::options::Limits;
+
+/// Read at once while heads are looked at.
+const PIECE: usize = 16 * 1024;
+/// Said to who is ambiguous, right before the connection is closed.
+const AMBIGUOUS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Whether a request is being answered. Shared by the socket and the handler of one connection.
 #[derive(Debug, Default)]
@@ -43,6 +51,7 @@ impl Activity {
 pub(crate) struct ClientIo {
     stream: TokioIo<TcpStream>,
     activity: Arc<Activity>,
+    guard: HeadGuard,
     header_timeout: Duration,
     idle_timeout: Duration,
     write_timeout: Duration,
@@ -68,6 +77,7 @@ impl ClientIo {
         Self {
             stream: TokioIo::new(stream),
             activity,
+            guard: HeadGuard::default(),
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
             write_timeout: limits.write_timeout,
@@ -112,13 +122,36 @@ impl ClientIo {
     }
 }
 
+impl ClientIo {
+    /// Reads, and looks at what was read while it may be the head of a request.
+    fn poll_guarded(&mut self, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if self.guard.is_done() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let mut piece = [MaybeUninit::uninit(); PIECE];
+        let room = buffer.remaining().min(PIECE);
+        let Some(space) = piece.get_mut(..room) else { return Poll::Ready(Ok(())) };
+        let mut read = ReadBuf::uninit(space);
+        ready!(Pin::new(self.stream.inner_mut()).poll_read(cx, &mut read))?;
+        if let Err(ambiguous) = self.guard.look(read.filled()) {
+            if !self.activity.is_busy() {
+                // Whether it arrives or not, this is the end.
+                let _ = Pin::new(&mut self.stream).poll_write(cx, AMBIGUOUS);
+            }
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, ambiguous)));
+        }
+        buffer.put_slice(read.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl Read for ClientIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+        match self.poll_guarded(cx, buffer) {
             Poll::Ready(result) => {
                 if self.activity.is_busy() {
                     self.waiting = Waiting::No;

@@ -20,6 +20,8 @@ use crate::target::{PreviousSite, Route, Target};
 
 /// How often pools are looked through for connections that nobody uses.
 const SWEEP: Duration = Duration::from_secs(15);
+/// More switches than this within one drain time are more than a page in a browser lives through.
+const PREVIOUS_SITES: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct ControlLink {
@@ -137,21 +139,26 @@ impl ControlLink {
         }
     }
 
+    /// The sites that a page of this host may still have been loaded from.
+    fn previous_sites(&self, target: &Target, before: &Route) -> Vec<PreviousSite> {
+        let Target::Site(_) = target else { return Vec::new() };
+        let now = Instant::now();
+        let replaced = match &before.target {
+            Target::Site(site) if !target.is(&before.target) => Some(PreviousSite {
+                site: Arc::clone(site),
+                until: now + self.context.options.drain_timeout,
+            }),
+            Target::Site(_) | Target::Service(_) | Target::Page { .. } => None,
+        };
+        let earlier = before.previous.iter().filter(|previous| now < previous.until).cloned();
+        replaced.into_iter().chain(earlier).take(PREVIOUS_SITES).collect()
+    }
+
     /// A line of the next table, with what it keeps from the line of this one.
     fn route(&mut self, old: &RouteTable, route: route::Route) -> Arc<Route> {
         let target = self.deployments.target(route.target);
         let before = old.get(route.host.as_str());
-        let previous = match (&target, before) {
-            (Target::Site(_), Some(before)) if target.is(&before.target) => before.previous.clone(),
-            (Target::Site(_), Some(before)) => match &before.target {
-                Target::Site(site) => Some(PreviousSite {
-                    site: Arc::clone(site),
-                    until: Instant::now() + self.context.options.drain_timeout,
-                }),
-                Target::Service(_) | Target::Page { .. } => None,
-            },
-            _ => None,
-        };
+        let previous = before.map(|before| self.previous_sites(&target, before)).unwrap_or_default();
         Arc::new(Route {
             host: route.host,
             project: route.project,

@@ -130,11 +130,6 @@ impl Endpoint {
     pub(crate) fn reopen(&self) {
         self.pool.reopen();
     }
-
-    #[cfg(test)]
-    pub(crate) fn idle(&self) -> usize {
-        self.pool.len()
-    }
 }
 
 impl Lease {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -78,8 +78,12 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let request_id = context.request_ids.next();
     let mut exchange = Exchange::begin(&context, visitor.activity(), visitor.address, &request, &request_id);
+    let last = ends_connection(&request);
     let reply = reply(&context, &visitor, request, &request_id, &mut exchange).await;
-    let response = reply.response;
+    let mut response = reply.response;
+    if last && reply.tunnel.is_none() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     exchange.set_status(response.status());
     match reply.tunnel {
         Some((client, service, Lease { use_of, .. })) => {
@@ -88,6 +92,12 @@ pub(crate) async fn answer(
         }
         None => response.map(|body| body.ending(exchange)),
     }
+}
+
+/// Whether nothing may follow a request on its connection: what comes after chunks, or after another protocol was asked for, is
+/// not looked at by the [`HeadGuard`](crate::head_guard::HeadGuard).
+fn ends_connection(request: &Request<Incoming>) -> bool {
+    request.headers().contains_key(TRANSFER_ENCODING) || request.headers().contains_key(UPGRADE)
 }
 
 /// What is the same for every way to answer one request.
@@ -155,13 +165,8 @@ fn well_formed(request: &Request<Incoming>) -> Result<(), &'static str> {
         return Err("The request's target is not a path.");
     }
     let headers = request.headers();
-    if headers.contains_key(http::header::TRANSFER_ENCODING) {
-        if request.version() != Version::HTTP_11 {
-            return Err("Only HTTP/1.1 has Transfer-Encoding.");
-        }
-        if headers.contains_key(http::header::CONTENT_LENGTH) {
-            return Err("The request has both Transfer-Encoding and Content-Length.");
-        }
+    if headers.contains_key(TRANSFER_ENCODING) && request.version() != Version::HTTP_11 {
+        return Err("Only HTTP/1.1 has Transfer-Encoding.");
     }
     Ok(())
 }

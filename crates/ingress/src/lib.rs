@@ -5,7 +5,7 @@
 //! | module | idea |
 //! | --- | --- |
 //! | [`options`], [`ingress`] | what it is given, how it is started and stopped |
-//! | `listener`, `connections`, `client_io` | accepting visitors, capping them, closing the slow ones |
+//! | `listener`, `connections`, `client_io`, `head_guard` | accepting visitors, capping them, refusing the slow and the ambiguous |
 //! | `handler`, `host`, `route_table`, `target` | one request: which host, which route, what it shows |
 //! | `service`, `forwarding`, `endpoint`, `pool`, `tunnel` | a reverse proxy with its own connection pools |
 //! | `static_site` | files by path, with everything HTTP knows about files |
@@ -33,6 +33,7 @@ mod error_page;
 mod exchange;
 mod forwarding;
 mod handler;
+mod head_guard;
 mod host;
 mod ingress;
 mod listener;

@@ -81,9 +81,4 @@ impl Pool {
     pub(crate) fn reopen(&self) {
         self.idle.lock().retired = false;
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.idle.lock().connections.len()
-    }
 }

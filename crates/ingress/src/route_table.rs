@@ -119,7 +119,7 @@ mod tests {
             project: ProjectName::parse(project).unwrap(),
             target: Target::Page { page: Page::Starting, deployment: None },
             counters: Arc::new(Counters::default()),
-            previous: None,
+            previous: Vec::new(),
         })
     }
 

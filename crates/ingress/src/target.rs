@@ -20,10 +20,11 @@ pub(crate) struct Route {
     pub(crate) target: Target,
     /// Kept when the target changes.
     pub(crate) counters: Arc<Counters>,
-    pub(crate) previous: Option<PreviousSite>,
+    /// The latest first.
+    pub(crate) previous: Vec<PreviousSite>,
 }
 
-/// The site that was shown before: a page that was loaded from it may still ask for its hashed assets for a while.
+/// A site that was shown before: a page that was loaded from it may still ask for its hashed assets for a while.
 #[derive(Debug, Clone)]
 pub(crate) struct PreviousSite {
     pub(crate) site: Arc<Site>,

@@ -234,11 +234,12 @@ impl Loaded {
 /// A page that was loaded before the switch still finds its scripts and styles. Their names hold their content's hash, so this
 /// can never show an old file for a new one.
 fn previous_file(path: &str, route: &Route) -> Option<Arc<File>> {
-    let previous = route.previous.as_ref().filter(|previous| Instant::now() < previous.until)?;
-    match previous.site.loaded.get() {
+    let now = Instant::now();
+    let sites = route.previous.iter().filter(|previous| now < previous.until);
+    sites.map(|previous| &previous.site).find_map(|site| match site.loaded.get() {
         Some(Ok(loaded)) => loaded.files.file(path).cloned(),
         Some(Err(Poisoned)) | None => None,
-    }
+    })
 }
 
 fn moved(location: &str, query: Option<&str>) -> Option<Response<Body>> {
