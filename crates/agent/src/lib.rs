@@ -1,1 +1,144 @@
-//! See the crate's line in docs/architecture.md.
+//! A node: makes what the control plane says should be, keeps it so, and reports what is.
+//!
+//! The agent is told in levels, not commands: an assignment is everything to know about a deployment, a report everything
+//! that is known of it. Both may be lost, doubled or late. Between two sessions the agent goes on alone; after `kill -9` it
+//! finds its way back from what it wrote down and from the labels of what the engine holds.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`options`] | what the composition root hands in |
+//! | `runtimes` | the base images, made on this node |
+//! | `inspect` | a repository looked at without deploying it |
+//! | `root` | the task that owns all others: sessions, one worker for each deployment |
+//! | `session` | what is sent to the control plane, and when it is sent again |
+//! | `assignments`, `book`, `log` | what survives a restart: the desired, the reported, the printed |
+//! | `worker` | one deployment from acceptance to removal |
+//! | `executor` | the steps of a run: clone, detect, install, build, release, start |
+//! | `keeper` | keeps a healthy service running; adopts it after a restart |
+//! | `inventory` | what the engine holds, for whoever compares |
+//! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
+//! | `git`, `address` | fetching source from strangers without becoming their tool |
+//! | `firewall` | what containers cannot reach |
+//! | `gc` | keeps caches within their budget |
+//! | `overlay`, `layers` | file systems of builds and services, and their manifests |
+//!
+//! Invariants: nothing without this install's labels is ever touched; secrets are kept in memory and in the container
+//! that needs them, never in a file of the agent; every object is labelled when it is created, so that removing by label
+//! is complete whatever crashed.
+
+mod address;
+mod assignments;
+mod backoff;
+mod book;
+mod durable;
+mod executor;
+mod firewall;
+mod gc;
+mod git;
+mod health;
+mod identity;
+mod inspect;
+mod inventory;
+mod keeper;
+mod labels;
+mod layers;
+mod layout;
+mod log;
+mod node;
+pub mod options;
+mod overlay;
+mod queue;
+mod root;
+mod runtimes;
+mod session;
+mod subnet;
+mod sweeper;
+mod undo;
+mod usage;
+mod worker;
+
+use std::sync::Arc;
+
+use pierhead_engine::Engine;
+use pierhead_wire::link::End;
+use pierhead_wire::{AgentToControl, BlobChannel, ControlToAgent};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use inspect::{InspectError, Inspector};
+pub use options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
+pub use runtimes::RuntimeBuilder;
+
+/// The agent's end of a link to the control plane.
+pub type Link = End<AgentToControl, ControlToAgent>;
+
+/// What an agent works with.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    pub engine: Arc<dyn Engine>,
+    pub blobs: Arc<dyn BlobChannel>,
+    pub runtimes: Arc<dyn RuntimeImages>,
+}
+
+/// Why an agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "the agent cannot use its data directory `{path}`: check that it exists, is writable and not full"
+    )]
+    DataDirectory { path: std::path::PathBuf, source: std::io::Error },
+}
+
+/// A node.
+#[derive(Debug)]
+pub struct Agent;
+
+impl Agent {
+    /// Starts a node on its data directory, with its first link. What it ran before is adopted before the first message.
+    pub async fn start(options: Options, tools: Tools, link: Link) -> Result<Handle, StartError> {
+        let path = options.data_dir.clone();
+        let node = node::Node::open(options, tools)
+            .await
+            .map_err(|source| StartError::DataDirectory { path, source })?;
+        let stop = CancellationToken::new();
+        let (links, new_links) = mpsc::channel(4);
+        let root = tokio::spawn(root::run(Arc::new(node), link, new_links, stop.clone()));
+        Ok(Handle { links, stop, root: Some(root) })
+    }
+}
+
+/// A running agent. Dropping it ends its tasks at once; containers run on.
+#[derive(Debug)]
+pub struct Handle {
+    links: mpsc::Sender<Link>,
+    stop: CancellationToken,
+    root: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Hands in a new link. The newest one wins: the session on an older one ends.
+    pub async fn attach(&self, link: Link) {
+        // A refused link means that the agent has ended: its other end sees that by itself.
+        let _ = self.links.send(link).await;
+    }
+
+    /// Ends every task of the agent and waits for it. Containers run on and are adopted by the next start.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(root) = self.root.take()
+            && let Err(error) = root.await
+        {
+            tracing::error!(%error, "the agent's root task ended badly");
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(root) = &self.root {
+            root.abort();
+        }
+    }
+}

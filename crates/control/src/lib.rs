@@ -1,1 +1,208 @@
-//! See the crate's line in docs/architecture.md.
+//! The control plane: services that people ask, reconcilers that make things so, links to agents and ingresses.
+//!
+//! Nobody is told to do something once. A service writes what should be; reconcilers compare it with what is and do what
+//! follows, whenever they are woken and once in a while anyway. A lost message or a crash therefore costs time only.
+
+mod access;
+mod assignments;
+mod blobs;
+mod core;
+mod error;
+mod fleet;
+mod ingresses;
+mod lifecycle;
+mod outside;
+mod reconcilers;
+mod routing;
+mod sealing;
+mod services;
+#[cfg(test)]
+mod testing;
+mod work;
+
+use std::sync::Arc;
+
+pub use blobs::StoredBlobs;
+pub use error::{Error, FieldProblem};
+pub use outside::Outside;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
+use pierhead_model::name::EnvironmentName;
+use pierhead_store::{Environment, Node, Store};
+use pierhead_wire::link::End;
+use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl};
+pub use sealing::{MasterKey, SealError};
+pub use services::auth::{Client, InstanceRole, NewToken, Principal, Scope, Scopes, TokenView, Tokens, Via};
+pub use services::deployments::{
+    Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
+};
+pub use services::detection::Detector;
+pub use services::environments::NodeView;
+pub use services::events::EventView;
+pub use services::idempotency::Begun;
+pub use services::logs::{LogItem, LogPage, LogQuery};
+pub use services::page::{Page, PageRequest};
+pub use services::projects::{NewProject, ProjectView};
+pub use services::slots::SlotView;
+pub use services::variables::{NewVariable, VariableView, VariablesView};
+pub use services::verification::Check;
+pub use services::{Health, Services};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use crate::core::PublicAddress;
+use crate::core::{Core, Signals};
+use crate::error::StoreResult as _;
+use crate::fleet::Fleet;
+use crate::ingresses::Ingresses;
+use crate::outside::random_bits;
+use crate::reconcilers::{Signal, drive};
+use crate::services::auth::Auth;
+
+/// What a control plane is made of.
+#[derive(Debug)]
+pub struct Options {
+    pub store: Store,
+    pub outside: Arc<dyn Outside>,
+    pub key: MasterKey,
+    pub base_domain: Hostname,
+    pub public: PublicAddress,
+    pub detector: Arc<dyn Detector>,
+}
+
+/// A running control plane.
+#[derive(Debug)]
+pub struct Control {
+    core: Arc<Core>,
+    services: Arc<Services>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    local_node: NodeId,
+}
+
+const TOKEN_KEY_SETTING: &str = "access_token_key";
+const TOKEN_KEY_PLACE: &str = "settings/access_token_key";
+
+impl Control {
+    /// Begins a new epoch and starts the reconcilers.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let Options { store, outside, key, base_domain, public, detector } = options;
+        let fresh = InstallId::new(outside.now(), random_bits(&*outside));
+        let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
+        let drained = Signal::default();
+        let core = Arc::new(Core {
+            ingresses: Ingresses::new(epoch, drained.clone()),
+            fleet: Fleet::default(),
+            signals: Signals::default(),
+            store,
+            outside,
+            key,
+            install,
+            epoch,
+            public,
+        });
+        let local_node = ensure_local_places(&core, base_domain).await?;
+        let auth = Auth::new(Arc::clone(&core), token_key(&core).await?)?;
+        let services = Arc::new(Services::new(&core, auth, detector));
+        let stop = watch::Sender::new(false);
+        let mut tasks = vec![
+            drive(
+                Arc::new(reconcilers::deployments::Deployments(Arc::clone(&core))),
+                core.signals.deployments.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::routes::Routes(Arc::clone(&core))),
+                core.signals.routes.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::removals::Removals(Arc::clone(&core))),
+                core.signals.removals.clone(),
+                stop.subscribe(),
+            ),
+        ];
+        tasks.push(wake_when_drained(Arc::clone(&core), drained, stop.subscribe()));
+        Ok(Self { core, services, stop, tasks, local_node })
+    }
+
+    pub fn services(&self) -> Arc<Services> {
+        Arc::clone(&self.services)
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.core.epoch
+    }
+
+    /// Speaks with the agent of this machine.
+    pub fn attach_local_agent(&self, link: End<ControlToAgent, AgentToControl>) -> JoinHandle<()> {
+        fleet::attach(Arc::clone(&self.core), self.local_node.clone(), link)
+    }
+
+    /// Speaks with an ingress.
+    pub fn attach_ingress(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
+        self.core.ingresses.attach(link)
+    }
+
+    /// Stops deciding. What was decided is stored, and the next control plane goes on with it.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            // A reconciler that panicked has stopped too.
+            let _ = task.await;
+        }
+    }
+}
+
+/// A deployment that has drained may be stopped: its node should look.
+fn wake_when_drained(core: Arc<Core>, drained: Signal, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = drained.raised() => core.fleet.wake(),
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    })
+}
+
+/// The environment `local` with this machine as its node.
+async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeId, Error> {
+    let now = core.outside.now();
+    let environment = Environment {
+        id: EnvironmentId::new(now, random_bits(&*core.outside)),
+        name: EnvironmentName::local(),
+        base_domain,
+        created_at: now,
+    };
+    let environment = core.store.environment_ensure(&environment).await.stored()?;
+    let node = Node {
+        id: NodeId::new(now, random_bits(&*core.outside)),
+        environment: environment.id,
+        name: "local".to_owned(),
+        schedulable: true,
+        created_at: now,
+    };
+    Ok(core.store.node_ensure(&node).await.stored()?.id)
+}
+
+/// The key that access tokens are signed with: made once, kept sealed. A wrong master key shows here, before anything else
+/// is touched.
+async fn token_key(core: &Core) -> Result<[u8; 32], Error> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+    use secrecy::ExposeSecret as _;
+
+    let mut fresh = [0; 32];
+    core.outside.fill(&mut fresh);
+    let sealed =
+        core.key.seal(TOKEN_KEY_PLACE, &BASE64.encode(fresh), &*core.outside).map_err(Error::internal)?;
+    let stored = core.store.setting_ensure(TOKEN_KEY_SETTING, &sealed).await.stored()?;
+    let opened = core.key.open(TOKEN_KEY_PLACE, &stored).map_err(|_| Error::Unavailable {
+        detail:
+            "The master key does not fit this database: set PIERHEAD_MASTER_KEY to the one it was made with."
+                .into(),
+    })?;
+    let bytes = BASE64.decode(opened.expose_secret()).map_err(Error::internal)?;
+    bytes.try_into().map_err(|_| Error::Internal("the stored token key has another length".into()))
+}

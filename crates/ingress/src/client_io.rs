@@ -26,6 +26,9 @@ use crate::options::Limits;
 
 /// Read at once while heads are looked at.
 const PIECE: usize = 16 * 1024;
+/// How long, and for how much, a visitor may go on sending after its last answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
 /// Said to who is ambiguous, right before the connection is closed.
 const AMBIGUOUS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
@@ -59,6 +62,15 @@ pub(crate) struct ClientIo {
     read_alarm: Alarm,
     write_stalled: Option<Instant>,
     write_alarm: Alarm,
+    lingers: Option<Lingering>,
+}
+
+/// The end of a connection whose last answer is on its way.
+#[derive(Debug, Clone, Copy)]
+struct Lingering {
+    until: Instant,
+    /// More than this is not waited for.
+    bytes: usize,
 }
 
 /// What a connection without a request waits for.
@@ -86,6 +98,7 @@ impl ClientIo {
             read_alarm: Alarm::default(),
             write_stalled: None,
             write_alarm: Alarm::default(),
+            lingers: None,
         }
     }
 
@@ -123,6 +136,28 @@ impl ClientIo {
 }
 
 impl ClientIo {
+    /// A socket that is closed while bytes lie unread in it is reset, and the visitor may lose the answer that was just sent: so
+    /// what still comes is read and dropped for a moment.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(mut lingering) = self.lingers else { return Poll::Ready(()) };
+        let mut piece = [MaybeUninit::uninit(); PIECE];
+        loop {
+            let mut read = ReadBuf::uninit(&mut piece);
+            match Pin::new(self.stream.inner_mut()).poll_read(cx, &mut read) {
+                Poll::Pending => return self.read_alarm.poll(cx, lingering.until),
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {
+                    let dropped = read.filled().len();
+                    lingering.bytes = lingering.bytes.saturating_sub(dropped);
+                    self.lingers = Some(lingering);
+                    if dropped == 0 || lingering.bytes == 0 {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+        }
+    }
+
     /// Reads, and looks at what was read while it may be the head of a request.
     fn poll_guarded(&mut self, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         if self.guard.is_done() {
@@ -179,7 +214,11 @@ impl Write for ClientIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingers.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.lingers = Some(Lingering { until: Instant::now() + LINGER, bytes: LINGER_BYTES });
+        }
+        self.poll_linger(cx).map(Ok)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -144,10 +144,9 @@ impl ControlLink {
         let Target::Site(_) = target else { return Vec::new() };
         let now = Instant::now();
         let replaced = match &before.target {
-            Target::Site(site) if !target.is(&before.target) => Some(PreviousSite {
-                site: Arc::clone(site),
-                until: now + self.context.options.drain_timeout,
-            }),
+            Target::Site(site) if !target.is(&before.target) => {
+                Some(PreviousSite { site: Arc::clone(site), until: now + self.context.options.drain_timeout })
+            }
             Target::Site(_) | Target::Service(_) | Target::Page { .. } => None,
         };
         let earlier = before.previous.iter().filter(|previous| now < previous.until).cloned();

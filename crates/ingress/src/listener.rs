@@ -80,7 +80,6 @@ async fn serve(stream: TcpStream, client: IpAddr, permit: Permit, context: Arc<C
         .header_read_timeout(None)
         .max_header_size(limits.header_bytes)
         .max_buf_size(limits.header_bytes.max(64 * 1024))
-        .pipeline_flush(true)
         .serve_connection(io, service)
         .with_upgrades();
     let mut connection = pin!(connection);

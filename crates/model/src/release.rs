@@ -132,6 +132,10 @@ pub struct SiteRouting {
 pub struct LayerManifest {
     /// Keys as in [`SiteManifest`]; a folder comes before what is in it.
     pub entries: BTreeMap<String, LayerEntry>,
+    /// A layer of dependencies has tens of thousands of small files that change only together: it is one blob, a tar file
+    /// compressed with zstd, and has no entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Digest>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

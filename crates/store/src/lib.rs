@@ -1,1 +1,110 @@
-//! See the crate's line in docs/architecture.md.
+//! Everything that remembers: the database, the blobs, the logs.
+//!
+//! [`Store`] is concrete; which database is inside it is nobody's business outside this crate. Methods are called noun first:
+//! `deployment_advance`, `project_list`. Rows are private to the file of their noun; what goes in and out are the model's
+//! types and small records.
+
+#![expect(unreachable_pub, reason = "the ORM derives want `pub` items in the private modules of rows")]
+
+mod access;
+mod blobs;
+mod db;
+mod deployments;
+mod error;
+mod events;
+mod idempotency;
+mod install;
+mod logs;
+mod places;
+mod projects;
+mod releases;
+mod variables;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use access::{InstanceRole, Session, Token, User};
+pub use blobs::BlobStore;
+pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Summary};
+pub use error::StoreError;
+pub use events::EventRecord;
+pub use idempotency::Begun;
+pub use logs::{LogQuery, LogStore};
+pub use places::{Environment, Node};
+pub use projects::{Project, Slot};
+use sea_orm::DatabaseConnection;
+use tokio::sync::watch;
+pub use variables::StoredVariable;
+
+/// Where things are kept.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `sqlite:///path/to/file` or `postgres://…`.
+    pub database_url: String,
+    /// Blobs and logs lie below this folder.
+    pub data_dir: PathBuf,
+}
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: DatabaseConnection,
+    blobs: BlobStore,
+    logs: LogStore,
+    /// Counts the events written by this process: a reader that waits for it looks into the table.
+    events: Arc<watch::Sender<u64>>,
+}
+
+impl Store {
+    /// Opens everything, making what is missing.
+    pub async fn open(options: &Options) -> Result<Self, StoreError> {
+        let db = db::open(&options.database_url).await?;
+        let blobs = BlobStore::open(&options.data_dir.join("blobs")).await?;
+        let logs = LogStore::open(options.data_dir.join("logs"))?;
+        Ok(Self { db, blobs, logs, events: Arc::new(watch::Sender::new(0)) })
+    }
+
+    pub const fn blobs(&self) -> &BlobStore {
+        &self.blobs
+    }
+
+    pub const fn logs(&self) -> &LogStore {
+        &self.logs
+    }
+
+    /// Whether the database answers.
+    pub async fn is_ready(&self) -> bool {
+        self.db.ping().await.is_ok()
+    }
+}
+
+/// Documents in text columns.
+pub(crate) mod document {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    use crate::StoreError;
+
+    pub(crate) fn write<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+        serde_json::to_string(value).map_err(|error| StoreError::corrupt(what, error))
+    }
+
+    pub(crate) fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|error| StoreError::corrupt(what, error))
+    }
+
+    /// Values that are stored as their own text: ids, names, states.
+    pub(crate) fn parse<T>(what: &'static str, text: &str) -> Result<T, StoreError>
+    where
+        T: TryFrom<String>,
+        T::Error: std::error::Error + Send + Sync + 'static,
+    {
+        T::try_from(text.to_owned()).map_err(|error| StoreError::corrupt(what, error))
+    }
+
+    /// Times are milliseconds in the database.
+    pub(crate) fn time(milliseconds: i64) -> Result<pierhead_model::Timestamp, StoreError> {
+        pierhead_model::Timestamp::from_millisecond(milliseconds)
+            .map_err(|error| StoreError::corrupt("time", error))
+    }
+}

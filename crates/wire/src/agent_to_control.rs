@@ -35,9 +35,35 @@ pub enum AgentToControl {
         machine: MachineUsage,
         deployments: Vec<DeploymentUsage>,
     },
+    /// The answer to `TakeInventory` of this number.
+    Inventory {
+        number: u64,
+        holdings: Vec<Holding>,
+    },
     Pong {
         number: u64,
     },
+}
+
+/// One thing that the engine holds for this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    pub kind: HoldingKind,
+    pub name: String,
+    /// `None` when its labels name none: it belongs to nobody.
+    pub deployment: Option<DeploymentId>,
+    /// Of a container: it runs.
+    pub running: bool,
+    /// Of a container: it has a memory limit.
+    pub limited: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldingKind {
+    Container,
+    Network,
+    Volume,
 }
 
 /// What the machine has.

@@ -41,6 +41,10 @@ pub enum ControlToAgent {
         deployment: DeploymentId,
         through: u64,
     },
+    /// Say what the engine holds of this node right now.
+    TakeInventory {
+        number: u64,
+    },
     Ping {
         number: u64,
     },

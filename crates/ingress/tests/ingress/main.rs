@@ -1,6 +1,12 @@
 //! The data plane over real sockets: every test starts its own ingress on a free port, its own services, and an in-memory
 //! control plane and blob store.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail by panicking, like tests"
+)]
+
 mod client;
 mod drains;
 mod hostile;

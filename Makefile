@@ -1,0 +1,34 @@
+# Pierhead's tasks. `make help` lists them.
+
+# Kept outside the clone, so that a fresh one does not compile everything again.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/pierhead/target
+
+.PHONY: help demo demo-stop test lint build bench dev clean
+
+help: ## list the tasks
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: ## deploy the examples for real and print their URLs (DETACH=1 leaves them running)
+	@scripts/demo.sh
+
+demo-stop: ## end the demo and remove what it made
+	@scripts/demo-stop.sh
+
+test: ## every test of every kind; installs and starts what they need
+	@scripts/test.sh
+
+lint: ## formatting and clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+build: ## the release binary, at target/release/pierhead
+	CARGO_TARGET_DIR=target cargo build --release --package pierhead
+
+bench: build ## proxy and static files against nginx, in one run
+	@scripts/bench.sh
+
+dev: ## a server on ./.pierhead-data
+	cargo run --package pierhead -- up --data-dir .pierhead-data
+
+clean: ## remove what the build made
+	cargo clean

@@ -1,0 +1,78 @@
+//! A repository looked at without deploying it: fetched into a throw-away folder, planned, and removed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ipnet::IpNet;
+use pierhead_build::{DetectError, Directory};
+use pierhead_model::Timestamp;
+use pierhead_model::deployment::CloneFailure;
+use pierhead_model::id::ProjectId;
+use pierhead_model::plan::{BuildPlan, BuildSettings};
+use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
+
+use crate::address::AddressPolicy;
+use crate::git::{Source, Wanted};
+use crate::layout::Layout;
+use crate::options::CloneLimits;
+
+/// Why a repository could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    #[error("{detail}")]
+    Clone { kind: CloneFailure, detail: String },
+    #[error(transparent)]
+    Detect(DetectError),
+    #[error("the repository cannot be looked at: {0}; free disk space, or look at the log")]
+    Node(#[source] std::io::Error),
+}
+
+/// Looks at repositories as a node would clone them.
+#[derive(Debug, Clone)]
+pub struct Inspector {
+    /// Throw-away folders are made below it.
+    pub scratch: PathBuf,
+    /// As in [`crate::Options::allow_addresses`].
+    pub allow_addresses: Vec<IpNet>,
+    pub ca_bundle: Option<PathBuf>,
+    pub limits: CloneLimits,
+}
+
+impl Inspector {
+    /// What would be built from a repository.
+    pub async fn inspect(
+        &self,
+        repository: &RepositoryUrl,
+        reference: Option<&GitReference>,
+        root: &Folder,
+        settings: &BuildSettings,
+    ) -> Result<BuildPlan, InspectError> {
+        let folder = self.folder().map_err(InspectError::Node)?;
+        let layout = Layout::create(folder.path()).map_err(InspectError::Node)?;
+        let policy = AddressPolicy::new(self.allow_addresses.clone());
+        let source = Source::new(&layout, policy, self.ca_bundle.as_deref(), self.limits);
+        // The mirror is this folder's only one: any name will do.
+        let project = ProjectId::new(Timestamp::UNIX_EPOCH, 0);
+        let wanted = Wanted { project: &project, repository, reference };
+        let tree = folder.path().join("tree");
+        let fetched = source.fetch(wanted, &tree, Arc::new(AtomicBool::new(false))).await;
+        fetched.map_err(|error| InspectError::Clone { kind: error.kind, detail: error.detail })?;
+        plan(tree, settings.clone(), root.clone()).await
+    }
+
+    fn folder(&self) -> std::io::Result<tempfile::TempDir> {
+        fs_err::create_dir_all(&self.scratch)?;
+        tempfile::tempdir_in(&self.scratch)
+    }
+}
+
+async fn plan(
+    tree: impl AsRef<Path> + Send + 'static,
+    settings: BuildSettings,
+    root: Folder,
+) -> Result<BuildPlan, InspectError> {
+    let detect = move || pierhead_build::detect(&Directory::new(tree.as_ref()), &settings, root.as_str());
+    let detected = tokio::task::spawn_blocking(detect).await;
+    detected.map_err(|error| InspectError::Node(std::io::Error::other(error)))?.map_err(InspectError::Detect)
+}

@@ -1,0 +1,84 @@
+//! What the agent's tasks share.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use pierhead_engine::Engine;
+use pierhead_wire::BlobChannel;
+use tokio::sync::Notify;
+
+use crate::Tools;
+use crate::address::AddressPolicy;
+use crate::book::Book;
+use crate::durable;
+use crate::git::Source;
+use crate::identity::Identity;
+use crate::layers::Layers;
+use crate::layout::Layout;
+use crate::log::Logs;
+use crate::options::{Options, RuntimeImages};
+use crate::queue::BuildQueue;
+
+/// A node's state and tools. What it owns locks for itself; no lock is held across an await.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) options: Options,
+    pub(crate) layout: Layout,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) blobs: Arc<dyn BlobChannel>,
+    pub(crate) runtimes: Arc<dyn RuntimeImages>,
+    pub(crate) book: Book,
+    pub(crate) logs: Logs,
+    pub(crate) layers: Layers,
+    pub(crate) source: Source,
+    pub(crate) builds: BuildQueue,
+    /// There is a report to send.
+    pub(crate) reports_due: Arc<Notify>,
+    /// There are lines to send.
+    pub(crate) lines_due: Arc<Notify>,
+    identity: RwLock<Option<Identity>>,
+}
+
+impl Node {
+    pub(crate) async fn open(options: Options, tools: Tools) -> std::io::Result<Self> {
+        let data_dir = options.data_dir.clone();
+        let layout = durable::blocking(move || Layout::create(&data_dir)).await?;
+        let (reports_due, lines_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let policy = AddressPolicy::new(options.allow_addresses.clone());
+        Ok(Self {
+            book: Book::open(layout.reports(), Arc::clone(&reports_due))?,
+            logs: Logs::open(layout.logs(), Arc::clone(&lines_due))?,
+            layers: Layers::open(&layout, Arc::clone(&tools.blobs))?,
+            source: Source::new(&layout, policy, options.ca_bundle.as_deref(), options.clone),
+            builds: BuildQueue::new(options.build_concurrency),
+            identity: RwLock::new(durable::read_json(&layout.identity())?),
+            engine: tools.engine,
+            blobs: tools.blobs,
+            runtimes: tools.runtimes,
+            reports_due,
+            lines_due,
+            options,
+            layout,
+        })
+    }
+
+    /// Whose node this is; `None` until the first session.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.identity.read().clone()
+    }
+
+    pub(crate) async fn set_identity(&self, identity: Identity) -> std::io::Result<()> {
+        if self.identity().as_ref() == Some(&identity) {
+            return Ok(());
+        }
+        durable::write_json(self.layout.identity(), &identity).await?;
+        *self.identity.write() = Some(identity);
+        Ok(())
+    }
+
+    /// Free bytes where the node keeps its data.
+    pub(crate) fn free_disk(&self) -> std::io::Result<u64> {
+        let status = rustix::fs::statvfs(self.layout.root())?;
+        Ok(status.f_bavail * status.f_frsize)
+    }
+}

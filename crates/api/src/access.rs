@@ -1,0 +1,133 @@
+//! Who may call what: one table for all routes, applied in one layer.
+//!
+//! Every route needs a token unless it is in [`OPEN`] or [`FIRST_MESSAGE`], and which scope it needs follows from its method,
+//! so no route can forget it. A handler that wants to know who asks takes a [`Caller`], which only this layer can make.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, MatchedPath, OptionalFromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use pierhead_control::{Client, Error, Principal, Scope};
+use pierhead_model::code::Code;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::Shared;
+use crate::problem::Problem;
+
+/// Open to strangers. A test keeps this list from growing by accident.
+pub(crate) const OPEN: [&str; 11] = [
+    "/",
+    "/api/docs",
+    "/api/v1/auth/login",
+    "/api/v1/auth/refresh",
+    "/api/v1/auth/setup",
+    "/api/v1/openapi.json",
+    "/docs/assets/{file}",
+    "/docs/problems/{code}",
+    "/healthz",
+    "/metrics",
+    "/readyz",
+];
+
+/// Where a token may also be the first message: browsers cannot set headers on a WebSocket.
+pub(crate) const FIRST_MESSAGE: &str = "/api/v1/events";
+
+/// How often a stream asks whether its token is still good.
+const RECHECK: Duration = Duration::from_secs(30);
+
+/// What a call needs.
+pub(crate) const fn needed(method: &Method) -> Scope {
+    match *method {
+        Method::GET | Method::HEAD => Scope::Read,
+        Method::DELETE => Scope::Delete,
+        _ => Scope::Write,
+    }
+}
+
+/// Refuses strangers, and tokens that do not include what the call needs.
+pub(crate) async fn check(
+    State(app): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    // What is no route is answered with 404 further in.
+    let Some(path) = path.filter(|path| !OPEN.contains(path)) else { return Ok(next.run(request).await) };
+    let caller = match bearer(request.headers()) {
+        None if path == FIRST_MESSAGE => return Ok(next.run(request).await),
+        None => {
+            let detail = "Sign in: send `Authorization: Bearer` with a token.";
+            return Err(Error::Unauthenticated { detail }.into());
+        }
+        Some(token) => Caller::of(&app, token, needed(request.method())).await?,
+    };
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
+}
+
+/// Somebody who is signed in and may do this kind of thing.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    token: SecretString,
+}
+
+impl Caller {
+    pub(crate) async fn of(app: &Shared, token: SecretString, needed: Scope) -> Result<Self, Problem> {
+        let principal = app.services.auth.authenticate(token.expose_secret()).await?;
+        principal.require(needed)?;
+        Ok(Self { principal, token })
+    }
+
+    /// Returns when the token is not good any more: streams end then, however long they have been open.
+    pub(crate) async fn signed_out(self, app: Shared) {
+        loop {
+            tokio::time::sleep(RECHECK).await;
+            let known = app.services.auth.authenticate(self.token.expose_secret()).await;
+            if let Err(Error::Unauthenticated { .. } | Error::TokenExpired) = known {
+                return;
+            }
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            tracing::error!(path = parts.uri.path(), "an open route asks who its caller is");
+            Problem::new(Code::Internal, "Something went wrong inside Pierhead.")
+        })
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// From where somebody signs in.
+#[derive(Debug)]
+pub(crate) struct Visitor(pub(crate) Client);
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let address = parts.extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>();
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Self(Client { ip: address.map(|it| it.0.ip()), user_agent: agent.map(ToOwned::to_owned) }))
+    }
+}

@@ -1,0 +1,114 @@
+//! Figures of the API itself, in Prometheus' text format.
+//!
+//! Labels come from closed sets (known methods, real statuses), so a caller cannot make the page grow.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use parking_lot::Mutex;
+use pierhead_control::Health;
+
+/// Upper bounds in seconds; a last bucket holds the rest.
+const BUCKETS: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
+
+#[derive(Debug, Default)]
+pub(crate) struct Metrics(Mutex<Figures>);
+
+#[derive(Debug, Default)]
+struct Figures {
+    answers: BTreeMap<(&'static str, u16), u64>,
+    /// How many took at most so long, not cumulated.
+    took: [u64; BUCKETS.len() + 1],
+    seconds: f64,
+}
+
+impl Metrics {
+    /// One request was answered; the body may still be streaming.
+    pub(crate) fn answered(&self, method: &Method, status: StatusCode, took: Duration) {
+        let mut figures = self.0.lock();
+        *figures.answers.entry((known(method), status.as_u16())).or_default() += 1;
+        let seconds = took.as_secs_f64();
+        let bucket = BUCKETS.iter().position(|bound| seconds <= *bound).unwrap_or(BUCKETS.len());
+        figures.took[bucket] += 1;
+        figures.seconds += seconds;
+    }
+
+    /// The page.
+    pub(crate) fn page(&self, health: Health) -> String {
+        let figures = self.0.lock();
+        let mut page = String::new();
+        let mut line = |text: std::fmt::Arguments<'_>| {
+            let _ = page.write_fmt(text);
+            page.push('\n');
+        };
+        line(format_args!(
+            "# HELP pierhead_build_info The version that runs.\n# TYPE pierhead_build_info gauge"
+        ));
+        line(format_args!("pierhead_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
+        line(format_args!("# HELP pierhead_up Whether a part answers.\n# TYPE pierhead_up gauge"));
+        for (part, up) in [("database", health.database), ("ingress", health.ingress)] {
+            line(format_args!("pierhead_up{{part=\"{part}\"}} {}", u8::from(up)));
+        }
+        line(format_args!(
+            "# HELP pierhead_http_requests_total Requests to the API that were answered.\n# TYPE pierhead_http_requests_total counter"
+        ));
+        for ((method, status), count) in &figures.answers {
+            line(format_args!(
+                "pierhead_http_requests_total{{method=\"{method}\",status=\"{status}\"}} {count}"
+            ));
+        }
+        let name = "pierhead_http_request_duration_seconds";
+        line(format_args!("# HELP {name} Time until the answer began.\n# TYPE {name} histogram"));
+        let mut sum = 0;
+        for (count, bound) in figures.took.iter().zip(BUCKETS.map(Some).into_iter().chain([None])) {
+            sum += count;
+            let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.to_string());
+            line(format_args!("{name}_bucket{{le=\"{bound}\"}} {sum}"));
+        }
+        line(format_args!("{name}_sum {:.6}\n{name}_count {sum}", figures.seconds));
+        page
+    }
+}
+
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_cumulative_and_unknown_methods_share_a_label() {
+        let metrics = Metrics::default();
+        metrics.answered(&Method::GET, StatusCode::OK, Duration::from_millis(3));
+        metrics.answered(&Method::GET, StatusCode::OK, Duration::from_secs(100));
+        metrics.answered(
+            &Method::from_bytes(b"EVIL").unwrap(),
+            StatusCode::METHOD_NOT_ALLOWED,
+            Duration::ZERO,
+        );
+        let page = metrics.page(Health { database: true, ingress: false });
+        for line in [
+            "pierhead_up{part=\"ingress\"} 0",
+            "pierhead_http_requests_total{method=\"GET\",status=\"200\"} 2",
+            "pierhead_http_requests_total{method=\"other\",status=\"405\"} 1",
+            "pierhead_http_request_duration_seconds_bucket{le=\"0.005\"} 2",
+            "pierhead_http_request_duration_seconds_bucket{le=\"60\"} 2",
+            "pierhead_http_request_duration_seconds_bucket{le=\"+Inf\"} 3",
+            "pierhead_http_request_duration_seconds_count 3",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
+        }
+    }
+}

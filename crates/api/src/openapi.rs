@@ -1,0 +1,209 @@
+//! The OpenAPI document: what handlers say of themselves, completed with what follows for all of them.
+//!
+//! Security, scopes and problem answers are not repeated at each handler: they follow from the table in
+//! [`access`](crate::access) and are the same everywhere.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use pierhead_control::Scope;
+use serde_json::{Value, json};
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Server,
+};
+use utoipa::{PartialSchema as _, ToSchema as _};
+
+use crate::access::{FIRST_MESSAGE, OPEN, needed};
+use crate::problem;
+
+const TAGS: [(&str, &str); 10] = [
+    ("access", "Signing in, tokens, who one is."),
+    ("deployments", "Made, watched, cancelled, repeated, rolled back."),
+    ("logs", "What builds and services said."),
+    ("events", "What happens, as it happens."),
+    ("projects", "What gets deployed, and how."),
+    ("slots", "The stable places of a project."),
+    ("variables", "Configuration and secrets."),
+    ("environments", "Where deployments run."),
+    ("platform", "Health, figures, this document."),
+    ("pages", "For people with a browser."),
+];
+
+/// The same call on the command line.
+const COMMANDS: [(&str, &str); 22] = [
+    ("login", "pierhead login --email you@example.com"),
+    ("logout", "pierhead logout"),
+    ("me", "pierhead whoami"),
+    ("token_create", "pierhead tokens create ci --scope read,write"),
+    ("token_list", "pierhead tokens list"),
+    ("token_revoke", "pierhead tokens revoke TOKEN"),
+    ("detect", "pierhead detect ."),
+    ("deploy", "pierhead deploy https://github.com/team/shop"),
+    ("project_deploy", "pierhead deploy --project shop"),
+    ("deployment_list", "pierhead deployments"),
+    ("project_deployment_list", "pierhead deployments --project shop"),
+    ("deployment_cancel", "pierhead cancel ID"),
+    ("deployment_redeploy", "pierhead redeploy ID"),
+    ("deployment_rollback", "pierhead rollback ID"),
+    ("project_rollback", "pierhead rollback --project shop"),
+    ("log_read", "pierhead logs ID"),
+    ("log_stream", "pierhead logs --follow ID"),
+    ("project_list", "pierhead projects"),
+    ("slot_list", "pierhead slots --project shop"),
+    ("variable_list", "pierhead env list --project shop"),
+    ("variable_put", "pierhead env set ANSWER=42 --project shop"),
+    ("verify", "pierhead verify"),
+];
+
+const DESCRIPTION: &str = "A git repository becomes a live URL. JSON with snake_case names, times in RFC 3339 UTC, sizes \
+with their unit in the name; what is unknown is `null`, never missing. Lists are `{items, next_cursor}`. Errors are problem \
+documents (RFC 9457). Every POST honours `Idempotency-Key`. Unknown fields and parameters are refused.";
+
+/// Adds what is the same for all calls.
+pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
+    document.info = InfoBuilder::new()
+        .title("Pierhead")
+        .version("1")
+        .description(Some(DESCRIPTION))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build();
+    document.servers = Some(vec![Server::new("/")]);
+    let tag = |(name, description)| TagBuilder::new().name(name).description(Some(description)).build();
+    document.tags = Some(TAGS.into_iter().map(tag).collect());
+    let requests = schemas_of_requests(&document);
+    let components = document.components.get_or_insert_default();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An access token from `/auth/login`, or an API token from `/tokens`."))
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let mut schemas = vec![(problem::Document::name().into_owned(), problem::Document::schema())];
+    problem::Document::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    let example = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let problem = ResponseBuilder::new()
+        .description("A problem document; `/docs/problems/{code}` explains each code")
+        .content("application/problem+json", example)
+        .build();
+    components.responses.insert("Problem".to_owned(), problem.into());
+    for (name, schema) in &mut components.schemas {
+        if let (RefOr::T(Schema::Object(list)), Some(item)) = (&mut *schema, name.strip_prefix("List_")) {
+            // Generic schemas come with their item written out.
+            let items = ArrayBuilder::new().items(Ref::from_schema_name(item)).build();
+            list.properties.insert("items".to_owned(), items.into());
+        }
+        if let (RefOr::T(Schema::Object(object)), false) = (schema, requests.contains(name)) {
+            // An answer holds every field, `null` when it is unknown.
+            object.required = object.properties.keys().cloned().collect();
+        }
+    }
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            complete(path, &method, operation);
+        }
+    }
+    document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let PathItem { get, put, post, patch, delete, .. } = item;
+    [
+        (Method::GET, get),
+        (Method::PUT, put),
+        (Method::POST, post),
+        (Method::PATCH, patch),
+        (Method::DELETE, delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
+}
+
+fn complete(path: &str, method: &Method, operation: &mut Operation) {
+    let mut extensions = ExtensionsBuilder::new();
+    let id = operation.operation_id.as_deref().unwrap_or_default();
+    if let Some((_, command)) = COMMANDS.iter().find(|(of, _)| *of == id) {
+        extensions = extensions.add("x-cli", *command);
+    }
+    if *method == Method::POST && !OPEN.contains(&path) {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The same request with the same key is carried out once; kept for 24 hours"))
+            .schema(Some(schema));
+        operation.parameters.get_or_insert_default().push(key.build().into());
+    }
+    let mut security = Vec::new();
+    if !OPEN.contains(&path) {
+        let scope = match needed(method) {
+            Scope::Read => "read",
+            Scope::Write => "write",
+            Scope::Delete => "delete",
+        };
+        extensions = extensions.add("x-scopes", json!([scope]));
+        security.push(SecurityRequirement::new("bearer", [] as [&str; 0]));
+    }
+    if path == FIRST_MESSAGE {
+        security.push(SecurityRequirement::default());
+    }
+    operation.security = Some(security);
+    operation.extensions.get_or_insert_default().merge(extensions.build());
+    let problem = RefOr::Ref(Ref::new("#/components/responses/Problem"));
+    operation.responses.responses.insert("default".to_owned(), problem);
+}
+
+/// Schemas that a request may contain: their optional fields stay optional.
+fn schemas_of_requests(document: &OpenApi) -> BTreeSet<String> {
+    let document = serde_json::to_value(document).unwrap_or_default();
+    let mut found = BTreeSet::new();
+    for item in document["paths"].as_object().into_iter().flat_map(|paths| paths.values()) {
+        for operation in item.as_object().into_iter().flat_map(|item| item.values()) {
+            collect(&operation["requestBody"], &document, &mut found);
+        }
+    }
+    found
+}
+
+fn collect(value: &Value, document: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            let name = members.get("$ref").and_then(Value::as_str);
+            if let Some(name) = name.and_then(|it| it.strip_prefix("#/components/schemas/"))
+                && found.insert(name.to_owned())
+            {
+                collect(&document["components"]["schemas"][name], document, found);
+            }
+            members.values().for_each(|member| collect(member, document, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, document, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The document as text, the same every time.
+///
+/// Extensions are kept in a map without an order, so everything is sorted by name.
+pub(crate) fn text(document: &OpenApi) -> String {
+    let mut value = serde_json::to_value(document).unwrap_or_default();
+    value.sort_all_objects();
+    serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_belongs_to_a_call() {
+        let document = text(&crate::openapi());
+        for (operation, _) in COMMANDS {
+            assert!(document.contains(&format!("\"operationId\": \"{operation}\"")), "{operation}");
+        }
+    }
+}

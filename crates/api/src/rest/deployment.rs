@@ -1,0 +1,237 @@
+//! A deployment as the API shows it.
+
+use pierhead_control::DeploymentView;
+use pierhead_model::Timestamp;
+use pierhead_model::assignment::{InstanceReport, StepReport};
+use pierhead_model::deployment::{self, Reason};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::plan::Plan;
+use super::settings::Limits;
+use super::values::{State, Time};
+
+/// One attempt to make something live, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Deployment {
+    /// Ten characters of a–z and 0–9; also its own host label.
+    id: String,
+    /// Counts the deployments of its slot, for people: v18.
+    number: u64,
+    project: String,
+    environment: String,
+    slot: String,
+    state: State,
+    /// Why it is FAILED: a code such as `build_failed`; figures and words are in `failure`.
+    reason: Option<&'static str>,
+    failure: Option<Failure>,
+    conditions: Conditions,
+    /// The slot's address.
+    url: String,
+    /// The slot's address, and the one that stays with this deployment.
+    urls: Vec<String>,
+    commit: Option<Commit>,
+    pipeline_version: u64,
+    /// Where it is built and runs.
+    node: Option<String>,
+    created_by: String,
+    /// `api`, `redeploy`, `rollback`, …
+    trigger: String,
+    created_at: Time,
+    timings: Timings,
+    /// When it is ended if nothing happens.
+    deadline: Option<Time>,
+    cancel_requested: bool,
+    steps: Vec<Step>,
+    plan: Option<Plan>,
+    limits: Limits,
+    /// The digest of what was built.
+    release: Option<String>,
+    /// `site`, `service` or `image`.
+    release_kind: Option<&'static str>,
+    peak_memory_mb: Option<u64>,
+    instance: Option<Instance>,
+    expires_at: Option<Time>,
+}
+
+/// The commit that was built.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Commit {
+    hash: String,
+    message: String,
+    author: String,
+}
+
+/// What is the matter besides the state.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Conditions {
+    /// Its node cannot be reached, or its process is down.
+    offline: bool,
+    asleep: bool,
+    /// Its process ended and waits to be started again.
+    crash_looping: bool,
+}
+
+/// Why a deployment failed. The figures are those of the code, the others are `null`.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Failure {
+    code: &'static str,
+    /// What happened, to what, and what to do next.
+    detail: String,
+    /// Of `clone_failed`: `repository_not_found`, `no_credentials`, `unreachable`, …
+    kind: Option<String>,
+    exit_code: Option<i64>,
+    limit_s: Option<u32>,
+    limit_mb: Option<u32>,
+    peak_mb: Option<u32>,
+    /// Of `process_limit`: how many processes.
+    limit: Option<u32>,
+}
+
+impl From<deployment::Failure> for Failure {
+    fn from(failure: deployment::Failure) -> Self {
+        let known = Self { code: failure.reason.code(), detail: failure.detail, ..Self::default() };
+        match failure.reason {
+            Reason::CloneFailed { kind } => Self { kind: Some(kind.to_string()), ..known },
+            Reason::BuildFailed { exit_code } | Reason::StartFailed { exit_code } => {
+                Self { exit_code, ..known }
+            }
+            Reason::BuildTimeout { limit_s }
+            | Reason::StartupTimeout { limit_s }
+            | Reason::PluginTimeout { limit_s } => Self { limit_s: Some(limit_s), ..known },
+            Reason::OutOfMemory { limit_mb, peak_mb } => {
+                Self { limit_mb: Some(limit_mb), peak_mb: Some(peak_mb), ..known }
+            }
+            Reason::ProcessLimit { limit } => Self { limit: Some(limit), ..known },
+            Reason::DiskLimit { limit_mb } | Reason::LogLimit { limit_mb } => {
+                Self { limit_mb: Some(limit_mb), ..known }
+            }
+            Reason::RootDirectoryMissing
+            | Reason::DetectionFailed
+            | Reason::OutputRefused
+            | Reason::PluginFailed
+            | Reason::ImagePullFailed
+            | Reason::NoCapacity
+            | Reason::Cancelled
+            | Reason::Superseded
+            | Reason::NodeLost
+            | Reason::Internal => known,
+        }
+    }
+}
+
+/// When each state was entered, and how long it took. What did not happen is `null`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Timings {
+    queued_at: Time,
+    building_at: Option<Time>,
+    provisioning_at: Option<Time>,
+    production_at: Option<Time>,
+    ended_at: Option<Time>,
+    queued_ms: Option<u64>,
+    building_ms: Option<u64>,
+    provisioning_ms: Option<u64>,
+    /// From the request until it was live, or failed.
+    total_ms: Option<u64>,
+}
+
+impl From<deployment::Timings> for Timings {
+    fn from(timings: deployment::Timings) -> Self {
+        let deployment::Timings { queued_at, building_at, provisioning_at, production_at, ended_at } =
+            timings;
+        let time = |at: Option<Timestamp>| at.map(Time);
+        let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
+            u64::try_from(to?.duration_since(from?).as_millis()).ok()
+        };
+        let queued = Some(queued_at);
+        Self {
+            queued_at: queued_at.into(),
+            building_at: time(building_at),
+            provisioning_at: time(provisioning_at),
+            production_at: time(production_at),
+            ended_at: time(ended_at),
+            queued_ms: between(queued, building_at.or(provisioning_at).or(ended_at)),
+            building_ms: between(building_at, provisioning_at.or(ended_at)),
+            provisioning_ms: between(provisioning_at, production_at.or(ended_at)),
+            total_ms: between(queued, production_at.or(ended_at)),
+        }
+    }
+}
+
+/// One step of the build.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Step {
+    name: String,
+    started_at: Time,
+    finished_at: Option<Time>,
+    exit_code: Option<i64>,
+    /// Why it took no time: `dependencies from cache`.
+    note: Option<String>,
+}
+
+impl From<StepReport> for Step {
+    fn from(step: StepReport) -> Self {
+        Self {
+            name: step.name,
+            started_at: step.started_at.into(),
+            finished_at: step.finished_at.map(Into::into),
+            exit_code: step.exit_code,
+            note: step.note,
+        }
+    }
+}
+
+/// The running process of a service.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Instance {
+    healthy: bool,
+    /// Times it ended by itself and was started again.
+    restarts: u32,
+    /// Why it ended last, for people.
+    last_exit: Option<String>,
+    next_start_at: Option<Time>,
+}
+
+impl From<InstanceReport> for Instance {
+    fn from(instance: InstanceReport) -> Self {
+        let InstanceReport { address: _, healthy, restarts, last_exit, next_start_at } = instance;
+        Self { healthy, restarts, last_exit, next_start_at: next_start_at.map(Into::into) }
+    }
+}
+
+impl From<DeploymentView> for Deployment {
+    fn from(view: DeploymentView) -> Self {
+        let pierhead_control::Conditions { offline, asleep, crash_looping } = view.conditions;
+        Self {
+            id: view.id.to_string(),
+            number: view.number,
+            project: view.project.to_string(),
+            environment: view.environment.to_string(),
+            slot: view.slot.to_string(),
+            state: view.state.into(),
+            reason: view.failure.as_ref().map(|failure| failure.reason.code()),
+            failure: view.failure.map(Into::into),
+            conditions: Conditions { offline, asleep, crash_looping },
+            url: view.url,
+            urls: view.urls,
+            commit: view.commit.map(|it| Commit { hash: it.hash, message: it.message, author: it.author }),
+            // A repository project has no pipeline yet: what is built follows from its settings, the first and only version.
+            pipeline_version: 1,
+            node: view.node.map(|node| node.to_string()),
+            created_by: view.created_by,
+            trigger: view.trigger,
+            created_at: view.created_at.into(),
+            timings: view.timings.into(),
+            deadline: view.deadline.map(Into::into),
+            cancel_requested: view.cancel_requested,
+            steps: view.steps.into_iter().map(Into::into).collect(),
+            plan: view.plan.map(Into::into),
+            limits: view.limits.into(),
+            release: view.release.map(|digest| digest.to_hex()),
+            release_kind: view.release_kind,
+            peak_memory_mb: view.peak_memory_mb,
+            instance: view.instance.map(Into::into),
+            expires_at: None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The calls, one noun per file: its requests, its answers, its handlers, and what they say in the OpenAPI document.
+//!
+//! Answers are types of this crate, converted from what the control plane shows, so that a change inside never changes the
+//! API by accident. A field is never sometimes missing: what is unknown is `null`.
+
+mod auth;
+mod deployment;
+mod deployments;
+mod detect;
+mod environments;
+mod events;
+pub(crate) mod list;
+mod logs;
+mod plan;
+mod platform;
+mod projects;
+mod settings;
+mod slots;
+mod tokens;
+mod values;
+mod variables;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Shared, pages};
+
+/// Every call, its handler and its documentation. `routes!` makes all three from one handler.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    let api = OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::set_up))
+        .routes(routes!(auth::me))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(detect::detect))
+        .routes(routes!(deployments::list, deployments::create))
+        .routes(routes!(deployments::get, deployments::delete))
+        .routes(routes!(deployments::cancel))
+        .routes(routes!(deployments::redeploy))
+        .routes(routes!(deployments::rollback))
+        .routes(routes!(events::of_deployment))
+        .routes(routes!(logs::read))
+        .routes(routes!(logs::stream))
+        .routes(routes!(projects::list, projects::create))
+        .routes(routes!(projects::get, projects::update, projects::delete))
+        .routes(routes!(deployments::list_of_project, deployments::create_in_project))
+        .routes(routes!(deployments::rollback_slot))
+        .routes(routes!(slots::list))
+        .routes(routes!(slots::get, slots::delete))
+        .routes(routes!(variables::get, variables::replace))
+        .routes(routes!(variables::put, variables::delete))
+        .routes(routes!(environments::list))
+        .routes(routes!(environments::nodes))
+        .routes(routes!(events::follow))
+        .routes(routes!(platform::verify))
+        .routes(routes!(platform::document));
+    OpenApiRouter::new()
+        .nest("/api/v1", api)
+        .routes(routes!(platform::live))
+        .routes(routes!(platform::ready))
+        .routes(routes!(platform::metrics))
+        .routes(routes!(pages::home))
+        .routes(routes!(pages::api_docs))
+        .routes(routes!(pages::problem))
+        .routes(routes!(pages::asset))
+}

@@ -1,0 +1,10 @@
+//! The API over a real control plane on SQLite, without a node: what is deployed stays QUEUED.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
+
+mod access;
+mod calls;
+mod document;
+mod live;
+mod pages;
+mod platform;
+mod problems;

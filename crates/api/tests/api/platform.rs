@@ -1,0 +1,160 @@
+//! A control plane in a temporary folder, and calls to its router.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use pierhead_api::{Options, router_with};
+use pierhead_control::{Control, Detector, Error, MasterKey, Outside, PublicAddress};
+use pierhead_model::hostname::Hostname;
+use pierhead_model::plan::{BuildPlan, BuildSettings};
+use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
+use pierhead_store::Store;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+pub(crate) const EMAIL: &str = "ada@example.com";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+#[derive(Debug)]
+struct Host;
+
+impl Outside for Host {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(16) {
+            // The last 16 bytes of a version 7 UUID differ enough for a test.
+            let random = uuid::Uuid::now_v7().into_bytes();
+            chunk.iter_mut().zip(random.iter().rev()).for_each(|(byte, random)| *byte = *random);
+        }
+    }
+}
+
+/// Recognises nothing.
+#[derive(Debug)]
+struct Blind;
+
+#[async_trait]
+impl Detector for Blind {
+    async fn detect(
+        &self,
+        repository: &RepositoryUrl,
+        _: Option<&GitReference>,
+        _: &Folder,
+        _: &BuildSettings,
+    ) -> Result<BuildPlan, Error> {
+        Err(Error::DetectionFailed { detail: format!("There is nothing to build in {repository}.") })
+    }
+}
+
+pub(crate) struct Platform {
+    pub(crate) router: Router,
+    pub(crate) token: String,
+    control: Control,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The status and the problem's code.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status.as_u16(), self.json()["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+impl Platform {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub(crate) async fn start_with(options: Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database_url = format!("sqlite://{}", folder.path().join("db").display());
+        let data_dir = folder.path().to_owned();
+        let store = Store::open(&pierhead_store::Options { database_url, data_dir }).await.unwrap();
+        let control = Control::start(pierhead_control::Options {
+            store,
+            outside: Arc::new(Host),
+            key: MasterKey::from_bytes([7; 32]),
+            base_domain: Hostname::parse("localhost").unwrap(),
+            public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
+            detector: Arc::new(Blind),
+        })
+        .await
+        .unwrap();
+        let services = control.services();
+        services.auth.create_first(EMAIL, PASSWORD.to_owned().into()).await.unwrap();
+        let tokens =
+            services.auth.login(EMAIL, PASSWORD.to_owned().into(), Default::default()).await.unwrap();
+        let router = router_with(services, options);
+        Self { router, token: tokens.access_token, control, _folder: folder }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.control.stop().await;
+    }
+
+    /// Signed in; paths without a leading `/api` or the like are below `/api/v1`.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    pub(crate) async fn call_as(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = self.call("GET", path, None).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.json()
+    }
+
+    /// A request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// An API token with these scopes.
+    pub(crate) async fn token_with(&self, scopes: &[&str]) -> String {
+        let body = json!({ "name": "test", "scopes": scopes });
+        let answer = self.call("POST", "/tokens", Some(body)).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.json()["token"].as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,72 @@
+//! What a node should do, derived from what is stored: there is no second list that could disagree.
+
+use pierhead_model::assignment::{Assignment, Goal, Phase};
+use pierhead_model::deployment::State;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::NodeId;
+use pierhead_store::DeploymentRecord;
+
+use crate::core::Core;
+use crate::error::{Error, StoreResult as _};
+use crate::work::WorkRecord;
+
+/// How long after its end a deployment that was live keeps running although no ingress said that it has drained.
+const DRAIN_LIMIT_S: i64 = 90;
+
+/// Everything the node should do. A deployment that ended and was removed from the node is not among it: not to be listed
+/// is to be forgotten.
+pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Assignment>, Error> {
+    let records = core.store.deployments_on_node(node).await.stored()?;
+    let mut assignments = Vec::with_capacity(records.len());
+    for record in records {
+        if is_gone(&record) {
+            core.store.deployment_leave_node(&record.deployment.id).await.stored()?;
+        } else {
+            assignments.push(assignment(core, &record)?);
+        }
+    }
+    Ok(assignments)
+}
+
+/// Ended, and its node has proved that nothing of it is left.
+fn is_gone(record: &DeploymentRecord) -> bool {
+    let phase = record.report.as_ref().map(|report| report.phase);
+    record.deployment.state.is_ended() && matches!(phase, Some(Phase::Failed | Phase::Stopped))
+}
+
+fn assignment(core: &Core, record: &DeploymentRecord) -> Result<Assignment, Error> {
+    let deployment = &record.deployment;
+    let goal = goal(core, record);
+    let hostname = Hostname::of_slot(&record.slot_name, &record.project_name, &record.base_domain);
+    let own_hostname = Hostname::of_deployment(&deployment.id, &record.base_domain);
+    let work = WorkRecord::from_text(&record.work)?.to_work(core, &deployment.id, hostname, own_hostname)?;
+    Ok(Assignment {
+        deployment: deployment.id.clone(),
+        // Stopping comes after running, within one generation of the deployment too.
+        generation: deployment.generation * 2 + u64::from(goal == Goal::Stop),
+        goal,
+        project_id: deployment.project.clone(),
+        project: record.project_name.clone(),
+        environment: record.environment_name.clone(),
+        slot: record.slot_name.clone(),
+        work,
+    })
+}
+
+fn goal(core: &Core, record: &DeploymentRecord) -> Goal {
+    let deployment = &record.deployment;
+    match deployment.state {
+        State::Queued | State::Building | State::Provisioning if deployment.cancel_requested_at.is_some() => {
+            Goal::Stop
+        }
+        State::Queued | State::Building | State::Provisioning | State::Production => Goal::Run,
+        State::Failed => Goal::Stop,
+        State::Inactive => {
+            let overdue = deployment
+                .timings
+                .ended_at
+                .is_some_and(|ended| core.outside.now().duration_since(ended).as_secs() > DRAIN_LIMIT_S);
+            if overdue || core.ingresses.has_drained(&deployment.id) { Goal::Stop } else { Goal::Run }
+        }
+    }
+}

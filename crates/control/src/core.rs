@@ -1,0 +1,54 @@
+//! What services and reconcilers share: the store, the links, the signals between them. No behaviour of its own.
+
+use std::sync::Arc;
+
+use pierhead_model::id::InstallId;
+use pierhead_store::Store;
+
+use crate::fleet::Fleet;
+use crate::ingresses::Ingresses;
+use crate::outside::Outside;
+use crate::reconcilers::Signal;
+use crate::sealing::MasterKey;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) store: Store,
+    pub(crate) outside: Arc<dyn Outside>,
+    pub(crate) key: MasterKey,
+    pub(crate) install: InstallId,
+    /// Grows with each start; every write of the lifecycle carries it.
+    pub(crate) epoch: u64,
+    pub(crate) fleet: Fleet,
+    pub(crate) ingresses: Ingresses,
+    pub(crate) signals: Signals,
+    /// How addresses that visitors use begin and end: scheme and port.
+    pub(crate) public: PublicAddress,
+}
+
+/// Who should look again.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    pub(crate) deployments: Signal,
+    pub(crate) routes: Signal,
+    pub(crate) removals: Signal,
+}
+
+/// How the ingress is reached from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicAddress {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// `None` for the scheme's own port.
+    pub port: Option<u16>,
+}
+
+impl PublicAddress {
+    /// The URL of a hostname.
+    pub fn url(&self, host: &pierhead_model::hostname::Hostname) -> String {
+        match self.port {
+            Some(port) => format!("{}://{host}:{port}", self.scheme),
+            None => format!("{}://{host}", self.scheme),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The ingresses that are connected: what they were told, what they answer by now, what they have let go of.
+//!
+//! The table is kept here whole. Each ingress gets it once and then only changes; one that says a change does not fit gets it
+//! again. A deployment that left the table is *draining* until every ingress has said that none of its requests is in
+//! flight any more (or that its drain time is over): only then may its containers go.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::DeploymentId;
+use pierhead_wire::link::End;
+use pierhead_wire::route::{Route, Target};
+use pierhead_wire::{ControlToIngress, IngressToControl};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::reconcilers::Signal;
+use crate::routing;
+
+/// Changes that may wait for one slow ingress; beyond that it gets the whole table again.
+const BACKLOG: usize = 64;
+
+type SessionId = u64;
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Ingresses(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    epoch: u64,
+    state: Mutex<State>,
+    /// The newest generation that every connected ingress answers by.
+    applied: watch::Sender<u64>,
+    /// Raised when a deployment has drained.
+    drained: Signal,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// 0 until the first table is published.
+    generation: u64,
+    table: BTreeMap<Hostname, Route>,
+    /// The deployments of the table that visitors can reach.
+    serving: HashSet<DeploymentId>,
+    sessions: HashMap<SessionId, Session>,
+    next_session: SessionId,
+    /// Which ingresses still have requests of a deployment that left the table.
+    draining: HashMap<DeploymentId, HashSet<SessionId>>,
+}
+
+#[derive(Debug)]
+struct Session {
+    changes: mpsc::Sender<ControlToIngress>,
+    applied: u64,
+}
+
+impl Ingresses {
+    /// `epoch` is the control plane's; `drained` is raised whenever a deployment has drained.
+    pub(crate) fn new(epoch: u64, drained: Signal) -> Self {
+        let inner = Inner { epoch, state: Mutex::default(), applied: watch::Sender::new(0), drained };
+        Self(Arc::new(inner))
+    }
+
+    /// Makes `table` what every ingress shows. Returns its generation, the old one when nothing changed.
+    pub(crate) fn publish(&self, table: BTreeMap<Hostname, Route>) -> u64 {
+        let mut state = self.0.state.lock();
+        let (upserts, removals) = routing::difference(&state.table, &table);
+        if upserts.is_empty() && removals.is_empty() && state.generation > 0 {
+            return state.generation;
+        }
+        let from = state.generation;
+        state.generation += 1;
+        let after = serving(&table);
+        state.table = table;
+        let before = std::mem::replace(&mut state.serving, after.clone());
+        let sessions: HashSet<SessionId> = state.sessions.keys().copied().collect();
+        for returned in &after {
+            state.draining.remove(returned);
+        }
+        if !sessions.is_empty() {
+            for gone in before.difference(&after) {
+                state.draining.insert(gone.clone(), sessions.clone());
+            }
+        }
+        let (epoch, generation) = (self.0.epoch, state.generation);
+        let change = ControlToIngress::Change { epoch, from, generation, upserts, removals };
+        for session in state.sessions.values() {
+            // A full backlog means that it is far behind; it will say that a change does not fit and get the table.
+            let message = if from == 0 { state.whole(epoch) } else { change.clone() };
+            if session.changes.try_send(message).is_err() {
+                tracing::warn!(generation, "an ingress is too slow to take this change");
+            }
+        }
+        self.0.settle(&state);
+        state.generation
+    }
+
+    /// Whether nothing of this deployment is shown, or still being answered.
+    pub(crate) fn has_drained(&self, deployment: &DeploymentId) -> bool {
+        let state = self.0.state.lock();
+        state.generation > 0
+            && !state.draining.contains_key(deployment)
+            && !state.serving.contains(deployment)
+    }
+
+    /// Waits until every connected ingress shows this deployment.
+    pub(crate) async fn shown(&self, deployment: &DeploymentId) {
+        let mut applied = self.0.applied.subscribe();
+        loop {
+            {
+                let state = self.0.state.lock();
+                let current = *applied.borrow_and_update() >= state.generation;
+                if state.sessions.is_empty() || (current && state.serving.contains(deployment)) {
+                    return;
+                }
+            }
+            if applied.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until every connected ingress answers by `generation`.
+    #[cfg(test)]
+    pub(crate) async fn applied(&self, generation: u64) {
+        // The sender lives as long as `self`.
+        let _ = self.0.applied.subscribe().wait_for(|applied| *applied >= generation).await;
+    }
+
+    /// The generation of the table, and the newest one that every ingress answers by.
+    pub(crate) fn generations(&self) -> (u64, u64) {
+        (self.0.state.lock().generation, *self.0.applied.borrow())
+    }
+
+    pub(crate) fn table(&self) -> BTreeMap<Hostname, Route> {
+        self.0.state.lock().table.clone()
+    }
+
+    pub(crate) fn connected(&self) -> usize {
+        self.0.state.lock().sessions.len()
+    }
+
+    /// Serves one ingress until its link closes.
+    pub(crate) fn attach(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let (changes, mut queue) = mpsc::channel(BACKLOG);
+            let session = inner.open(changes);
+            inner.serve(session, link, &mut queue).await;
+            inner.close(session);
+        })
+    }
+}
+
+impl State {
+    fn whole(&self, epoch: u64) -> ControlToIngress {
+        ControlToIngress::Table {
+            epoch,
+            generation: self.generation,
+            routes: self.table.values().cloned().collect(),
+        }
+    }
+}
+
+impl Inner {
+    fn open(&self, changes: mpsc::Sender<ControlToIngress>) -> SessionId {
+        let mut state = self.state.lock();
+        state.next_session += 1;
+        let id = state.next_session;
+        if state.generation > 0 {
+            // The queue is new and empty, so there is room.
+            let _ = changes.try_send(state.whole(self.epoch));
+        }
+        state.sessions.insert(id, Session { changes, applied: 0 });
+        id
+    }
+
+    async fn serve(
+        &self,
+        session: SessionId,
+        mut link: End<ControlToIngress, IngressToControl>,
+        queue: &mut mpsc::Receiver<ControlToIngress>,
+    ) {
+        loop {
+            tokio::select! {
+                change = queue.recv() => {
+                    let Some(change) = change else { return };
+                    if link.send(change).await.is_err() {
+                        return;
+                    }
+                }
+                message = link.receive() => {
+                    let Some(message) = message else { return };
+                    if let Some(answer) = self.hear(session, message)
+                        && link.send(answer).await.is_err()
+                    {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&self, id: SessionId, message: IngressToControl) -> Option<ControlToIngress> {
+        let mut state = self.state.lock();
+        match message {
+            IngressToControl::Applied { epoch, generation } if epoch == self.epoch => {
+                if let Some(session) = state.sessions.get_mut(&id) {
+                    session.applied = session.applied.max(generation);
+                }
+                self.settle(&state);
+                None
+            }
+            IngressToControl::Applied { .. } => None,
+            IngressToControl::WantTable => Some(state.whole(self.epoch)),
+            IngressToControl::Drained { deployment } => {
+                self.let_go(&mut state, id, Some(&deployment));
+                None
+            }
+        }
+    }
+
+    fn close(&self, id: SessionId) {
+        let mut state = self.state.lock();
+        state.sessions.remove(&id);
+        self.let_go(&mut state, id, None);
+        self.settle(&state);
+    }
+
+    /// One ingress has nothing of `deployment` (of any, when `None`) in flight any more.
+    fn let_go(&self, state: &mut State, id: SessionId, deployment: Option<&DeploymentId>) {
+        let before = state.draining.len();
+        state.draining.retain(|draining, sessions| {
+            if deployment.is_none_or(|deployment| deployment == draining) {
+                sessions.remove(&id);
+            }
+            !sessions.is_empty()
+        });
+        if state.draining.len() < before {
+            self.drained.raise();
+        }
+    }
+
+    fn settle(&self, state: &State) {
+        let everywhere =
+            state.sessions.values().map(|session| session.applied).min().unwrap_or(state.generation);
+        self.applied.send_if_modified(|applied| std::mem::replace(applied, everywhere) != everywhere);
+    }
+}
+
+/// The deployments that visitors can reach.
+fn serving(table: &BTreeMap<Hostname, Route>) -> HashSet<DeploymentId> {
+    table
+        .values()
+        .filter(|route| matches!(route.target, Target::Site { .. } | Target::Service { .. }))
+        .filter_map(|route| route.target.deployment().cloned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pierhead_model::name::ProjectName;
+    use pierhead_wire::link::memory;
+
+    use super::*;
+
+    fn service(host: &str, id: u64) -> (Hostname, Route) {
+        let host = Hostname::parse(host).unwrap();
+        let endpoints = vec!["127.0.0.1:1".parse().unwrap()];
+        let target = Target::Service { deployment: DeploymentId::from_random(id), endpoints };
+        (host.clone(), Route { host, project: ProjectName::parse("shop").unwrap(), target })
+    }
+
+    #[tokio::test]
+    async fn a_deployment_has_drained_when_every_ingress_says_so() {
+        let drained = Signal::default();
+        let ingresses = Ingresses::new(3, drained.clone());
+        let (to_ingress, mut ingress) = memory();
+        ingresses.attach(to_ingress);
+        let old = DeploymentId::from_random(1);
+        assert_eq!(ingresses.publish([service("a.b", 1)].into()), 1);
+        assert!(matches!(
+            ingress.receive().await,
+            Some(ControlToIngress::Table { epoch: 3, generation: 1, .. })
+        ));
+        assert!(!ingresses.has_drained(&old));
+        assert_eq!(ingresses.publish([service("a.b", 2)].into()), 2);
+        let Some(ControlToIngress::Change { from: 1, generation: 2, upserts, removals, .. }) =
+            ingress.receive().await
+        else {
+            panic!("a change was expected")
+        };
+        assert_eq!((upserts.len(), removals.len()), (1, 0));
+        assert!(!ingresses.has_drained(&old), "requests may be in flight");
+        ingress.send(IngressToControl::Applied { epoch: 3, generation: 2 }).await.unwrap();
+        ingresses.applied(2).await;
+        ingress.send(IngressToControl::Drained { deployment: old.clone() }).await.unwrap();
+        drained.raised().await;
+        assert!(ingresses.has_drained(&old));
+        assert_eq!(ingresses.publish([service("a.b", 2)].into()), 2, "nothing changed");
+    }
+
+    #[tokio::test]
+    async fn one_that_lost_the_thread_gets_the_whole_table() {
+        let ingresses = Ingresses::new(1, Signal::default());
+        ingresses.publish([service("a.b", 1)].into());
+        let (to_ingress, mut ingress) = memory();
+        ingresses.attach(to_ingress);
+        for _ in 0..2 {
+            let Some(ControlToIngress::Table { generation: 1, routes, .. }) = ingress.receive().await else {
+                panic!("the table was expected")
+            };
+            assert_eq!(routes.len(), 1);
+            ingress.send(IngressToControl::WantTable).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_ingress_that_went_away_holds_nothing_up() {
+        let drained = Signal::default();
+        let ingresses = Ingresses::new(1, drained.clone());
+        let (to_ingress, mut ingress) = memory();
+        ingresses.attach(to_ingress);
+        ingresses.publish([service("a.b", 1)].into());
+        ingress.receive().await.unwrap();
+        ingresses.publish(BTreeMap::new());
+        drop(ingress);
+        drained.raised().await;
+        assert!(ingresses.has_drained(&DeploymentId::from_random(1)));
+        ingresses.applied(2).await;
+    }
+}

@@ -1,0 +1,16 @@
+//! What makes things be as they should be: each compares what is stored with what is, and does what follows.
+//!
+//! | reconciler | makes true |
+//! | --- | --- |
+//! | [`deployments`] | every deployment on its way has a node, moves when its node reports, and ends in time |
+//! | [`routes`] | every ingress shows what is live |
+//! | [`removals`] | slots and projects that were deleted are torn down to the last row |
+//!
+//! What a node should do is compared by its session, see [`crate::fleet`].
+
+pub(crate) mod deployments;
+pub(crate) mod driver;
+pub(crate) mod removals;
+pub(crate) mod routes;
+
+pub(crate) use driver::{Reconciler, Signal, drive};

@@ -1,0 +1,174 @@
+//! What each hostname shows, computed from what is live. Pure: the reconciler loads, calls this, and sends the difference.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use pierhead_model::deployment::State;
+use pierhead_model::digest::Digest;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::{DeploymentId, SlotId};
+use pierhead_model::name::{ProjectName, SlotName};
+use pierhead_wire::route::{Page, Route, Target};
+
+/// A deployment as visitors may meet it.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    pub(crate) deployment: DeploymentId,
+    pub(crate) slot_id: SlotId,
+    pub(crate) slot: SlotName,
+    pub(crate) project: ProjectName,
+    pub(crate) base_domain: Hostname,
+    pub(crate) number: u64,
+    pub(crate) state: State,
+    pub(crate) content: Option<Content>,
+}
+
+/// What it consists of, once it is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    Site { manifest: Digest },
+    Service { address: Option<SocketAddr> },
+}
+
+/// The whole table: a route per slot and a route per deployment.
+pub(crate) fn table(all: &[Shown]) -> BTreeMap<Hostname, Route> {
+    let mut table = BTreeMap::new();
+    let mut slots: BTreeMap<&SlotId, &Shown> = BTreeMap::new();
+    for shown in all {
+        let host = Hostname::of_deployment(&shown.deployment, &shown.base_domain);
+        table.insert(host.clone(), Route { host, project: shown.project.clone(), target: own_target(shown) });
+        slots
+            .entry(&shown.slot_id)
+            .and_modify(|best| {
+                if speaks_for_slot(shown) > speaks_for_slot(best) {
+                    *best = shown;
+                }
+            })
+            .or_insert(shown);
+    }
+    for shown in slots.into_values() {
+        let host = Hostname::of_slot(&shown.slot, &shown.project, &shown.base_domain);
+        table
+            .insert(host.clone(), Route { host, project: shown.project.clone(), target: slot_target(shown) });
+    }
+    table
+}
+
+/// Which deployment of a slot its hostname shows: the live one, else one on its way, else the latest that ended.
+const fn speaks_for_slot(shown: &Shown) -> (u8, u64) {
+    let rank = match shown.state {
+        State::Production => 3,
+        State::Queued | State::Building | State::Provisioning => 2,
+        State::Failed | State::Inactive => 1,
+    };
+    (rank, shown.number)
+}
+
+fn slot_target(shown: &Shown) -> Target {
+    match shown.state {
+        State::Production => content_target(shown),
+        State::Queued | State::Building | State::Provisioning => page(shown, Page::Starting),
+        State::Inactive => page(shown, Page::Stopped),
+        State::Failed => page(shown, Page::Failed),
+    }
+}
+
+/// A site stays reachable under its own hostname for as long as the deployment exists: showing it costs nothing.
+fn own_target(shown: &Shown) -> Target {
+    match (shown.state, &shown.content) {
+        (State::Production | State::Inactive, Some(Content::Site { .. })) => content_target(shown),
+        _ => slot_target(shown),
+    }
+}
+
+fn content_target(shown: &Shown) -> Target {
+    let deployment = shown.deployment.clone();
+    match &shown.content {
+        Some(Content::Site { manifest }) => Target::Site { deployment, manifest: *manifest },
+        Some(Content::Service { address: Some(address) }) => {
+            Target::Service { deployment, endpoints: vec![*address] }
+        }
+        Some(Content::Service { address: None }) | None => page(shown, Page::Offline),
+    }
+}
+
+fn page(shown: &Shown, page: Page) -> Target {
+    Target::Page { page, deployment: Some(shown.deployment.clone()) }
+}
+
+/// What makes `new` of `old`.
+pub(crate) fn difference(
+    old: &BTreeMap<Hostname, Route>,
+    new: &BTreeMap<Hostname, Route>,
+) -> (Vec<Route>, Vec<Hostname>) {
+    let upserts =
+        new.iter().filter(|(host, route)| old.get(*host) != Some(*route)).map(|(_, r)| r.clone()).collect();
+    let removals = old.keys().filter(|host| !new.contains_key(*host)).cloned().collect();
+    (upserts, removals)
+}
+
+#[cfg(test)]
+mod tests {
+    use pierhead_model::Timestamp;
+
+    use super::*;
+
+    fn shown(id: u64, number: u64, state: State, content: Option<Content>) -> Shown {
+        Shown {
+            deployment: DeploymentId::from_random(id),
+            slot_id: SlotId::new(Timestamp::UNIX_EPOCH, 1),
+            slot: SlotName::production(),
+            project: ProjectName::parse("shop").unwrap(),
+            base_domain: Hostname::parse("localhost").unwrap(),
+            number,
+            state,
+            content,
+        }
+    }
+
+    fn target(all: &[Shown], host: &str) -> Target {
+        table(all)[&Hostname::parse(host).unwrap()].target.clone()
+    }
+
+    fn site(byte: u8) -> Option<Content> {
+        Some(Content::Site { manifest: Digest::from_bytes([byte; 32]) })
+    }
+
+    #[test]
+    fn the_live_one_is_shown_whatever_else_happens_in_the_slot() {
+        let all = [
+            shown(1, 1, State::Inactive, site(1)),
+            shown(2, 2, State::Production, site(2)),
+            shown(3, 3, State::Building, None),
+            shown(4, 4, State::Failed, None),
+        ];
+        let live =
+            Target::Site { deployment: DeploymentId::from_random(2), manifest: Digest::from_bytes([2; 32]) };
+        assert_eq!(target(&all, "shop.localhost"), live);
+        let own = format!("{}.localhost", DeploymentId::from_random(1));
+        assert!(matches!(target(&all, &own), Target::Site { .. }), "an earlier site keeps its own hostname");
+    }
+
+    #[test]
+    fn without_a_live_one_a_page_says_why() {
+        let page = |state, content| target(&[shown(1, 1, state, content)], "shop.localhost");
+        assert!(matches!(page(State::Queued, None), Target::Page { page: Page::Starting, .. }));
+        assert!(matches!(page(State::Failed, None), Target::Page { page: Page::Failed, .. }));
+        assert!(matches!(page(State::Inactive, site(1)), Target::Page { page: Page::Stopped, .. }));
+        let down = Some(Content::Service { address: None });
+        assert!(matches!(page(State::Production, down), Target::Page { page: Page::Offline, .. }));
+    }
+
+    #[test]
+    fn the_difference_is_what_must_be_sent() {
+        let old = table(&[shown(1, 1, State::Production, site(1))]);
+        let new = table(&[shown(1, 1, State::Inactive, site(1)), shown(2, 2, State::Production, site(2))]);
+        let (upserts, removals) = difference(&old, &new);
+        assert_eq!(
+            (upserts.len(), removals.len()),
+            (2, 0),
+            "the slot and the new deployment; the old one's own is as it was"
+        );
+        assert_eq!(difference(&new, &BTreeMap::new()).1.len(), 3);
+    }
+}

@@ -1,0 +1,395 @@
+//! Who somebody is: signing in, tokens, and what a token may do.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use pierhead_model::Timestamp;
+use pierhead_model::id::{TokenId, UserId};
+pub use pierhead_store::InstanceRole;
+use pierhead_store::{Session, Token, User};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::access::access_token::{self, AccessTokens, Subject};
+use crate::access::attempts::Attempts;
+use crate::access::password::{self, Passwords};
+use crate::access::secret_token::{self, TokenKind};
+use crate::core::Core;
+use crate::error::{Error, StoreResult as _};
+use crate::outside::random_bits;
+
+/// 6 days.
+const REFRESH_LIFETIME: SignedDuration = SignedDuration::from_hours(6 * 24);
+/// A refresh token that was just exchanged is answered once more: the first answer may have been lost.
+const REFRESH_GRACE_S: i64 = 10;
+const SETUP_SETTING: &str = "setup_link";
+const WRONG: Error = Error::Unauthenticated { detail: "The address or the password is wrong." };
+const INVALID: Error = Error::Unauthenticated { detail: "The token is not valid: sign in again." };
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub user: UserId,
+    pub email: String,
+    pub name: String,
+    pub role: InstanceRole,
+    pub scopes: Scopes,
+    pub via: Via,
+}
+
+/// How somebody proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    Session(TokenId),
+    Token(TokenId),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scopes {
+    All,
+    Limited(Vec<Scope>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Read,
+    Write,
+    Delete,
+}
+
+impl Scope {
+    const fn required(self) -> &'static str {
+        match self {
+            Self::Read => "the scope `read`",
+            Self::Write => "the scope `write`",
+            Self::Delete => "the scope `delete`",
+        }
+    }
+}
+
+impl Principal {
+    /// Refuses what the token does not include.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        match &self.scopes {
+            Scopes::Limited(scopes) if !scopes.contains(&scope) => {
+                Err(Error::Forbidden { required: scope.required() })
+            }
+            Scopes::All | Scopes::Limited(_) => Ok(()),
+        }
+    }
+}
+
+/// From where somebody signs in.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+}
+
+/// What a sign-in gives; shown once.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    pub access_token: String,
+    pub refresh_token: String,
+    pub expires_in_s: i64,
+}
+
+/// A token somebody wants.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    /// `None` is 90 days.
+    pub expires_in_s: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TokenView {
+    pub id: TokenId,
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub struct Auth {
+    core: Arc<Core>,
+    passwords: Passwords,
+    access_tokens: AccessTokens,
+    attempts: Attempts,
+}
+
+impl Auth {
+    pub(crate) fn new(core: Arc<Core>, key: [u8; 32]) -> Result<Self, Error> {
+        let (passwords, access_tokens) = (Passwords::new()?, AccessTokens::new(key));
+        Ok(Self { core, passwords, access_tokens, attempts: Attempts::default() })
+    }
+
+    pub async fn login(&self, email: &str, password: SecretString, client: Client) -> Result<Tokens, Error> {
+        if password.expose_secret().len() > password::MAXIMUM || email.len() > 320 {
+            return Err(Error::invalid("/password", "at most 1024 bytes"));
+        }
+        let (email, now) = (email.trim().to_lowercase(), self.core.outside.now());
+        let who = format!("{email} {}", client.ip.map(|ip| ip.to_string()).unwrap_or_default());
+        match self.attempts.wait_s(&who, now) {
+            0 => {}
+            retry_after_s => return Err(Error::RateLimited { retry_after_s }),
+        }
+        let user = self.core.store.user_by_email(&email).await.stored()?;
+        let stored = user.as_ref().map(|user| user.password_hash.clone());
+        if !self.passwords.verify(password, stored).await? {
+            self.attempts.failed(&who, now);
+            return Err(WRONG);
+        }
+        self.attempts.succeeded(&who);
+        let user = user.ok_or(WRONG)?;
+        self.open_session(&user.id, client).await
+    }
+
+    async fn open_session(&self, user: &UserId, client: Client) -> Result<Tokens, Error> {
+        let (core, now) = (&*self.core, self.core.outside.now());
+        let (refresh_token, token_hash) = secret_token::generate(TokenKind::Refresh, &*core.outside);
+        let session = Session {
+            id: TokenId::new(now, random_bits(&*core.outside)),
+            user: user.clone(),
+            token_hash,
+            previous: None,
+            expires_at: now + REFRESH_LIFETIME,
+            revoked_at: None,
+            ip: client.ip.map(|ip| ip.to_string()),
+            user_agent: client.user_agent.map(|agent| agent.chars().take(200).collect()),
+            created_at: now,
+        };
+        core.store.session_create(&session).await.stored()?;
+        self.tokens(user, &session.id, refresh_token)
+    }
+
+    fn tokens(&self, user: &UserId, session: &TokenId, refresh_token: String) -> Result<Tokens, Error> {
+        let subject = Subject { user: user.clone(), session: session.clone() };
+        let access_token = self.access_tokens.issue(subject, self.core.outside.now())?;
+        Ok(Tokens { access_token, refresh_token, expires_in_s: access_token::LIFETIME_S })
+    }
+
+    /// Exchanges a refresh token. One that was exchanged before ends the whole session: somebody has a copy.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Error> {
+        let (store, now) = (&self.core.store, self.core.outside.now());
+        if !secret_token::is(TokenKind::Refresh, refresh_token) {
+            return Err(INVALID);
+        }
+        let hash = secret_token::hash(refresh_token);
+        let session = store.session_by_token(&hash).await.stored()?.ok_or(INVALID)?;
+        if session.revoked_at.is_some() {
+            return Err(INVALID);
+        }
+        if session.expires_at <= now {
+            return Err(Error::TokenExpired);
+        }
+        if session.token_hash != hash {
+            return self.refresh_again(&session, now).await;
+        }
+        let (new_token, new_hash) = secret_token::generate(TokenKind::Refresh, &*self.core.outside);
+        let rotated = store
+            .session_rotate(&session.id, &hash, &new_hash, now, now + REFRESH_LIFETIME)
+            .await
+            .stored()?;
+        if !rotated {
+            // Another request with the same token was faster.
+            return Err(Error::Conflict {
+                detail: "The token was just exchanged by another request.".into(),
+            });
+        }
+        self.tokens(&session.user, &session.id, new_token)
+    }
+
+    /// The token before the newest one.
+    async fn refresh_again(&self, session: &Session, now: Timestamp) -> Result<Tokens, Error> {
+        let within_grace = session
+            .previous
+            .as_ref()
+            .is_some_and(|(_, rotated_at)| now.duration_since(*rotated_at).as_secs() <= REFRESH_GRACE_S);
+        if !within_grace {
+            tracing::warn!(session = %session.id, "a refresh token was used twice; its session is ended");
+            self.core.store.session_revoke(&session.id, now).await.stored()?;
+            return Err(INVALID);
+        }
+        // The newest token is only known as a hash, so the caller gets a new one in its place.
+        let (new_token, new_hash) = secret_token::generate(TokenKind::Refresh, &*self.core.outside);
+        let newest = &session.token_hash;
+        let rotated = self
+            .core
+            .store
+            .session_rotate(&session.id, newest, &new_hash, now, now + REFRESH_LIFETIME)
+            .await
+            .stored()?;
+        if rotated { self.tokens(&session.user, &session.id, new_token) } else { Err(INVALID) }
+    }
+
+    pub async fn logout(&self, principal: &Principal, everywhere: bool) -> Result<(), Error> {
+        let now = self.core.outside.now();
+        if everywhere {
+            return self.core.store.sessions_revoke_all(&principal.user, now).await.stored();
+        }
+        match &principal.via {
+            Via::Session(session) => self.core.store.session_revoke(session, now).await.stored(),
+            Via::Token(token) => {
+                self.core.store.token_revoke(&principal.user, token, now).await.stored().map(drop)
+            }
+        }
+    }
+
+    /// Who a bearer token stands for: an access token or an API token.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Principal, Error> {
+        let now = self.core.outside.now();
+        if secret_token::is(TokenKind::Api, bearer) {
+            return self.authenticate_token(bearer, now).await;
+        }
+        let subject = self.access_tokens.verify(bearer, now)?;
+        let session = self.core.store.session_get(&subject.session).await.stored()?.ok_or(INVALID)?;
+        if session.revoked_at.is_some() || session.user != subject.user {
+            return Err(INVALID);
+        }
+        self.principal(&subject.user, Scopes::All, Via::Session(subject.session)).await
+    }
+
+    async fn authenticate_token(&self, bearer: &str, now: Timestamp) -> Result<Principal, Error> {
+        let found =
+            self.core.store.token_by_hash(&secret_token::hash(bearer)).await.stored()?.ok_or(INVALID)?;
+        if found.revoked_at.is_some() {
+            return Err(INVALID);
+        }
+        if found.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return Err(Error::TokenExpired);
+        }
+        // Once a minute is precise enough, and does not make every read a write.
+        if found.last_used_at.is_none_or(|used| now.duration_since(used).as_secs() > 60) {
+            self.core.store.token_used(&found.id, now).await.stored()?;
+        }
+        let scopes: Vec<Scope> = serde_json::from_str(&found.scopes).map_err(Error::internal)?;
+        self.principal(&found.user, Scopes::Limited(scopes), Via::Token(found.id)).await
+    }
+
+    async fn principal(&self, user: &UserId, scopes: Scopes, via: Via) -> Result<Principal, Error> {
+        let User { id, email, name, role, .. } =
+            self.core.store.user_get(user).await.stored()?.ok_or(INVALID)?;
+        Ok(Principal { user: id, email, name, role, scopes, via })
+    }
+
+    /// Makes the first admin by the one-time link.
+    pub async fn set_up(
+        &self,
+        link_token: &str,
+        email: &str,
+        password: SecretString,
+    ) -> Result<Tokens, Error> {
+        let stored = self.core.store.setting_get(SETUP_SETTING).await.stored()?;
+        let fits =
+            secret_token::is(TokenKind::Setup, link_token) && stored == Some(secret_token::hash(link_token));
+        if !fits {
+            return Err(Error::Unauthenticated { detail: "The set-up link is not valid any more." });
+        }
+        let user = self.create_first(email, password).await?;
+        self.core.store.setting_delete(SETUP_SETTING).await.stored()?;
+        let user =
+            user.ok_or_else(|| Error::Conflict { detail: "There is an administrator already.".into() })?;
+        self.open_session(&user, Client::default()).await
+    }
+
+    /// Makes the first admin of an empty installation; `None` when it is not empty.
+    pub async fn create_first(&self, email: &str, password: SecretString) -> Result<Option<UserId>, Error> {
+        let email = email.trim().to_lowercase();
+        let length = password.expose_secret().len();
+        if !email.contains('@') || email.len() > 320 {
+            return Err(Error::invalid("/email", "is not an e-mail address"));
+        }
+        if !(password::MINIMUM..=password::MAXIMUM).contains(&length) {
+            return Err(Error::invalid("/password", "must have between 10 and 1024 bytes"));
+        }
+        if self.core.store.user_count().await.stored()? > 0 {
+            return Ok(None);
+        }
+        let now = self.core.outside.now();
+        let user = User {
+            id: UserId::new(now, random_bits(&*self.core.outside)),
+            name: email.split('@').next().unwrap_or_default().to_owned(),
+            email,
+            password_hash: self.passwords.hash(password).await?,
+            role: InstanceRole::Admin,
+            created_at: now,
+        };
+        let created = self.core.store.user_create_first(&user).await.stored()?;
+        Ok(created.then_some(user.id))
+    }
+
+    /// A one-time token for [`Self::set_up`], when nobody has an account yet. An earlier one is void.
+    pub async fn setup_token(&self) -> Result<Option<String>, Error> {
+        if self.core.store.user_count().await.stored()? > 0 {
+            return Ok(None);
+        }
+        let (token, hash) = secret_token::generate(TokenKind::Setup, &*self.core.outside);
+        self.core.store.setting_delete(SETUP_SETTING).await.stored()?;
+        self.core.store.setting_ensure(SETUP_SETTING, &hash).await.stored()?;
+        Ok(Some(token))
+    }
+
+    /// Makes an API token; the text is shown once.
+    pub async fn token_create(
+        &self,
+        principal: &Principal,
+        new: NewToken,
+    ) -> Result<(String, TokenView), Error> {
+        let name = new.name.trim().to_owned();
+        if name.is_empty() || name.len() > 100 {
+            return Err(Error::invalid("/name", "must have between 1 and 100 characters"));
+        }
+        if new.scopes.is_empty() {
+            return Err(Error::invalid("/scopes", "name at least one of read, write, delete"));
+        }
+        // A token cannot make a mightier one.
+        for scope in &new.scopes {
+            principal.require(*scope)?;
+        }
+        let expires_in = new.expires_in_s.unwrap_or(90 * 24 * 3600).min(10 * 366 * 24 * 3600);
+        let now = self.core.outside.now();
+        let (text, hash) = secret_token::generate(TokenKind::Api, &*self.core.outside);
+        let token = Token {
+            id: TokenId::new(now, random_bits(&*self.core.outside)),
+            user: principal.user.clone(),
+            name,
+            hash,
+            scopes: serde_json::to_string(&new.scopes).map_err(Error::internal)?,
+            created_at: now,
+            expires_at: Some(now + SignedDuration::from_secs(i64::try_from(expires_in).unwrap_or(i64::MAX))),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        self.core.store.token_create(&token).await.stored()?;
+        Ok((text, view(token)?))
+    }
+
+    pub async fn token_list(&self, principal: &Principal) -> Result<Vec<TokenView>, Error> {
+        let tokens = self.core.store.token_list(&principal.user).await.stored()?;
+        tokens.into_iter().map(view).collect()
+    }
+
+    pub async fn token_revoke(&self, principal: &Principal, id: &str) -> Result<(), Error> {
+        let parsed: TokenId = id.parse().map_err(|_| Error::not_found("token", id))?;
+        let now = self.core.outside.now();
+        let revoked = self.core.store.token_revoke(&principal.user, &parsed, now).await.stored()?;
+        if revoked { Ok(()) } else { Err(Error::not_found("token", id)) }
+    }
+}
+
+fn view(token: Token) -> Result<TokenView, Error> {
+    Ok(TokenView {
+        id: token.id,
+        name: token.name,
+        scopes: serde_json::from_str(&token.scopes).map_err(Error::internal)?,
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        last_used_at: token.last_used_at,
+    })
+}

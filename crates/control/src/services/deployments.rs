@@ -1,0 +1,574 @@
+//! Deployments: made, looked at, cancelled, repeated, rolled back, deleted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pierhead_model::Timestamp;
+use pierhead_model::assignment::{InstanceReport, Phase, Source, StepReport};
+use pierhead_model::deployment::{Deployment, Event, Failure, State, Timings};
+use pierhead_model::digest::Digest;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::{DeploymentId, NodeId, SlotId};
+use pierhead_model::limit::Limits;
+use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
+use pierhead_model::plan::{BuildPlan, BuildSettings};
+use pierhead_model::project::{GitSource, ProjectSettings};
+use pierhead_model::release::Release;
+use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
+use pierhead_model::variable::Variable;
+use pierhead_store::{self as store, DeploymentRecord, Project, Slot};
+
+use super::auth::Principal;
+use super::events::EventView;
+use super::page::{Page, PageRequest};
+use super::{projects, variables};
+use crate::core::Core;
+use crate::error::{Error, FieldProblem, StoreResult as _};
+use crate::lifecycle::advance;
+use crate::outside::{random_bits, random_half};
+use crate::work::WorkRecord;
+
+/// How long an ingress may take to show what is live.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub struct Deployments(pub(crate) Arc<Core>);
+
+/// The quick way: a repository and nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct QuickDeployment {
+    pub repository: String,
+    pub branch: Option<String>,
+    pub root_directory: Option<String>,
+    /// Of the project that is made when there is none.
+    pub name: Option<String>,
+    pub build: BuildSettings,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct NewDeployment {
+    pub slot: Option<String>,
+    /// A branch, tag or commit instead of the project's branch.
+    pub reference: Option<String>,
+    pub no_cache: bool,
+}
+
+/// Which deployments a list wants.
+#[derive(Debug, Clone, Default)]
+pub struct DeploymentFilter {
+    pub project: Option<String>,
+    pub slot: Option<String>,
+    pub states: Vec<State>,
+}
+
+/// Beside the state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Its node cannot be reached, or its process is down.
+    pub offline: bool,
+    pub asleep: bool,
+    /// Its process ended and is waiting to be started again.
+    pub crash_looping: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct DeploymentView {
+    pub id: DeploymentId,
+    pub number: u64,
+    pub project: ProjectName,
+    pub environment: EnvironmentName,
+    pub slot: SlotName,
+    pub state: State,
+    pub failure: Option<Failure>,
+    pub conditions: Conditions,
+    pub url: String,
+    pub urls: Vec<String>,
+    pub commit: Option<Commit>,
+    /// Where it is built and runs; `None` before one is chosen, and for a site that was built before.
+    pub node: Option<NodeId>,
+    pub created_by: String,
+    pub trigger: String,
+    pub timings: Timings,
+    pub deadline: Option<Timestamp>,
+    pub steps: Vec<StepReport>,
+    pub plan: Option<BuildPlan>,
+    pub release: Option<Digest>,
+    pub release_kind: Option<&'static str>,
+    pub peak_memory_mb: Option<u64>,
+    pub instance: Option<InstanceReport>,
+    pub limits: Limits,
+    pub cancel_requested: bool,
+    pub created_at: Timestamp,
+}
+
+impl Deployments {
+    /// Finds the project of a repository, or makes one, and deploys it.
+    pub async fn deploy_repository(
+        &self,
+        principal: &Principal,
+        new: QuickDeployment,
+    ) -> Result<DeploymentView, Error> {
+        let source = git_source(&new)?;
+        let settings = ProjectSettings {
+            source: Some(source.clone()),
+            build: new.build.clone(),
+            ..ProjectSettings::default()
+        };
+        let problems = projects::settings_problems(&settings);
+        if !problems.is_empty() {
+            return Err(Error::Validation(problems));
+        }
+        let existing = match &new.name {
+            Some(_) => None,
+            None => self.0.store.project_by_source(&settings).await.stored()?,
+        };
+        let project = match existing {
+            Some(project) => project,
+            None => self.project_for(principal, &new, &source, settings).await?,
+        };
+        self.deploy(principal, &project, NewDeployment::default(), "api").await
+    }
+
+    /// A project called after the repository; with a number when that name is taken.
+    async fn project_for(
+        &self,
+        principal: &Principal,
+        new: &QuickDeployment,
+        source: &GitSource,
+        settings: ProjectSettings,
+    ) -> Result<Project, Error> {
+        if let Some(name) = &new.name {
+            let name = ProjectName::parse(name).map_err(|error| Error::invalid("/name", error))?;
+            return projects::create(&self.0, principal, name, settings).await;
+        }
+        let folder = source.root_directory.as_str().rsplit('/').next().filter(|last| *last != ".");
+        let wish = folder.unwrap_or_else(|| source.repository.short_name());
+        let wish = ProjectName::from_text(wish).map_or_else(|| "app-1".to_owned(), |name| name.to_string());
+        for number in 1..100 {
+            let text = if number == 1 { wish.clone() } else { format!("{wish:.30}-{number}") };
+            let Ok(name) = ProjectName::parse(&text) else { continue };
+            match projects::create(&self.0, principal, name, settings.clone()).await {
+                Err(Error::NameTaken { .. }) => {}
+                done => return done,
+            }
+        }
+        Err(Error::NameTaken { what: "project", name: wish })
+    }
+
+    pub async fn deploy_project(
+        &self,
+        principal: &Principal,
+        project: &str,
+        new: NewDeployment,
+    ) -> Result<DeploymentView, Error> {
+        let project = projects::find(&self.0, project).await?;
+        self.deploy(principal, &project, new, "api").await
+    }
+
+    async fn deploy(
+        &self,
+        principal: &Principal,
+        project: &Project,
+        new: NewDeployment,
+        trigger: &str,
+    ) -> Result<DeploymentView, Error> {
+        let settings = &project.settings;
+        let source = settings.source.as_ref().ok_or_else(|| {
+            Error::invalid("/source", "This project has no repository: set source.repository first")
+        })?;
+        let reference = match &new.reference {
+            Some(text) => Some(GitReference::parse(text).map_err(|error| Error::invalid("/ref", error))?),
+            None => source.branch.clone(),
+        };
+        let source = Source::Git {
+            repository: source.repository.clone(),
+            reference,
+            root_directory: source.root_directory.clone(),
+        };
+        let slot_name = match &new.slot {
+            Some(text) => SlotName::parse(text).map_err(|error| Error::invalid("/slot", error))?,
+            None => SlotName::production(),
+        };
+        let slot = self.slot(project, slot_name).await?;
+        let variables = variables::current(&self.0, project).await?;
+        let plan = Planned {
+            source,
+            settings: settings.build.clone(),
+            limits: settings.limits.clone(),
+            health: settings.health.clone(),
+            no_cache: new.no_cache,
+            commit: None,
+        };
+        self.create(principal, project, &slot.id, plan, &variables, trigger).await
+    }
+
+    async fn slot(&self, project: &Project, name: SlotName) -> Result<Slot, Error> {
+        let now = self.0.outside.now();
+        if project.deleting_at.is_some() {
+            return Err(Error::Conflict {
+                detail: format!("The project {} is being deleted.", project.name),
+            });
+        }
+        let slot = Slot {
+            id: SlotId::new(now, random_bits(&*self.0.outside)),
+            project: project.id.clone(),
+            environment: projects::local(&self.0).await?.id,
+            name,
+            created_at: now,
+            deleting_at: None,
+        };
+        let slot = self.0.store.slot_ensure(&slot).await.stored()?;
+        if slot.deleting_at.is_some() {
+            return Err(Error::Conflict { detail: format!("The slot {} is being deleted.", slot.name) });
+        }
+        Ok(slot)
+    }
+
+    async fn create(
+        &self,
+        principal: &Principal,
+        project: &Project,
+        slot: &SlotId,
+        planned: Planned,
+        variables: &[Variable],
+        trigger: &str,
+    ) -> Result<DeploymentView, Error> {
+        let id = DeploymentId::from_random(random_half(&*self.0.outside));
+        let work = WorkRecord {
+            source: planned.source,
+            settings: planned.settings,
+            limits: planned.limits.clone(),
+            health: planned.health,
+            variables: WorkRecord::seal(&self.0, &id, variables)?,
+            no_cache: planned.no_cache,
+            commit: planned.commit,
+        };
+        let new = store::NewDeployment {
+            id: id.clone(),
+            project: project.id.clone(),
+            slot: slot.clone(),
+            limits: planned.limits,
+            trigger: trigger.to_owned(),
+            created_by: principal.email.clone(),
+            work: work.to_text()?,
+        };
+        self.0.store.deployment_create(&new, self.0.outside.now()).await.stored()?;
+        self.0.signals.deployments.raise();
+        self.0.signals.routes.raise();
+        self.view(&id).await
+    }
+
+    pub async fn get(&self, _principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
+        let record = record(&self.0, id).await?;
+        self.until_shown(&record).await;
+        Ok(view(&self.0, record))
+    }
+
+    /// Whoever is told that a deployment is live may visit it at once: what was promoted a moment ago is told of when every
+    /// ingress shows it. An ingress that does not answer holds nobody up for long.
+    async fn until_shown(&self, record: &DeploymentRecord) {
+        let core = &*self.0;
+        let deployment = &record.deployment;
+        let fresh = deployment.timings.production_at.is_some_and(|at| {
+            core.outside.now().duration_since(at).as_secs() < SHOWN_WITHIN.as_secs().cast_signed()
+        });
+        if deployment.state == State::Production && fresh && !conditions(core, record).offline {
+            // Told late rather than not at all.
+            let _ = tokio::time::timeout(SHOWN_WITHIN, core.ingresses.shown(&deployment.id)).await;
+        }
+    }
+
+    async fn view(&self, id: &DeploymentId) -> Result<DeploymentView, Error> {
+        Ok(view(&self.0, record(&self.0, id.as_str()).await?))
+    }
+
+    /// Newest first.
+    pub async fn list(
+        &self,
+        _principal: &Principal,
+        filter: &DeploymentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<DeploymentView>, Error> {
+        let limit = page.limit()?;
+        let mut wanted = store::DeploymentFilter { states: filter.states.clone(), ..Default::default() };
+        if let Some(project) = &filter.project {
+            let project = projects::find(&self.0, project).await?;
+            if let Some(slot) = &filter.slot {
+                let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
+                let found = slots.into_iter().find(|found| found.name.as_str() == slot);
+                wanted.slot = Some(found.ok_or_else(|| Error::not_found("slot", slot))?.id);
+            }
+            wanted.project = Some(project.id);
+        }
+        let list = format!("deployments?{filter:?}");
+        wanted.before = page.after(&list)?;
+        let found = self.0.store.deployment_list(&wanted, limit as u64 + 1).await.stored()?;
+        let place = |record: &DeploymentRecord| (record.created_at, record.deployment.id.clone());
+        let page = Page::cut(found, limit, &list, place)?;
+        let items = page.items.into_iter().map(|record| view(&self.0, record)).collect();
+        Ok(Page { items, next_cursor: page.next_cursor })
+    }
+
+    /// Asks for it; it has happened when the deployment is FAILED with the reason `cancelled`.
+    pub async fn cancel(&self, _principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
+        let record = record(&self.0, id).await?;
+        let deployment = &record.deployment;
+        if !deployment.state.is_in_progress() {
+            return Err(refused(
+                deployment,
+                &[State::Queued, State::Building, State::Provisioning],
+                "cancelled",
+            ));
+        }
+        if deployment.cancel_requested_at.is_none() {
+            advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+        }
+        self.view(&deployment.id).await
+    }
+
+    /// The same again, built anew, with the variables it had.
+    pub async fn redeploy(&self, principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
+        let record = record(&self.0, id).await?;
+        if !record.deployment.state.is_ended() {
+            return Err(refused(&record.deployment, &[State::Failed, State::Inactive], "redeployed"));
+        }
+        let work = WorkRecord::from_text(&record.work)?;
+        self.repeat(principal, &record, work, None, "redeploy").await
+    }
+
+    /// Makes the release of an earlier deployment live again without building.
+    pub async fn rollback(
+        &self,
+        principal: &Principal,
+        id: &str,
+        current_variables: bool,
+    ) -> Result<DeploymentView, Error> {
+        let record = record(&self.0, id).await?;
+        if record.deployment.state != State::Inactive {
+            return Err(refused(&record.deployment, &[State::Inactive], "rolled back to"));
+        }
+        let release = record.release.clone().ok_or_else(|| Error::not_found("release of deployment", id))?;
+        let mut work = WorkRecord::from_text(&record.work)?;
+        work.source = Source::Release { release };
+        work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
+        let variables = if current_variables {
+            let project = self.project_of(&record).await?;
+            Some(variables::current(&self.0, &project).await?)
+        } else {
+            None
+        };
+        self.repeat(principal, &record, work, variables, "rollback").await
+    }
+
+    /// Rolls a slot back to the deployment that was live before the one that is.
+    pub async fn rollback_slot(
+        &self,
+        principal: &Principal,
+        project: &str,
+        slot: Option<&str>,
+    ) -> Result<DeploymentView, Error> {
+        let project = projects::find(&self.0, project).await?;
+        let name = slot.unwrap_or("production");
+        let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
+        let slot = slots.into_iter().find(|found| found.name.as_str() == name);
+        let slot = slot.ok_or_else(|| Error::not_found("slot", name))?;
+        let history = self.0.store.slot_summary(&slot.id).await.stored()?;
+        let earlier = history.into_iter().find(|summary| summary.state == State::Inactive);
+        let earlier = earlier
+            .ok_or_else(|| Error::Conflict { detail: "There is no earlier release to go back to.".into() })?;
+        self.rollback(principal, earlier.id.as_str(), false).await
+    }
+
+    async fn project_of(&self, record: &DeploymentRecord) -> Result<Project, Error> {
+        let found = self.0.store.project_get(&record.deployment.project).await.stored()?;
+        found.ok_or_else(|| Error::not_found("project", &record.project_name))
+    }
+
+    async fn repeat(
+        &self,
+        principal: &Principal,
+        record: &DeploymentRecord,
+        work: WorkRecord,
+        variables: Option<Vec<Variable>>,
+        trigger: &str,
+    ) -> Result<DeploymentView, Error> {
+        let project = self.project_of(record).await?;
+        let variables = match variables {
+            Some(variables) => variables,
+            None => work.open(&self.0, &record.deployment.id)?,
+        };
+        let planned = Planned {
+            settings: work.settings,
+            limits: work.limits,
+            health: work.health,
+            no_cache: false,
+            commit: match work.source {
+                Source::Git { .. } => None,
+                Source::Release { .. } => work.commit,
+            },
+            source: work.source,
+        };
+        let slot = self.slot(&project, record.slot_name.clone()).await?;
+        self.create(principal, &project, &slot.id, planned, &variables, trigger).await
+    }
+
+    /// Only of one that has ended.
+    pub async fn delete(&self, _principal: &Principal, id: &str) -> Result<(), Error> {
+        let record = record(&self.0, id).await?;
+        let deployment = &record.deployment;
+        if deployment.state.is_in_progress() {
+            // Deleting what is on its way cancels it.
+            if deployment.cancel_requested_at.is_none() {
+                advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+            }
+            return Ok(());
+        }
+        if !deployment.state.is_ended() {
+            return Err(refused(deployment, &[State::Failed, State::Inactive], "deleted"));
+        }
+        if record.on_node {
+            // Its node is asked for the proof that nothing is left; that takes a moment.
+            self.0.fleet.wake();
+            let gone =
+                record.report.as_ref().is_some_and(|it| matches!(it.phase, Phase::Failed | Phase::Stopped));
+            if !gone {
+                let detail =
+                    format!("Deployment {id} is still being removed from its node: try again in a moment.");
+                return Err(Error::Conflict { detail });
+            }
+            self.0.store.deployment_leave_node(&deployment.id).await.stored()?;
+        }
+        self.0.store.deployment_delete(&deployment.id).await.stored()?;
+        self.0.signals.routes.raise();
+        Ok(())
+    }
+
+    /// The transitions so far, in order.
+    pub async fn events(&self, _principal: &Principal, id: &str) -> Result<Vec<EventView>, Error> {
+        let record = record(&self.0, id).await?;
+        self.0.store.events_of(&record.deployment.id).await.stored()
+    }
+
+    /// Waits until it has ended or is live, at most so long.
+    pub async fn wait(
+        &self,
+        principal: &Principal,
+        id: &str,
+        at_most: Duration,
+    ) -> Result<DeploymentView, Error> {
+        let mut events = self.0.store.events_written();
+        let deadline = tokio::time::Instant::now() + at_most;
+        loop {
+            events.borrow_and_update();
+            let now = self.get(principal, id).await?;
+            if !now.state.is_in_progress()
+                || tokio::time::timeout_at(deadline, events.changed()).await.is_err()
+            {
+                return Ok(now);
+            }
+        }
+    }
+}
+
+/// What a new deployment is to do, before it has an id.
+struct Planned {
+    source: Source,
+    settings: BuildSettings,
+    limits: Limits,
+    health: pierhead_model::health::HealthCheck,
+    no_cache: bool,
+    /// Known before anything is cloned: of a release that was built before.
+    commit: Option<Commit>,
+}
+
+fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {
+    let mut problems = Vec::new();
+    let repository = RepositoryUrl::parse(&new.repository);
+    let branch = new.branch.as_deref().map(GitReference::parse).transpose();
+    let root_directory = new.root_directory.as_deref().map(Folder::parse).transpose();
+    for (pointer, problem) in [
+        ("/repository", repository.as_ref().err()),
+        ("/branch", branch.as_ref().err()),
+        ("/root_directory", root_directory.as_ref().err()),
+    ] {
+        problems.extend(problem.map(|problem| FieldProblem::new(pointer, problem)));
+    }
+    match (repository, branch, root_directory) {
+        (Ok(repository), Ok(branch), Ok(root)) => {
+            Ok(GitSource { repository, branch, root_directory: root.unwrap_or_default() })
+        }
+        _ => Err(Error::Validation(problems)),
+    }
+}
+
+pub(crate) async fn record(core: &Core, id: &str) -> Result<DeploymentRecord, Error> {
+    let not_found = || Error::not_found("deployment", id.chars().take(80).collect::<String>());
+    let parsed: DeploymentId = id.parse().map_err(|_| not_found())?;
+    core.store.deployment_get(&parsed).await.stored()?.ok_or_else(not_found)
+}
+
+fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> Error {
+    Error::DeploymentState {
+        deployment: deployment.id.to_string(),
+        state: deployment.state,
+        allowed: allowed.to_vec(),
+        action,
+    }
+}
+
+fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
+    let slot_host = Hostname::of_slot(&record.slot_name, &record.project_name, &record.base_domain);
+    let own_host = Hostname::of_deployment(&record.deployment.id, &record.base_domain);
+    let (url, own_url) = (core.public.url(&slot_host), core.public.url(&own_host));
+    let conditions = conditions(core, &record);
+    let release_kind = record.release.as_ref().map(|release| match release {
+        Release::Site(_) => "site",
+        Release::Service(_) => "service",
+        Release::Image(_) => "image",
+    });
+    // What the node found out, or what was known before it began.
+    let known = || WorkRecord::from_text(&record.work).ok().and_then(|work| work.commit);
+    let commit = record.report.as_ref().and_then(|report| report.commit.clone()).or_else(known);
+    let report = record.report;
+    let deployment = record.deployment;
+    DeploymentView {
+        node: deployment.node,
+        id: deployment.id,
+        number: deployment.number,
+        project: record.project_name,
+        environment: record.environment_name,
+        slot: record.slot_name,
+        state: deployment.state,
+        failure: deployment.failure,
+        conditions,
+        urls: vec![url.clone(), own_url],
+        url,
+        commit,
+        created_by: record.created_by,
+        trigger: record.trigger,
+        timings: deployment.timings,
+        deadline: deployment.deadline,
+        steps: report.as_ref().map(|report| report.steps.clone()).unwrap_or_default(),
+        plan: report.as_ref().and_then(|report| report.plan.clone()),
+        release: deployment.release,
+        release_kind,
+        peak_memory_mb: report.as_ref().and_then(|report| report.peak_memory_bytes).map(|bytes| bytes >> 20),
+        instance: report.and_then(|report| report.instance),
+        limits: deployment.limits,
+        cancel_requested: deployment.cancel_requested_at.is_some(),
+        created_at: record.created_at,
+    }
+}
+
+fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
+    if record.deployment.state != State::Production || matches!(record.release, Some(Release::Site(_))) {
+        return Conditions::default();
+    }
+    let instance = record.report.as_ref().and_then(|report| report.instance.as_ref());
+    let node_online = record.deployment.node.as_ref().is_some_and(|node| core.fleet.is_online(node));
+    Conditions {
+        offline: !node_online || instance.is_none_or(|instance| instance.address.is_none()),
+        asleep: false,
+        crash_looping: instance.is_some_and(|instance| instance.next_start_at.is_some()),
+    }
+}

@@ -1,0 +1,65 @@
+//! What people and programs can ask for: one noun per file, each a small struct over what it needs.
+
+pub(crate) mod auth;
+pub(crate) mod deployments;
+pub(crate) mod detection;
+pub(crate) mod environments;
+pub(crate) mod events;
+pub(crate) mod idempotency;
+pub(crate) mod logs;
+pub(crate) mod page;
+pub(crate) mod projects;
+pub(crate) mod slots;
+pub(crate) mod variables;
+pub(crate) mod verification;
+
+use std::sync::Arc;
+
+use crate::core::Core;
+
+/// Everything that can be asked for.
+#[derive(Debug)]
+pub struct Services {
+    pub auth: auth::Auth,
+    pub projects: projects::Projects,
+    pub deployments: deployments::Deployments,
+    pub slots: slots::Slots,
+    pub variables: variables::Variables,
+    pub environments: environments::Environments,
+    pub logs: logs::Logs,
+    pub events: events::Events,
+    pub detection: detection::Detection,
+    pub verification: verification::Verification,
+    pub idempotency: idempotency::Idempotency,
+    core: Arc<Core>,
+}
+
+/// Whether the parts answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    pub database: bool,
+    pub ingress: bool,
+}
+
+impl Services {
+    pub(crate) fn new(core: &Arc<Core>, auth: auth::Auth, detector: Arc<dyn detection::Detector>) -> Self {
+        Self {
+            auth,
+            projects: projects::Projects(Arc::clone(core)),
+            deployments: deployments::Deployments(Arc::clone(core)),
+            slots: slots::Slots(Arc::clone(core)),
+            variables: variables::Variables(Arc::clone(core)),
+            environments: environments::Environments(Arc::clone(core)),
+            logs: logs::Logs(Arc::clone(core)),
+            events: events::Events(Arc::clone(core)),
+            detection: detection::Detection(detector),
+            verification: verification::Verification(Arc::clone(core)),
+            idempotency: idempotency::Idempotency(Arc::clone(core)),
+            core: Arc::clone(core),
+        }
+    }
+
+    pub async fn health(&self) -> Health {
+        Health { database: self.core.store.is_ready().await, ingress: self.core.ingresses.connected() > 0 }
+    }
+}

@@ -1,0 +1,223 @@
+//! Projects: what gets deployed, and its settings.
+
+use std::sync::Arc;
+
+use pierhead_model::Timestamp;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::{DeploymentId, ProjectId};
+use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
+use pierhead_model::project::ProjectSettings;
+use pierhead_store::{Project, StoreError};
+
+use super::auth::Principal;
+use super::page::{Page, PageRequest};
+use crate::core::Core;
+use crate::error::{Error, FieldProblem, StoreResult as _};
+use crate::outside::random_bits;
+
+#[derive(Debug)]
+pub struct Projects(pub(crate) Arc<Core>);
+
+#[derive(Debug, Clone)]
+pub struct NewProject {
+    pub name: String,
+    pub settings: ProjectSettings,
+}
+
+#[derive(Debug, Clone)]
+pub struct ProjectView {
+    pub id: ProjectId,
+    pub name: ProjectName,
+    pub settings: ProjectSettings,
+    /// Counts the changes: what `ETag` says.
+    pub version: u64,
+    pub url: String,
+    pub created_at: Timestamp,
+    pub deleting: bool,
+    pub live: Option<DeploymentId>,
+}
+
+impl Projects {
+    pub async fn list(
+        &self,
+        _principal: &Principal,
+        page: &PageRequest,
+        search: Option<&str>,
+    ) -> Result<Page<ProjectView>, Error> {
+        let (limit, list) = (page.limit()?, format!("projects?{}", search.unwrap_or_default()));
+        let after: Option<String> = page.after(&list)?;
+        let found = self.0.store.project_list(after.as_deref(), search, limit as u64 + 1).await.stored()?;
+        let page = Page::cut(found, limit, &list, |project| project.name.to_string())?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for project in page.items {
+            items.push(self.view(project).await?);
+        }
+        Ok(Page { items, next_cursor: page.next_cursor })
+    }
+
+    pub async fn create(&self, principal: &Principal, new: NewProject) -> Result<ProjectView, Error> {
+        let mut problems = settings_problems(&new.settings);
+        let name = match ProjectName::parse(&new.name) {
+            Ok(name) => Some(name),
+            Err(error) => {
+                problems.insert(0, FieldProblem::new("/name", error));
+                None
+            }
+        };
+        let (Some(name), true) = (name, problems.is_empty()) else { return Err(Error::Validation(problems)) };
+        let project = create(&self.0, principal, name, new.settings).await?;
+        self.view(project).await
+    }
+
+    pub async fn get(&self, _principal: &Principal, name_or_id: &str) -> Result<ProjectView, Error> {
+        self.view(find(&self.0, name_or_id).await?).await
+    }
+
+    /// Applies a JSON merge patch to the settings.
+    pub async fn update(
+        &self,
+        _principal: &Principal,
+        name_or_id: &str,
+        patch: &serde_json::Value,
+        if_version: Option<u64>,
+    ) -> Result<ProjectView, Error> {
+        let project = find(&self.0, name_or_id).await?;
+        let mut document = serde_json::to_value(&project.settings).map_err(Error::internal)?;
+        merge(&mut document, patch);
+        let settings: ProjectSettings =
+            serde_json::from_value(document).map_err(|error| Error::invalid("", error))?;
+        let problems = settings_problems(&settings);
+        if !problems.is_empty() {
+            return Err(Error::Validation(problems));
+        }
+        let expected = if_version.unwrap_or(project.version);
+        let updated = self.0.store.project_update(&project.id, &settings, expected).await;
+        updated.asked_for("project", &project.name)?;
+        self.view(find(&self.0, name_or_id).await?).await
+    }
+
+    /// Begins to tear the project down: what is live is stopped, and then everything goes.
+    pub async fn delete(&self, principal: &Principal, name_or_id: &str) -> Result<(), Error> {
+        let project = find(&self.0, name_or_id).await?;
+        tracing::warn!(project = %project.name, by = principal.email, "deleting a project with all it has");
+        self.0.store.project_mark_deleting(&project.id, self.0.outside.now()).await.stored()?;
+        self.0.signals.removals.raise();
+        Ok(())
+    }
+
+    async fn view(&self, project: Project) -> Result<ProjectView, Error> {
+        let environment = local(&self.0).await?;
+        let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
+        let main = slots.iter().find(|slot| slot.name.is_production());
+        let live = match main {
+            Some(slot) => self.0.store.slot_live(&slot.id).await.stored()?.map(|live| live.id),
+            None => None,
+        };
+        let host = Hostname::of_slot(&SlotName::production(), &project.name, &environment.base_domain);
+        Ok(ProjectView {
+            id: project.id,
+            name: project.name,
+            settings: project.settings,
+            version: project.version,
+            url: self.0.public.url(&host),
+            created_at: project.created_at,
+            deleting: project.deleting_at.is_some(),
+            live,
+        })
+    }
+}
+
+pub(crate) async fn create(
+    core: &Core,
+    principal: &Principal,
+    name: ProjectName,
+    settings: ProjectSettings,
+) -> Result<Project, Error> {
+    let now = core.outside.now();
+    let project = Project {
+        id: ProjectId::new(now, random_bits(&*core.outside)),
+        name,
+        settings,
+        version: 1,
+        variables_version: 1,
+        created_by: principal.email.clone(),
+        created_at: now,
+        deleting_at: None,
+    };
+    match core.store.project_create(&project).await {
+        Err(StoreError::Taken { .. }) => {
+            Err(Error::NameTaken { what: "project", name: project.name.to_string() })
+        }
+        done => done.stored().map(|()| project),
+    }
+}
+
+/// By name or id.
+pub(crate) async fn find(core: &Core, name_or_id: &str) -> Result<Project, Error> {
+    let by_id = match name_or_id.parse::<ProjectId>() {
+        Ok(id) => core.store.project_get(&id).await.stored()?,
+        Err(_) => None,
+    };
+    let found = match by_id {
+        Some(project) => Some(project),
+        None => core.store.project_by_name(name_or_id).await.stored()?,
+    };
+    found.ok_or_else(|| Error::not_found("project", name_or_id.chars().take(80).collect::<String>()))
+}
+
+/// The environment of this machine.
+pub(crate) async fn local(core: &Core) -> Result<pierhead_store::Environment, Error> {
+    let found = core.store.environment_by_name(&EnvironmentName::local()).await.stored()?;
+    found.ok_or_else(|| Error::not_found("environment", "local"))
+}
+
+/// Everything in the settings that cannot be, all at once.
+pub(crate) fn settings_problems(settings: &ProjectSettings) -> Vec<FieldProblem> {
+    let limits = settings.limits.problems();
+    let mut problems: Vec<FieldProblem> = limits
+        .into_iter()
+        .map(|problem| FieldProblem::new(format!("/limits/{}", problem.field), problem))
+        .collect();
+    if settings.build.port == Some(0) {
+        problems.push(FieldProblem::new("/build/port", "must be between 1 and 65535"));
+    }
+    if let Some(output) = &settings.build.output_directory
+        && let Err(error) = pierhead_model::source::Folder::parse(output)
+    {
+        problems.push(FieldProblem::new("/build/output_directory", error));
+    }
+    if !settings.health.path.starts_with('/') || settings.health.path.len() > 1024 {
+        problems.push(FieldProblem::new("/health/path", "must begin with `/`"));
+    }
+    let commands = [
+        ("install_command", &settings.build.install_command),
+        ("build_command", &settings.build.build_command),
+        ("start_command", &settings.build.start_command),
+    ];
+    for (field, command) in commands {
+        if command.as_ref().is_some_and(|command| command.len() > 4096 || command.contains('\0')) {
+            problems.push(FieldProblem::new(format!("/build/{field}"), "at most 4096 characters, no NUL"));
+        }
+    }
+    problems
+}
+
+/// RFC 7396: objects are merged, `null` removes, everything else replaces.
+fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+    let serde_json::Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = serde_json::json!({});
+    }
+    if let serde_json::Value::Object(target) = target {
+        for (key, value) in patch {
+            if value.is_null() {
+                target.remove(key);
+            } else {
+                merge(target.entry(key).or_insert(serde_json::Value::Null), value);
+            }
+        }
+    }
+}

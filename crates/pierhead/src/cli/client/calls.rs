@@ -1,0 +1,259 @@
+//! Every path of the API that the command line calls.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::types::{
+    Deployment, Detect, EnvironmentItem, Event, LogPage, Login, Me, NewDeployment, NewQuickDeployment,
+    NewToken, NewVariable, NewVariables, Node, Page, Project, Slot, Token, Tokens, VariableValue, Variables,
+    Verdict,
+};
+use super::{Answer, Client, Request, types};
+use crate::cli::error::Error;
+
+/// A list longer than this is cut, with a hint; in items.
+const MAX_ITEMS: usize = 5_000;
+
+/// Which deployments to list.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct DeploymentFilter<'f> {
+    pub(crate) slot: Option<&'f str>,
+    pub(crate) state: Option<&'f str>,
+    pub(crate) limit: Option<usize>,
+}
+
+/// Which log lines to get.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct LogFilter {
+    pub(crate) search: Option<String>,
+    pub(crate) stream: Option<String>,
+    pub(crate) step: Option<String>,
+}
+
+impl LogFilter {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.search.is_none() && self.stream.is_none() && self.step.is_none()
+    }
+
+    fn apply(&self, request: Request) -> Request {
+        request
+            .query("q", self.search.as_deref())
+            .query("stream", self.stream.as_deref())
+            .query("step", self.step.as_deref())
+    }
+}
+
+impl Client<'_> {
+    pub(crate) async fn login(&self, email: &str, password: &str) -> Result<Tokens, Error> {
+        let request = self.request(Method::POST, &["auth", "login"]).body(&Login { email, password });
+        Ok(self.call(request).await?.body)
+    }
+
+    pub(crate) async fn logout(&self, everywhere: bool) -> Result<(), Error> {
+        let everywhere = everywhere.then_some("true");
+        let request = self.request(Method::POST, &["auth", "logout"]).query("everywhere", everywhere);
+        self.call_raw(&request).await.map(drop)
+    }
+
+    pub(crate) async fn me(&self) -> Result<Answer<Me>, Error> {
+        self.call(self.request(Method::GET, &["me"])).await
+    }
+
+    pub(crate) async fn detect(
+        &self,
+        body: &Detect,
+    ) -> Result<Answer<pierhead_model::plan::BuildPlan>, Error> {
+        self.call(self.request(Method::POST, &["detect"]).body(body)).await
+    }
+
+    pub(crate) async fn deploy_repository(
+        &self,
+        body: &NewQuickDeployment,
+    ) -> Result<Answer<Deployment>, Error> {
+        self.call(self.request(Method::POST, &["deployments"]).body(body)).await
+    }
+
+    pub(crate) async fn deploy_project(
+        &self,
+        project: &str,
+        body: &NewDeployment,
+    ) -> Result<Answer<Deployment>, Error> {
+        self.call(self.request(Method::POST, &["projects", project, "deployments"]).body(body)).await
+    }
+
+    pub(crate) async fn deployment(&self, id: &str) -> Result<Answer<Deployment>, Error> {
+        self.call(self.request(Method::GET, &["deployments", id])).await
+    }
+
+    pub(crate) async fn deployments(
+        &self,
+        project: &str,
+        filter: &DeploymentFilter<'_>,
+    ) -> Result<Answer<Vec<Deployment>>, Error> {
+        let request = self
+            .request(Method::GET, &["projects", project, "deployments"])
+            .query("slot", filter.slot)
+            .query("state", filter.state);
+        self.list(request, filter.limit).await
+    }
+
+    pub(crate) async fn deployment_events(&self, id: &str) -> Result<Answer<Vec<Event>>, Error> {
+        self.list(self.request(Method::GET, &["deployments", id, "events"]), None).await
+    }
+
+    pub(crate) async fn deployment_delete(&self, id: &str) -> Result<Value, Error> {
+        self.call_raw(&self.request(Method::DELETE, &["deployments", id])).await
+    }
+
+    /// `cancel` or `redeploy`.
+    pub(crate) async fn deployment_act(&self, id: &str, action: &str) -> Result<Answer<Deployment>, Error> {
+        self.call(self.request(Method::POST, &["deployments", id, action])).await
+    }
+
+    pub(crate) async fn rollback(
+        &self,
+        id: &str,
+        current_variables: bool,
+    ) -> Result<Answer<Deployment>, Error> {
+        let current_variables = current_variables.then_some("true");
+        let request = self
+            .request(Method::POST, &["deployments", id, "rollback"])
+            .query("current_variables", current_variables);
+        self.call(request).await
+    }
+
+    pub(crate) async fn projects(&self, search: Option<&str>) -> Result<Answer<Vec<Project>>, Error> {
+        self.list(self.request(Method::GET, &["projects"]).query("q", search), None).await
+    }
+
+    pub(crate) async fn project(&self, name: &str) -> Result<Answer<Project>, Error> {
+        self.call(self.request(Method::GET, &["projects", name])).await
+    }
+
+    pub(crate) async fn project_create(&self, body: &Value) -> Result<Answer<Project>, Error> {
+        self.call(self.request(Method::POST, &["projects"]).body(body)).await
+    }
+
+    pub(crate) async fn project_update(&self, name: &str, patch: &Value) -> Result<Answer<Project>, Error> {
+        self.call(self.request(Method::PATCH, &["projects", name]).body(patch)).await
+    }
+
+    pub(crate) async fn project_delete(&self, name: &str) -> Result<Value, Error> {
+        self.call_raw(&self.request(Method::DELETE, &["projects", name])).await
+    }
+
+    pub(crate) async fn slots(&self, project: &str) -> Result<Answer<Vec<Slot>>, Error> {
+        self.list(self.request(Method::GET, &["projects", project, "slots"]), None).await
+    }
+
+    pub(crate) async fn slot_delete(&self, project: &str, slot: &str) -> Result<Value, Error> {
+        self.call_raw(&self.request(Method::DELETE, &["projects", project, "slots", slot])).await
+    }
+
+    pub(crate) async fn variables(&self, project: &str) -> Result<Answer<Variables>, Error> {
+        self.call(self.request(Method::GET, &["projects", project, "variables"])).await
+    }
+
+    pub(crate) async fn variable_put(&self, project: &str, variable: &NewVariable) -> Result<Value, Error> {
+        let NewVariable { key, value, secret, exposure } = variable;
+        let body = VariableValue { value: value.as_deref(), secret: *secret, exposure: *exposure };
+        let request = self.request(Method::PUT, &["projects", project, "variables", key]).body(&body);
+        self.call_raw(&request).await
+    }
+
+    pub(crate) async fn variable_delete(&self, project: &str, key: &str) -> Result<(), Error> {
+        self.call_raw(&self.request(Method::DELETE, &["projects", project, "variables", key])).await.map(drop)
+    }
+
+    pub(crate) async fn variables_replace(
+        &self,
+        project: &str,
+        items: Vec<NewVariable>,
+        version: u64,
+    ) -> Result<Value, Error> {
+        let request = self.request(Method::PUT, &["projects", project, "variables"]);
+        self.call_raw(&request.body(&NewVariables { items }).if_match(version)).await
+    }
+
+    pub(crate) async fn tokens(&self) -> Result<Answer<Vec<Token>>, Error> {
+        self.list(self.request(Method::GET, &["tokens"]), None).await
+    }
+
+    pub(crate) async fn token_create(&self, body: &NewToken) -> Result<Answer<types::CreatedToken>, Error> {
+        self.call(self.request(Method::POST, &["tokens"]).body(body)).await
+    }
+
+    pub(crate) async fn token_revoke(&self, id: &str) -> Result<(), Error> {
+        self.call_raw(&self.request(Method::DELETE, &["tokens", id])).await.map(drop)
+    }
+
+    pub(crate) async fn environments(&self) -> Result<Answer<Vec<EnvironmentItem>>, Error> {
+        self.list(self.request(Method::GET, &["environments"]), None).await
+    }
+
+    pub(crate) async fn nodes(&self, environment: &str) -> Result<Answer<Vec<Node>>, Error> {
+        self.list(self.request(Method::GET, &["environments", environment, "nodes"]), None).await
+    }
+
+    pub(crate) async fn verify(&self) -> Result<Answer<Verdict>, Error> {
+        self.call(self.request(Method::GET, &["verify"])).await
+    }
+
+    pub(crate) async fn log_page(
+        &self,
+        id: &str,
+        after: u64,
+        limit: u32,
+        filter: &LogFilter,
+    ) -> Result<LogPage, Error> {
+        let request = self
+            .request(Method::GET, &["deployments", id, "logs"])
+            .query("after", Some(&after.to_string()))
+            .query("limit", Some(&limit.to_string()));
+        Ok(self.call(filter.apply(request)).await?.body)
+    }
+
+    pub(crate) async fn log_stream(
+        &self,
+        id: &str,
+        after: u64,
+        filter: &LogFilter,
+    ) -> Result<reqwest::Response, Error> {
+        let request = self
+            .request(Method::GET, &["deployments", id, "logs", "stream"])
+            .query("after", Some(&after.to_string()));
+        self.send(&filter.apply(request), Some(after)).await
+    }
+
+    /// Every page of a list, as one document `{items, next_cursor: null}`.
+    async fn list<T: serde::de::DeserializeOwned>(
+        &self,
+        request: Request,
+        limit: Option<usize>,
+    ) -> Result<Answer<Vec<T>>, Error> {
+        let limit = limit.unwrap_or(MAX_ITEMS).min(MAX_ITEMS);
+        let page_size = limit.min(200).to_string();
+        let base = request.url.clone();
+        let mut items = Vec::new();
+        let mut raw = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let request = self
+                .request_to(Method::GET, base.clone())
+                .query("limit", Some(&page_size))
+                .query("cursor", cursor.as_deref());
+            let page = self.call::<Page<T>>(request).await?;
+            items.extend(page.body.items);
+            if let Some(Value::Array(more)) = page.raw.get("items") {
+                raw.extend(more.iter().cloned());
+            }
+            cursor = page.body.next_cursor;
+            if cursor.is_none() || items.len() >= limit {
+                break;
+            }
+        }
+        items.truncate(limit);
+        raw.truncate(limit);
+        Ok(Answer { body: items, raw: json!({ "items": raw, "next_cursor": cursor }) })
+    }
+}

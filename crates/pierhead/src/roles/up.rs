@@ -1,0 +1,139 @@
+//! `pierhead up`: control plane, agent and ingress in one process, speaking through memory what they otherwise say over the
+//! network.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use pierhead_agent::{Agent, Inspector, RuntimeBuilder, Tools};
+use pierhead_control::{Control, Outside as _, PublicAddress, StoredBlobs};
+use pierhead_ingress::Ingress;
+use pierhead_store::Store;
+use pierhead_wire::{BlobChannel, link};
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{detector::LocalDetector, engine, host, logging, server};
+use crate::output::Printer;
+use crate::settings::Settings;
+
+/// How long requests may take to finish when the process is told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Runs until it is told to stop.
+pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCode> {
+    logging::start(&settings, printer.colors_stderr())?;
+    if let Some(point) = &settings.crash_at {
+        pierhead_model::crash::arm(point);
+    }
+    let data_dir = &settings.data_dir.value;
+    fs_err::create_dir_all(data_dir)?;
+    let _lock = lock(&settings)?;
+    let key = host::master_key(settings.master_key.as_ref(), data_dir)?;
+    let listener = TcpListener::bind(settings.listen.value).await.with_context(|| {
+        format!("cannot listen on {}: is another Pierhead running?", settings.listen.value)
+    })?;
+    let store = Store::open(&pierhead_store::Options {
+        database_url: settings.database_url.expose_secret().to_owned(),
+        data_dir: data_dir.clone(),
+    })
+    .await
+    .context("the store cannot be opened")?;
+    let blobs: Arc<dyn BlobChannel> = Arc::new(StoredBlobs(store.blobs().clone()));
+    let agent_options = agent_options(&settings);
+    let detector = LocalDetector(Inspector {
+        scratch: data_dir.join("scratch"),
+        allow_addresses: agent_options.allow_addresses.clone(),
+        ca_bundle: agent_options.ca_bundle.clone(),
+        limits: agent_options.clone,
+    });
+    let port = settings.ingress_listen.value.port();
+    let control = Control::start(pierhead_control::Options {
+        store,
+        outside: Arc::new(host::Host),
+        key,
+        base_domain: settings.base_domain.value.clone(),
+        public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port) },
+        detector: Arc::new(detector),
+    })
+    .await
+    .context("the control plane cannot start")?;
+
+    let (to_ingress, from_control) = link::memory();
+    control.attach_ingress(to_ingress);
+    let options = pierhead_ingress::Options::new(settings.ingress_listen.value);
+    let ingress = Ingress::start(options, Arc::clone(&blobs), from_control).await?;
+
+    let (to_agent, from_control) = link::memory();
+    control.attach_local_agent(to_agent);
+    let engine = engine::connect(&settings.engine_socket).await?;
+    let runtimes = RuntimeBuilder::new(Arc::clone(&engine), data_dir.join("runtimes"));
+    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes) };
+    let agent = Agent::start(agent_options, tools, from_control).await?;
+
+    let services = control.services();
+    let address = listener.local_addr()?;
+    if let Some((email, password)) = settings.admin {
+        services
+            .auth
+            .create_first(&email, password)
+            .await
+            .context("the first administrator cannot be created")?;
+    }
+    if let Some(token) = services.auth.setup_token().await? {
+        printer.say(&format!(
+            "Set up the first administrator: POST http://{address}/api/v1/auth/setup with token {token}"
+        ));
+    }
+    printer.say(&format!("API      http://{address}/api/v1"));
+    printer.say(&format!("Ingress  http://{}  (*.{})", ingress.local_addr(), settings.base_domain.value));
+    let (stop, stopped) = watch::channel(false);
+    let api = tokio::spawn(server::run(listener, pierhead_api::router(services), stopped));
+    told_to_stop().await?;
+    printer.say("Stopping; what is deployed keeps running.");
+    stop.send_replace(true);
+    let _ = api.await;
+    control.stop().await;
+    ingress.shutdown(STOP_GRACE).await;
+    agent.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn agent_options(settings: &Settings) -> pierhead_agent::Options {
+    let mut options = pierhead_agent::Options::new(&settings.data_dir.value);
+    options.build_concurrency = usize::try_from(settings.build_concurrency.get()).unwrap_or(1);
+    options.allow_addresses.clone_from(&settings.allow_addresses);
+    options.ca_bundle = Some(settings.build_ca_bundle.clone()).filter(|bundle| bundle.is_file());
+    options.subnet_pool = settings.subnet_pool;
+    options.firewall = settings.firewall;
+    options.disk_reserve_bytes = settings.disk_reserve_mb << 20;
+    options.proxy_variables = settings.proxy_variables.clone();
+    options
+}
+
+/// Two servers on one data directory would undo each other's work.
+fn lock(settings: &Settings) -> Result<std::fs::File> {
+    let path = settings.data_dir.value.join("lock");
+    let file = fs_err::File::create(&path)?.into_file();
+    if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!(
+            "another Pierhead uses {}: stop it first, or choose another --data-dir",
+            settings.data_dir.value.display()
+        );
+    }
+    tracing::debug!(at = %host::Host.now(), "locked the data directory");
+    Ok(file)
+}
+
+async fn told_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Settings of the server's roles: flag, then environment variable, then `pierhead.toml`, then default.
+//!
+//! [`registry`] is the one list of keys; flags, help, the file's keys and the documentation all come from it. [`resolve`] finds
+//! each value and remembers where it came from, as a function of maps. Secrets are a type that does not print, and their flags
+//! name a file: a value in a flag is visible to everybody who can list processes.
+
+pub(crate) mod arguments;
+pub(crate) mod parse;
+pub(crate) mod registry;
+pub(crate) mod resolve;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use ipnet::{IpNet, Ipv4Net};
+use pierhead_model::hostname::Hostname;
+use secrecy::SecretString;
+
+pub(crate) use arguments::Flags;
+pub(crate) use resolve::{Resolved, config_file, load};
+
+/// Everything a role can be told. Durations and sizes carry their unit in the name.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: Resolved<PathBuf>,
+    pub(crate) listen: Resolved<SocketAddr>,
+    pub(crate) ingress_listen: Resolved<SocketAddr>,
+    pub(crate) base_domain: Resolved<Hostname>,
+    /// 32 bytes in base64; `None` means: the one in the data directory, made when it is missing.
+    pub(crate) master_key: Option<SecretString>,
+    /// The first admin's email and password.
+    pub(crate) admin: Option<(String, SecretString)>,
+    /// May hold a password.
+    pub(crate) database_url: SecretString,
+    pub(crate) allow_addresses: Vec<IpNet>,
+    /// Given to builds, when it is there.
+    pub(crate) build_ca_bundle: PathBuf,
+    pub(crate) build_concurrency: NonZeroU32,
+    pub(crate) firewall: bool,
+    pub(crate) engine_socket: PathBuf,
+    pub(crate) disk_reserve_mb: u64,
+    pub(crate) subnet_pool: Ipv4Net,
+    /// `HTTP_PROXY` and its kin, as they are in the environment.
+    pub(crate) proxy_variables: BTreeMap<String, String>,
+    pub(crate) log_format: LogFormat,
+    /// A level, or directives such as `info,pierhead_control=debug`.
+    pub(crate) log_level: Resolved<String>,
+    /// `name` or `name:nth`; debug builds only.
+    pub(crate) crash_at: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::Display)]
+#[strum(serialize_all = "snake_case")]
+pub(crate) enum LogFormat {
+    Human,
+    Json,
+}

@@ -1,0 +1,151 @@
+//! The one list of settings.
+
+/// One setting: everything that is said about it anywhere.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// In `pierhead.toml`; a dot is a table.
+    pub(crate) name: &'static str,
+    pub(crate) variable: &'static str,
+    /// Without the dashes.
+    pub(crate) flag: &'static str,
+    /// What stands for the value in help.
+    pub(crate) value: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: Default,
+    /// What it does, one sentence or two.
+    pub(crate) help: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain,
+    /// Several, separated by commas; in the file an array.
+    List,
+    /// Its flag names a file that holds the value, because flags are visible to other users of the machine.
+    Secret,
+    /// Only in debug builds.
+    Debug,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Default {
+    Value(&'static str),
+    /// `$XDG_DATA_HOME/pierhead`, or `/var/lib/pierhead` without a home.
+    DataDirectory,
+    /// Something below the data directory: scheme and path.
+    InDataDirectory(&'static str, &'static str),
+    /// Described, because it is not a value.
+    None(&'static str),
+}
+
+macro_rules! keys {
+    ($($constant:ident = $name:literal, $variable:literal, $flag:literal, $value:literal, $kind:ident, $default:expr, $help:literal;)*) => {
+        $(pub(crate) const $constant: Key = Key {
+            name: $name, variable: $variable, flag: $flag, value: $value, kind: Kind::$kind, default: $default, help: $help,
+        };)*
+        /// Every setting, in the order of help and documentation.
+        pub(crate) const KEYS: &[&Key] = &[$(&$constant),*];
+    };
+}
+
+keys! {
+    DATA_DIR = "data_dir", "PIERHEAD_DATA_DIR", "data-dir", "DIR", Plain, Default::DataDirectory,
+        "Where everything that must survive is kept: database, releases, logs, keys";
+    LISTEN = "listen", "PIERHEAD_LISTEN", "listen", "ADDRESS", Plain, Default::Value("127.0.0.1:8400"),
+        "Address of the API and the console";
+    INGRESS_LISTEN = "ingress_listen", "PIERHEAD_INGRESS_LISTEN", "ingress-listen", "ADDRESS", Plain, Default::Value("127.0.0.1:8480"),
+        "Address at which deployments are visited";
+    BASE_DOMAIN = "base_domain", "PIERHEAD_BASE_DOMAIN", "base-domain", "DOMAIN", Plain, Default::Value("localhost"),
+        "Deployments get hostnames below this domain";
+    MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,
+        Default::None("`master.key` in the data directory, made on the first start with mode 0600"),
+        "Encrypts every stored secret: 32 bytes in base64";
+    ADMIN_EMAIL = "admin_email", "PIERHEAD_ADMIN_EMAIL", "admin-email", "EMAIL", Plain,
+        Default::None("a one-time set-up link is printed"),
+        "Makes the first admin when the database is empty";
+    ADMIN_PASSWORD = "admin_password", "PIERHEAD_ADMIN_PASSWORD", "admin-password-file", "FILE", Secret,
+        Default::None("a one-time set-up link is printed"),
+        "Password of the first admin";
+    DATABASE_URL = "database_url", "PIERHEAD_DATABASE_URL", "database-url", "URL", Plain, Default::InDataDirectory("sqlite", "pierhead.db"),
+        "The database: `sqlite://…` or `postgres://…`";
+    EVENTS_URL = "events_url", "PIERHEAD_EVENTS_URL", "events-url", "URL", Plain, Default::Value("embedded"),
+        "Carries events to their consumers: `embedded` in this version";
+    BLOBS_URL = "blobs_url", "PIERHEAD_BLOBS_URL", "blobs-url", "URL", Plain, Default::InDataDirectory("file", "blobs"),
+        "Keeps releases and logs: in the data directory in this version";
+    ALLOW_ADDRESSES = "allow_addresses", "PIERHEAD_ALLOW_ADDRESSES", "allow-addresses", "CIDR,…", List, Default::Value(""),
+        "Loopback and private ranges that clones, registries, webhooks and health checks may reach";
+    BUILD_CA_BUNDLE = "build.ca_bundle", "PIERHEAD_BUILD_CA_BUNDLE", "build-ca-bundle", "FILE", Plain,
+        Default::Value("/etc/ssl/certs/ca-certificates.crt"),
+        "Certificate authorities that builds trust, for networks with an intercepting proxy";
+    BUILD_CONCURRENCY = "build.concurrency", "PIERHEAD_BUILD_CONCURRENCY", "build-concurrency", "NUMBER", Plain, Default::Value("2"),
+        "How many builds run at once on this node";
+    ENGINE_SOCKET = "engine_socket", "PIERHEAD_ENGINE_SOCKET", "engine-socket", "PATH", Plain,
+        Default::Value("/var/run/docker.sock"),
+        "Where the container engine listens";
+    DISK_RESERVE_MB = "disk_reserve_mb", "PIERHEAD_DISK_RESERVE_MB", "disk-reserve-mb", "MIB", Plain, Default::Value("1024"),
+        "No build starts, and a running one ends, below this much free disk";
+    FIREWALL = "firewall", "PIERHEAD_FIREWALL", "firewall", "BOOL", Plain, Default::Value("true"),
+        "Keeps containers from this machine and from private networks, with iptables";
+    SUBNET_POOL = "subnet_pool", "PIERHEAD_SUBNET_POOL", "subnet-pool", "CIDR", Plain, Default::Value("10.211.0.0/16"),
+        "Range from which each deployment gets a small network of its own";
+    LOG_FORMAT = "log.format", "PIERHEAD_LOG_FORMAT", "log-format", "FORMAT", Plain, Default::Value("human"),
+        "How the server writes its own log: `human` or `json`";
+    LOG_LEVEL = "log.level", "PIERHEAD_LOG_LEVEL", "log-level", "LEVEL", Plain, Default::Value("info"),
+        "Level of the server's own log, or directives such as `info,pierhead_control=debug`";
+    CRASH_AT = "crash_at", "PIERHEAD_CRASH_AT", "crash-at", "POINT", Debug, Default::None("never"),
+        "Dies at a named point, to test recovery (debug builds only)";
+}
+
+impl Key {
+    /// Whether this build knows it at all.
+    pub(crate) fn exists(&self) -> bool {
+        self.kind != Kind::Debug || cfg!(debug_assertions)
+    }
+
+    /// The default in words, for help and documentation.
+    pub(crate) fn default_text(&self) -> String {
+        match self.default {
+            Default::Value("") => "none".to_owned(),
+            Default::Value(value) => value.to_owned(),
+            Default::DataDirectory => "$XDG_DATA_HOME/pierhead".to_owned(),
+            Default::InDataDirectory(scheme, path) => format!("{scheme}://<data_dir>/{path}"),
+            Default::None(text) => text.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_one_rule() {
+        for key in KEYS {
+            let words = key.name.replace('.', "_");
+            assert_eq!(key.variable, format!("PIERHEAD_{}", words.to_uppercase()));
+            let suffix = if key.kind == Kind::Secret { "-file" } else { "" };
+            assert_eq!(key.flag, format!("{}{suffix}", words.replace('_', "-")));
+        }
+        assert_eq!(KEYS.iter().map(|key| key.name).collect::<BTreeSet<_>>().len(), KEYS.len());
+    }
+
+    /// The page of the documentation is this table; the snapshot is what a reviewer reads.
+    #[test]
+    fn as_documentation() {
+        let mut page = String::from("| key | variable | flag | default | |\n|---|---|---|---|---|\n");
+        for key in KEYS {
+            page.push_str(&format!(
+                "| `{}` | `{}` | `--{} {}` | {} | {} |\n",
+                key.name,
+                key.variable,
+                key.flag,
+                key.value,
+                key.default_text(),
+                key.help
+            ));
+        }
+        insta::assert_snapshot!(page);
+    }
+}

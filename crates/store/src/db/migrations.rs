@@ -1,0 +1,51 @@
+//! Migrations: plain SQL files that both databases understand, applied in order, each once.
+//!
+//! Two control planes may start together: on PostgreSQL an advisory lock lets one go first; on SQLite the migration runs in
+//! an immediate transaction.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait};
+
+use super::connect::write_options;
+
+/// Any constant; it only has to be the same in every version.
+const LOCK: i64 = 0x70_6865_6164;
+
+const MIGRATIONS: [(&str, &str); 1] = [("0001_foundation", include_str!("schema/0001_foundation.sql"))];
+
+pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = db.begin_with_options(write_options()).await?;
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Postgres {
+        transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    }
+    transaction
+        .execute_unprepared("CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY)")
+        .await?;
+    for (name, sql) in MIGRATIONS {
+        let done = Statement::from_sql_and_values(
+            backend,
+            match backend {
+                DbBackend::Postgres => "SELECT name FROM schema_migrations WHERE name = $1",
+                _ => "SELECT name FROM schema_migrations WHERE name = ?",
+            },
+            [name.into()],
+        );
+        if transaction.query_one_raw(done).await?.is_some() {
+            continue;
+        }
+        transaction.execute_unprepared(&dialect(sql, backend)).await?;
+        transaction
+            .execute_unprepared(&format!("INSERT INTO schema_migrations (name) VALUES ('{name}')"))
+            .await?;
+        pierhead_model::crash_point!("store.migrate.before_commit");
+    }
+    transaction.commit().await
+}
+
+fn dialect(sql: &str, backend: DbBackend) -> String {
+    let sequence = match backend {
+        DbBackend::Postgres => "BIGSERIAL PRIMARY KEY",
+        _ => "INTEGER PRIMARY KEY AUTOINCREMENT",
+    };
+    sql.replace("{sequence}", sequence)
+}

@@ -1,0 +1,134 @@
+//! Reading deployments.
+
+use pierhead_model::Timestamp;
+use pierhead_model::deployment::{Deployment, State};
+use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
+use sea_orm::{QueryOrder, QuerySelect, Select};
+
+use super::record::{DeploymentRecord, load};
+use super::row;
+use crate::{Store, StoreError, document};
+
+const IN_PROGRESS: [State; 3] = [State::Queued, State::Building, State::Provisioning];
+
+/// Which deployments a list wants; every field that is set narrows it.
+#[derive(Debug, Clone, Default)]
+pub struct DeploymentFilter {
+    pub project: Option<ProjectId>,
+    pub slot: Option<SlotId>,
+    /// Any of them; all when empty.
+    pub states: Vec<State>,
+    /// Older than this one (creation time and id).
+    pub before: Option<(Timestamp, DeploymentId)>,
+}
+
+/// Just enough to say which deployments there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    pub id: DeploymentId,
+    pub number: u64,
+    pub state: State,
+}
+
+const READING: &str = "reading the deployments";
+
+impl Store {
+    pub async fn deployment_get(&self, id: &DeploymentId) -> Result<Option<DeploymentRecord>, StoreError> {
+        let found = row::Entity::find_by_id(id.to_string()).one(&self.db).await;
+        let found = found.map_err(|error| StoreError::from_db(READING, error))?;
+        Ok(load(&self.db, found.into_iter().collect()).await?.pop())
+    }
+
+    /// Newest first, at most `limit`.
+    pub async fn deployment_list(
+        &self,
+        filter: &DeploymentFilter,
+        limit: u64,
+    ) -> Result<Vec<DeploymentRecord>, StoreError> {
+        let mut query = row::Entity::find();
+        if let Some(project) = &filter.project {
+            query = query.filter(row::Column::ProjectId.eq(project.to_string()));
+        }
+        if let Some(slot) = &filter.slot {
+            query = query.filter(row::Column::SlotId.eq(slot.to_string()));
+        }
+        if !filter.states.is_empty() {
+            query = query.filter(row::Column::State.is_in(filter.states.iter().map(ToString::to_string)));
+        }
+        if let Some((time, id)) = &filter.before {
+            let time = time.as_millisecond();
+            let same_moment =
+                Condition::all().add(row::Column::CreatedAt.eq(time)).add(row::Column::Id.lt(id.as_str()));
+            query = query.filter(Condition::any().add(row::Column::CreatedAt.lt(time)).add(same_moment));
+        }
+        let query = query.order_by_desc(row::Column::CreatedAt).order_by_desc(row::Column::Id).limit(limit);
+        self.records(query).await
+    }
+
+    /// Oldest first.
+    pub async fn deployments_in_progress(&self) -> Result<Vec<DeploymentRecord>, StoreError> {
+        let states = IN_PROGRESS.map(|state| state.to_string());
+        let query =
+            row::Entity::find().filter(row::Column::State.is_in(states)).order_by_asc(row::Column::CreatedAt);
+        self.records(query).await
+    }
+
+    /// What a node has, or may still have, something of.
+    pub async fn deployments_on_node(&self, node: &NodeId) -> Result<Vec<DeploymentRecord>, StoreError> {
+        let query = row::Entity::find()
+            .filter(row::Column::NodeId.eq(node.to_string()))
+            .filter(row::Column::OnNode.eq(true))
+            .order_by_asc(row::Column::CreatedAt);
+        self.records(query).await
+    }
+
+    pub async fn deployments_of_slot(&self, slot: &SlotId) -> Result<Vec<DeploymentRecord>, StoreError> {
+        self.records(row::Entity::find().filter(row::Column::SlotId.eq(slot.to_string()))).await
+    }
+
+    /// Everything that a hostname may lead to.
+    pub async fn deployments_shown(&self) -> Result<Vec<DeploymentRecord>, StoreError> {
+        self.records(row::Entity::find()).await
+    }
+
+    /// The live deployment of a slot.
+    pub async fn slot_live(&self, slot: &SlotId) -> Result<Option<Deployment>, StoreError> {
+        let live = row::Entity::find()
+            .filter(row::Column::SlotId.eq(slot.to_string()))
+            .filter(row::Column::State.eq(State::Production.to_string()))
+            .one(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))?;
+        live.map(|row| row.deployment()).transpose()
+    }
+
+    /// The deployments of a slot, newest first.
+    pub async fn slot_summary(&self, slot: &SlotId) -> Result<Vec<Summary>, StoreError> {
+        let rows: Vec<(String, i64, String)> = row::Entity::find()
+            .select_only()
+            .column(row::Column::Id)
+            .column(row::Column::Number)
+            .column(row::Column::State)
+            .filter(row::Column::SlotId.eq(slot.to_string()))
+            .order_by_desc(row::Column::Number)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))?;
+        let summary = |(id, number, state): (String, i64, String)| {
+            Ok(Summary {
+                id: document::parse("deployment", &id)?,
+                number: u64::try_from(number).unwrap_or_default(),
+                state: state.parse().map_err(|error| StoreError::corrupt("state", error))?,
+            })
+        };
+        rows.into_iter().map(summary).collect()
+    }
+
+    async fn records(&self, query: Select<row::Entity>) -> Result<Vec<DeploymentRecord>, StoreError> {
+        let rows = query.all(&self.db).await.map_err(|error| StoreError::from_db(READING, error))?;
+        load(&self.db, rows).await
+    }
+}

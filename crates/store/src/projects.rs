@@ -1,0 +1,291 @@
+//! Projects and their slots.
+
+use pierhead_model::Timestamp;
+use pierhead_model::id::{EnvironmentId, ProjectId, SlotId};
+use pierhead_model::name::{ProjectName, SlotName};
+use pierhead_model::project::ProjectSettings;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{QueryOrder, QuerySelect, Set};
+
+use crate::{Store, StoreError, document};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    pub id: ProjectId,
+    pub name: ProjectName,
+    pub settings: ProjectSettings,
+    /// Counts the changes of the settings.
+    pub version: u64,
+    /// Counts the changes of the variables.
+    pub variables_version: u64,
+    pub created_by: String,
+    pub created_at: Timestamp,
+    pub deleting_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    pub id: SlotId,
+    pub project: ProjectId,
+    pub environment: EnvironmentId,
+    pub name: SlotName,
+    pub created_at: Timestamp,
+    pub deleting_at: Option<Timestamp>,
+}
+
+pub(crate) mod project {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "projects")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub name: String,
+        pub settings: String,
+        pub source_key: Option<String>,
+        pub version: i64,
+        pub variables_version: i64,
+        pub created_by: String,
+        pub created_at: i64,
+        pub deleting_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl Model {
+        pub(super) fn into_project(self) -> Result<Project, StoreError> {
+            Ok(Project {
+                id: document::parse("project", &self.id)?,
+                name: document::parse("project", &self.name)?,
+                settings: document::read("project settings", &self.settings)?,
+                version: u64::try_from(self.version).unwrap_or_default(),
+                variables_version: u64::try_from(self.variables_version).unwrap_or_default(),
+                created_by: self.created_by,
+                created_at: document::time(self.created_at)?,
+                deleting_at: self.deleting_at.map(document::time).transpose()?,
+            })
+        }
+    }
+}
+
+pub(crate) mod slot {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "slots")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub project_id: String,
+        pub environment_id: String,
+        pub name: String,
+        pub next_number: i64,
+        pub created_at: i64,
+        pub deleting_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl Model {
+        pub(super) fn into_slot(self) -> Result<Slot, StoreError> {
+            Ok(Slot {
+                id: document::parse("slot", &self.id)?,
+                project: document::parse("project", &self.project_id)?,
+                environment: document::parse("environment", &self.environment_id)?,
+                name: document::parse("slot", &self.name)?,
+                created_at: document::time(self.created_at)?,
+                deleting_at: self.deleting_at.map(document::time).transpose()?,
+            })
+        }
+    }
+}
+
+/// Repository, branch and folder in one text: two projects with the same are built from the same files.
+fn source_key(settings: &ProjectSettings) -> Option<String> {
+    let source = settings.source.as_ref()?;
+    let branch = source.branch.as_ref().map_or("", |branch| branch.as_str());
+    Some(format!("{}\n{branch}\n{}", source.repository, source.root_directory))
+}
+
+const READING: &str = "reading a project";
+
+impl Store {
+    /// Taken when the name is.
+    pub async fn project_create(&self, new: &Project) -> Result<(), StoreError> {
+        let row = project::ActiveModel {
+            id: Set(new.id.to_string()),
+            name: Set(new.name.to_string()),
+            settings: Set(document::write("project settings", &new.settings)?),
+            source_key: Set(source_key(&new.settings)),
+            version: Set(1),
+            variables_version: Set(1),
+            created_by: Set(new.created_by.clone()),
+            created_at: Set(new.created_at.as_millisecond()),
+            deleting_at: Set(None),
+        };
+        let done = project::Entity::insert(row).exec_without_returning(&self.db).await;
+        done.map(drop).map_err(|error| StoreError::from_db("project", error))
+    }
+
+    pub async fn project_by_name(&self, name: &str) -> Result<Option<Project>, StoreError> {
+        let found = project::Entity::find().filter(project::Column::Name.eq(name)).one(&self.db).await;
+        found
+            .map_err(|error| StoreError::from_db(READING, error))?
+            .map(project::Model::into_project)
+            .transpose()
+    }
+
+    pub async fn project_get(&self, id: &ProjectId) -> Result<Option<Project>, StoreError> {
+        let found = project::Entity::find_by_id(id.to_string()).one(&self.db).await;
+        found
+            .map_err(|error| StoreError::from_db(READING, error))?
+            .map(project::Model::into_project)
+            .transpose()
+    }
+
+    /// The oldest project that is built from the same repository, branch and folder.
+    pub async fn project_by_source(&self, settings: &ProjectSettings) -> Result<Option<Project>, StoreError> {
+        let Some(key) = source_key(settings) else { return Ok(None) };
+        let found = project::Entity::find()
+            .filter(project::Column::SourceKey.eq(key))
+            .filter(project::Column::DeletingAt.is_null())
+            .order_by_asc(project::Column::CreatedAt)
+            .order_by_asc(project::Column::Id)
+            .one(&self.db)
+            .await;
+        found
+            .map_err(|error| StoreError::from_db(READING, error))?
+            .map(project::Model::into_project)
+            .transpose()
+    }
+
+    /// By name, those after `after`; at most `limit`.
+    pub async fn project_list(
+        &self,
+        after: Option<&str>,
+        search: Option<&str>,
+        limit: u64,
+    ) -> Result<Vec<Project>, StoreError> {
+        let mut query = project::Entity::find().order_by_asc(project::Column::Name).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(project::Column::Name.gt(after));
+        }
+        if let Some(search) = search {
+            query = query.filter(project::Column::Name.contains(search));
+        }
+        let rows =
+            query.all(&self.db).await.map_err(|error| StoreError::from_db("reading the projects", error))?;
+        rows.into_iter().map(project::Model::into_project).collect()
+    }
+
+    /// Replaces the settings; a conflict when `expected` is not the version any more.
+    pub async fn project_update(
+        &self,
+        id: &ProjectId,
+        settings: &ProjectSettings,
+        expected: u64,
+    ) -> Result<(), StoreError> {
+        let done = project::Entity::update_many()
+            .col_expr(project::Column::Settings, Expr::value(document::write("project settings", settings)?))
+            .col_expr(project::Column::SourceKey, Expr::value(source_key(settings)))
+            .col_expr(
+                project::Column::Version,
+                Expr::value(i64::try_from(expected).unwrap_or(i64::MAX).saturating_add(1)),
+            )
+            .filter(project::Column::Id.eq(id.to_string()))
+            .filter(project::Column::Version.eq(i64::try_from(expected).unwrap_or(i64::MAX)))
+            .exec(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("changing a project", error))?;
+        if done.rows_affected == 1 { Ok(()) } else { Err(StoreError::Conflict { what: "project" }) }
+    }
+
+    /// Marks the project: no new deployments, and it will be torn down.
+    pub async fn project_mark_deleting(&self, id: &ProjectId, now: Timestamp) -> Result<(), StoreError> {
+        let done = project::Entity::update_many()
+            .col_expr(project::Column::DeletingAt, Expr::value(now.as_millisecond()))
+            .filter(project::Column::Id.eq(id.to_string()))
+            .filter(project::Column::DeletingAt.is_null())
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))
+    }
+
+    pub async fn projects_deleting(&self) -> Result<Vec<ProjectId>, StoreError> {
+        let rows =
+            project::Entity::find().filter(project::Column::DeletingAt.is_not_null()).all(&self.db).await;
+        let rows = rows.map_err(|error| StoreError::from_db(READING, error))?;
+        rows.iter().map(|row| document::parse("project", &row.id)).collect()
+    }
+
+    /// Removes the project's own rows; its slots must be gone.
+    pub async fn project_delete(&self, id: &ProjectId) -> Result<(), StoreError> {
+        self.variables_delete(id).await?;
+        self.releases_delete(id).await?;
+        let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
+        done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))
+    }
+
+    /// The slot of that name, made if it is missing.
+    pub async fn slot_ensure(&self, new: &Slot) -> Result<Slot, StoreError> {
+        let row = slot::ActiveModel {
+            id: Set(new.id.to_string()),
+            project_id: Set(new.project.to_string()),
+            environment_id: Set(new.environment.to_string()),
+            name: Set(new.name.to_string()),
+            next_number: Set(1),
+            created_at: Set(new.created_at.as_millisecond()),
+            deleting_at: Set(None),
+        };
+        let same = [slot::Column::ProjectId, slot::Column::EnvironmentId, slot::Column::Name];
+        slot::Entity::insert(row)
+            .on_conflict(OnConflict::columns(same).do_nothing().to_owned())
+            .exec_without_returning(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("slot", error))?;
+        let slots = self.slots_of_project(&new.project).await?;
+        let same = |slot: &Slot| slot.environment == new.environment && slot.name == new.name;
+        slots.into_iter().find(same).ok_or(StoreError::NotFound { what: "slot" })
+    }
+
+    /// By name.
+    pub async fn slots_of_project(&self, project: &ProjectId) -> Result<Vec<Slot>, StoreError> {
+        let rows = slot::Entity::find()
+            .filter(slot::Column::ProjectId.eq(project.to_string()))
+            .order_by_asc(slot::Column::Name)
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the slots", error))?;
+        rows.into_iter().map(slot::Model::into_slot).collect()
+    }
+
+    pub async fn slot_mark_deleting(&self, id: &SlotId, now: Timestamp) -> Result<(), StoreError> {
+        let done = slot::Entity::update_many()
+            .col_expr(slot::Column::DeletingAt, Expr::value(now.as_millisecond()))
+            .filter(slot::Column::Id.eq(id.to_string()))
+            .filter(slot::Column::DeletingAt.is_null())
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("deleting a slot", error))
+    }
+
+    pub async fn slots_deleting(&self) -> Result<Vec<SlotId>, StoreError> {
+        let rows = slot::Entity::find().filter(slot::Column::DeletingAt.is_not_null()).all(&self.db).await;
+        let rows = rows.map_err(|error| StoreError::from_db("reading the slots", error))?;
+        rows.iter().map(|row| document::parse("slot", &row.id)).collect()
+    }
+
+    /// Removes the slot's row; its deployments must be gone.
+    pub async fn slot_delete(&self, id: &SlotId) -> Result<(), StoreError> {
+        let done = slot::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
+        done.map(drop).map_err(|error| StoreError::from_db("deleting a slot", error))
+    }
+}

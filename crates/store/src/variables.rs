@@ -1,0 +1,110 @@
+//! A project's variables.
+
+use pierhead_model::Timestamp;
+use pierhead_model::id::ProjectId;
+use pierhead_model::variable::{Exposure, VariableKey};
+use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder, Set, TransactionTrait};
+
+use crate::db::write_options;
+use crate::projects::project;
+use crate::{Store, StoreError, document};
+
+/// A variable as it is stored: the value of a secret is sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredVariable {
+    pub key: VariableKey,
+    pub value: String,
+    pub secret: bool,
+    pub exposure: Exposure,
+    pub updated_at: Timestamp,
+}
+
+mod row {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "variables")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub project_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        pub value: String,
+        pub secret: bool,
+        pub exposure: String,
+        pub updated_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+impl Store {
+    /// By key.
+    pub async fn variables_get(&self, project: &ProjectId) -> Result<Vec<StoredVariable>, StoreError> {
+        let rows = row::Entity::find()
+            .filter(row::Column::ProjectId.eq(project.to_string()))
+            .order_by_asc(row::Column::Key)
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the variables", error))?;
+        let read = |row: row::Model| {
+            Ok(StoredVariable {
+                key: document::parse("variable", &row.key)?,
+                value: row.value,
+                secret: row.secret,
+                exposure: document::read("exposure", &row.exposure)?,
+                updated_at: document::time(row.updated_at)?,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Replaces all variables; a conflict when `expected` is not the version any more. Returns the new version.
+    pub async fn variables_replace(
+        &self,
+        project: &ProjectId,
+        variables: &[StoredVariable],
+        expected: u64,
+    ) -> Result<u64, StoreError> {
+        let error = |error| StoreError::from_db("storing the variables", error);
+        let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
+        let expected = i64::try_from(expected).unwrap_or(i64::MAX);
+        let claimed = project::Entity::update_many()
+            .col_expr(project::Column::VariablesVersion, Expr::value(expected + 1))
+            .filter(project::Column::Id.eq(project.to_string()))
+            .filter(project::Column::VariablesVersion.eq(expected))
+            .exec(&transaction)
+            .await
+            .map_err(error)?;
+        if claimed.rows_affected != 1 {
+            return Err(StoreError::Conflict { what: "variables" });
+        }
+        let of_project = row::Column::ProjectId.eq(project.to_string());
+        row::Entity::delete_many().filter(of_project).exec(&transaction).await.map_err(error)?;
+        for variable in variables {
+            let row = row::ActiveModel {
+                project_id: Set(project.to_string()),
+                key: Set(variable.key.as_str().to_owned()),
+                value: Set(variable.value.clone()),
+                secret: Set(variable.secret),
+                exposure: Set(document::write("exposure", &variable.exposure)?),
+                updated_at: Set(variable.updated_at.as_millisecond()),
+            };
+            row::Entity::insert(row).exec_without_returning(&transaction).await.map_err(error)?;
+        }
+        transaction.commit().await.map_err(error)?;
+        Ok(u64::try_from(expected + 1).unwrap_or_default())
+    }
+
+    pub(crate) async fn variables_delete(&self, project: &ProjectId) -> Result<(), StoreError> {
+        let done = row::Entity::delete_many()
+            .filter(row::Column::ProjectId.eq(project.to_string()))
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("deleting the variables", error))
+    }
+}

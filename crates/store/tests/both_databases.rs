@@ -1,0 +1,318 @@
+//! The store's promises, on SQLite and on a real PostgreSQL: one story, two databases.
+//!
+//! `PIERHEAD_TEST_POSTGRES_URL` names a server on which each test makes a database of its own; `make test` sets it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail this way")]
+
+use std::sync::Arc;
+
+use pierhead_model::Timestamp;
+use pierhead_model::assignment::{Phase, Report};
+use pierhead_model::deployment::{Event, Failure, Reason, State};
+use pierhead_model::digest::Digest;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::{DeploymentId, EnvironmentId, InstallId, NodeId, ProjectId, SlotId};
+use pierhead_model::limit::Limits;
+use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
+use pierhead_model::project::ProjectSettings;
+use pierhead_store::{
+    Begun, DeploymentFilter, Environment, NewDeployment, Node, Options, Project, Slot, Store, StoreError,
+};
+use sea_orm::{ConnectionTrait as _, Database};
+
+/// A store on a database of its own, and what is in it before a story begins.
+struct World {
+    store: Store,
+    epoch: u64,
+    project: ProjectId,
+    slot: SlotId,
+    node: NodeId,
+    database: String,
+    /// Removes the database at the end.
+    admin: Option<(String, String)>,
+    _folder: tempfile::TempDir,
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+impl World {
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}/store.db", folder.path().display());
+        Self::fill(folder, database, None).await
+    }
+
+    async fn postgres() -> Self {
+        let server = std::env::var("PIERHEAD_TEST_POSTGRES_URL").expect(
+            "PIERHEAD_TEST_POSTGRES_URL is not set: run the tests with `make test`, which starts PostgreSQL",
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let unique = folder.path().file_name().unwrap().to_string_lossy().to_lowercase();
+        let name: String = format!("pierhead_{}_{unique}", std::process::id()).replace(['.', '-'], "_");
+        let admin = Database::connect(&server).await.unwrap();
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        Self::fill(folder, format!("{base}/{name}"), Some((server.clone(), name))).await
+    }
+
+    async fn fill(folder: tempfile::TempDir, database: String, admin: Option<(String, String)>) -> Self {
+        let options = Options { database_url: database.clone(), data_dir: folder.path().into() };
+        let store = Store::open(&options).await.unwrap();
+        let (_, epoch) = store.epoch_begin(InstallId::new(now(), 1)).await.unwrap();
+        let environment = store
+            .environment_ensure(&Environment {
+                id: EnvironmentId::new(now(), 1),
+                name: EnvironmentName::local(),
+                base_domain: Hostname::parse("localhost").unwrap(),
+                created_at: now(),
+            })
+            .await
+            .unwrap();
+        let node = Node {
+            id: NodeId::new(now(), 1),
+            environment: environment.id.clone(),
+            name: "local".into(),
+            schedulable: true,
+            created_at: now(),
+        };
+        let node = store.node_ensure(&node).await.unwrap().id;
+        let project = project(1, "shop");
+        store.project_create(&project).await.unwrap();
+        let slot = Slot {
+            id: SlotId::new(now(), 1),
+            project: project.id.clone(),
+            environment: environment.id,
+            name: SlotName::production(),
+            created_at: now(),
+            deleting_at: None,
+        };
+        let slot = store.slot_ensure(&slot).await.unwrap().id;
+        Self { store, epoch, project: project.id, slot, node, database, admin, _folder: folder }
+    }
+
+    async fn create(&self, id: u64) -> DeploymentId {
+        let new = NewDeployment {
+            id: DeploymentId::from_random(id),
+            project: self.project.clone(),
+            slot: self.slot.clone(),
+            limits: Limits::default(),
+            trigger: "api".into(),
+            created_by: "test".into(),
+            work: "{}".into(),
+        };
+        self.store.deployment_create(&new, now()).await.unwrap().id
+    }
+
+    async fn advance(&self, id: &DeploymentId, event: Event) -> Result<State, StoreError> {
+        self.store.deployment_advance(self.epoch, id, event, now()).await.map(|advanced| advanced.after.state)
+    }
+
+    /// Up to the moment before it goes live.
+    async fn provisioning(&self, id: u64) -> DeploymentId {
+        let id = self.create(id).await;
+        self.advance(&id, Event::Placed { node: self.node.clone() }).await.unwrap();
+        self.advance(&id, Event::BuildStarted).await.unwrap();
+        self.advance(&id, Event::Released { release: Digest::of(id.as_str().as_bytes()) }).await.unwrap();
+        id
+    }
+
+    async fn states(&self) -> Vec<(u64, State)> {
+        let summary = self.store.slot_summary(&self.slot).await.unwrap();
+        summary.into_iter().map(|summary| (summary.number, summary.state)).collect()
+    }
+
+    async fn end(self) {
+        drop(self.store);
+        if let Some((server, name)) = self.admin {
+            let admin = Database::connect(&server).await.unwrap();
+            admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+        }
+    }
+}
+
+fn project(number: u128, name: &str) -> Project {
+    Project {
+        id: ProjectId::new(now(), number),
+        name: ProjectName::parse(name).unwrap(),
+        settings: ProjectSettings::default(),
+        version: 1,
+        variables_version: 1,
+        created_by: "test".into(),
+        created_at: now(),
+        deleting_at: None,
+    }
+}
+
+macro_rules! on_both {
+    ($($story:ident),* $(,)?) => {
+        mod sqlite { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $story() { let world = super::World::sqlite().await; super::$story(&world).await; world.end().await; }
+        )* }
+        mod postgres { $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $story() { let world = super::World::postgres().await; super::$story(&world).await; world.end().await; }
+        )* }
+    };
+}
+
+on_both!(
+    a_life_is_written_with_its_events_in_order,
+    fifty_promotions_at_once_leave_one_live,
+    an_older_control_plane_is_fenced,
+    a_report_is_replaced_only_by_a_newer_one,
+    a_name_is_taken_once,
+    the_same_request_is_carried_out_once,
+    lists_go_page_by_page,
+    only_what_has_ended_and_left_its_node_is_deleted,
+    settings_are_not_overwritten_unseen,
+    two_stores_open_one_database,
+);
+
+async fn a_life_is_written_with_its_events_in_order(world: &World) {
+    let first = world.provisioning(1).await;
+    assert_eq!(world.advance(&first, Event::Promoted).await.unwrap(), State::Production);
+    let second = world.provisioning(2).await;
+    let advanced =
+        world.store.deployment_advance(world.epoch, &second, Event::Promoted, now()).await.unwrap();
+    assert_eq!(advanced.replaced.unwrap().after.id, first);
+    assert_eq!(world.states().await, [(2, State::Production), (1, State::Inactive)]);
+    let told: Vec<State> =
+        world.store.events_of(&first).await.unwrap().into_iter().map(|event| event.to).collect();
+    use State::{Building, Inactive, Production, Provisioning, Queued};
+    assert_eq!(told, [Queued, Building, Provisioning, Production, Inactive]);
+    let all = world.store.events_after(0, 100).await.unwrap();
+    assert!(all.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
+    assert_eq!(world.store.events_after(all[2].sequence, 100).await.unwrap(), all[3..]);
+    let illegal = world.advance(&first, Event::Promoted).await;
+    assert!(matches!(illegal, Err(StoreError::Illegal(_))), "{illegal:?}");
+    assert_eq!(world.store.events_after(0, 100).await.unwrap(), all, "a refused event tells nothing");
+}
+
+async fn fifty_promotions_at_once_leave_one_live(world: &World) {
+    let mut ready = Vec::new();
+    for id in 0..50 {
+        ready.push(world.provisioning(id).await);
+    }
+    let store = Arc::new(world.store.clone());
+    let (epoch, slot) = (world.epoch, world.slot.clone());
+    let watching = Arc::clone(&store);
+    let (done, mut stop) = tokio::sync::watch::channel(false);
+    let sampler = tokio::spawn(async move {
+        let mut samples = 0;
+        while !*stop.borrow_and_update() {
+            let live = watching.slot_summary(&slot).await.unwrap();
+            assert!(live.iter().filter(|summary| summary.state == State::Production).count() <= 1);
+            samples += 1;
+        }
+        samples
+    });
+    let promotions = ready.iter().map(|id| {
+        let (store, id) = (Arc::clone(&store), id.clone());
+        tokio::spawn(async move { store.deployment_advance(epoch, &id, Event::Promoted, now()).await })
+    });
+    for promotion in promotions.collect::<Vec<_>>() {
+        promotion.await.unwrap().unwrap();
+    }
+    done.send_replace(true);
+    assert!(sampler.await.unwrap() > 0);
+    let states = world.states().await;
+    assert_eq!(states.iter().filter(|(_, state)| *state == State::Production).count(), 1);
+    assert_eq!(states.iter().filter(|(_, state)| *state == State::Inactive).count(), 49);
+}
+
+async fn an_older_control_plane_is_fenced(world: &World) {
+    let id = world.create(1).await;
+    let (_, newer) = world.store.epoch_begin(InstallId::new(now(), 2)).await.unwrap();
+    assert_eq!(newer, world.epoch + 1);
+    let refused = world.advance(&id, Event::CancelRequested).await;
+    assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
+    world.store.deployment_advance(newer, &id, Event::CancelRequested, now()).await.unwrap();
+}
+
+async fn a_report_is_replaced_only_by_a_newer_one(world: &World) {
+    let id = world.create(1).await;
+    world.advance(&id, Event::Placed { node: world.node.clone() }).await.unwrap();
+    let report = |sequence, phase| Report { sequence, phase, ..Report::accepted(id.clone()) };
+    for (sequence, phase) in [(1, Phase::Accepted), (3, Phase::Released), (2, Phase::Building)] {
+        world.store.deployment_report_store(&id, &world.node, &report(sequence, phase)).await.unwrap();
+    }
+    let stranger = NodeId::new(now(), 99);
+    world.store.deployment_report_store(&id, &stranger, &report(9, Phase::Failed)).await.unwrap();
+    let stored = world.store.deployment_get(&id).await.unwrap().unwrap().report.unwrap();
+    assert_eq!((stored.sequence, stored.phase), (3, Phase::Released));
+}
+
+async fn a_name_is_taken_once(world: &World) {
+    let taken = world.store.project_create(&project(2, "shop")).await;
+    assert!(matches!(taken, Err(StoreError::Taken { .. })), "{taken:?}");
+    assert!(world.store.project_by_name("other").await.unwrap().is_none());
+}
+
+async fn the_same_request_is_carried_out_once(world: &World) {
+    let store = &world.store;
+    let (body, other) = (Digest::of(b"a"), Digest::of(b"b"));
+    assert_eq!(store.idempotency_begin("me", "k", &body, now()).await.unwrap(), Begun::Fresh);
+    assert_eq!(store.idempotency_begin("me", "k", &body, now()).await.unwrap(), Begun::InProgress);
+    assert_eq!(store.idempotency_begin("you", "k", &body, now()).await.unwrap(), Begun::Fresh);
+    store.idempotency_finish("me", "k", 202, "{}").await.unwrap();
+    let replay = Begun::Replay { status: 202, body: "{}".into() };
+    assert_eq!(store.idempotency_begin("me", "k", &body, now()).await.unwrap(), replay);
+    assert_eq!(store.idempotency_begin("me", "k", &other, now()).await.unwrap(), Begun::OtherRequest);
+    store.idempotency_abandon("you", "k").await.unwrap();
+    assert_eq!(store.idempotency_begin("you", "k", &body, now()).await.unwrap(), Begun::Fresh);
+}
+
+async fn lists_go_page_by_page(world: &World) {
+    let mut made = Vec::new();
+    for id in 0..25 {
+        made.push(world.create(id).await);
+    }
+    let mut filter = DeploymentFilter { project: Some(world.project.clone()), ..Default::default() };
+    let mut seen = Vec::new();
+    loop {
+        let page = world.store.deployment_list(&filter, 7).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter.before = Some((last.created_at, last.deployment.id.clone()));
+        seen.extend(page.into_iter().map(|record| record.deployment.id));
+    }
+    made.sort();
+    seen.sort();
+    assert_eq!(seen, made, "each once, none forgotten, though all were made at the same moment");
+}
+
+async fn only_what_has_ended_and_left_its_node_is_deleted(world: &World) {
+    let id = world.provisioning(1).await;
+    assert!(world.store.deployment_delete(&id).await.is_err());
+    world.advance(&id, Event::Failed(Failure::new(Reason::Internal, "x"))).await.unwrap();
+    assert!(world.store.deployment_delete(&id).await.is_err(), "its node may still have something of it");
+    world.store.deployment_leave_node(&id).await.unwrap();
+    world.store.deployment_delete(&id).await.unwrap();
+    assert!(world.store.deployment_get(&id).await.unwrap().is_none());
+    assert!(world.store.events_of(&id).await.unwrap().is_empty());
+}
+
+async fn settings_are_not_overwritten_unseen(world: &World) {
+    let mut settings = ProjectSettings::default();
+    settings.limits.memory_mb = 64;
+    world.store.project_update(&world.project, &settings, 1).await.unwrap();
+    let stale = world.store.project_update(&world.project, &ProjectSettings::default(), 1).await;
+    assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+    let stored = world.store.project_get(&world.project).await.unwrap().unwrap();
+    assert_eq!((stored.version, stored.settings.limits.memory_mb), (2, 64));
+    assert_eq!(world.store.setting_ensure("a", "1").await.unwrap(), "1");
+    assert_eq!(world.store.setting_ensure("a", "2").await.unwrap(), "1", "the first one stays");
+}
+
+async fn two_stores_open_one_database(world: &World) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { database_url: world.database.clone(), data_dir: folder.path().into() };
+    let (left, right) = tokio::join!(Store::open(&options), Store::open(&options));
+    let (left, right) = (left.unwrap(), right.unwrap());
+    let (a, b) =
+        tokio::join!(left.epoch_begin(InstallId::new(now(), 7)), right.epoch_begin(InstallId::new(now(), 8)));
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert_eq!(a.0, b.0, "one installation");
+    assert_ne!(a.1, b.1, "two epochs");
+}

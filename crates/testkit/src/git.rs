@@ -1,0 +1,85 @@
+//! Repositories over smart HTTP on loopback.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Serves repositories until it is dropped.
+#[derive(Debug)]
+pub struct GitServer {
+    process: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl GitServer {
+    /// One repository per name, with these files in its first commit. A file whose name ends with `@` is a link to what its
+    /// content says.
+    pub fn start(repositories: &[(&str, &[(&str, &str)])]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, files) in repositories {
+            write(&folder.path().join("sources").join(name), files);
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/serve-git.py");
+        let port_file = folder.path().join("port");
+        let process = Command::new("python3")
+            .arg(script)
+            .arg(folder.path().join("sources"))
+            .arg(&port_file)
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("python3 is needed to serve repositories");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let port = loop {
+            match std::fs::read_to_string(&port_file).ok().and_then(|text| text.parse().ok()) {
+                Some(port) => break port,
+                None if Instant::now() > deadline => panic!("the git server did not start"),
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        Self { process, port, folder }
+    }
+
+    pub fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/{name}.git", self.port)
+    }
+
+    /// Adds a commit that changes these files.
+    pub fn change(&self, name: &str, files: &[(&str, &str)]) {
+        let clone: PathBuf = self.folder.path().join(format!("clone-{name}"));
+        let _ = fs_err::remove_dir_all(&clone);
+        git(self.folder.path(), &["clone", "--quiet", &self.url(name), clone.to_str().unwrap()]);
+        write(&clone, files);
+        git(&clone, &["add", "--all"]);
+        git(
+            &clone,
+            &["-c", "user.name=Test", "-c", "user.email=test@pierhead.invalid", "commit", "-qm", "Change"],
+        );
+        git(&clone, &["push", "--quiet", "origin", "HEAD:main"]);
+    }
+}
+
+impl Drop for GitServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn write(root: &Path, files: &[(&str, &str)]) {
+    for (name, content) in files {
+        let path = root.join(name.trim_end_matches('@'));
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        if name.ends_with('@') {
+            std::os::unix::fs::symlink(content, path).unwrap();
+        } else {
+            fs_err::write(path, content).unwrap();
+        }
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let done = Command::new("git").current_dir(folder).args(arguments).status().expect("git is needed");
+    assert!(done.success(), "git {arguments:?}");
+}
