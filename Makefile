@@ -24,7 +24,7 @@ lint: ## formatting and clippy
 build: ## the release binary, at target/release/pierhead
 	CARGO_TARGET_DIR=target cargo build --release --package pierhead
 
-bench: build ## proxy and static files against nginx, in one run
+bench: ## proxy and static files against nginx and HAProxy, in one run
 	@scripts/bench.sh
 
 dev: ## a server on ./.pierhead-data

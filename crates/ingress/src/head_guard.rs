@@ -94,7 +94,8 @@ impl Head {
     /// One line without its line feed. Says what comes next when it was the last of the head.
     fn line(&mut self, line: &[u8]) -> Result<Option<State>, Ambiguous> {
         if self.partial_length == 0 {
-            return self.whole_line(line.strip_suffix(b"\r").ok_or(Ambiguous)?, false);
+            // The same measure as for a line in pieces, so that where they end makes no difference.
+            return self.whole_line(line.strip_suffix(b"\r").ok_or(Ambiguous)?, line.len() > KEPT);
         }
         self.keep(line);
         if self.last_byte != b'\r' {
@@ -194,13 +195,46 @@ mod tests {
             for text in &fine {
                 assert_eq!(looked_at_in_pieces(text, piece), Ok(()), "{piece} {text:?}");
             }
-            for text in ambiguous.iter().filter(|text| piece < 100 || !text.contains("    ")) {
+            for text in &ambiguous {
                 assert_eq!(looked_at_in_pieces(text, piece), Err(Ambiguous), "{piece} {text:?}");
             }
         }
     }
 
+    #[test]
+    fn long_lines_that_say_nothing_about_the_end_are_fine() {
+        let cookie = format!("GET / HTTP/1.1\r\nCookie: {}\r\n\r\n{GET}", "c".repeat(5000));
+        let target = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n{GET}", "p".repeat(5000));
+        for text in [cookie, target] {
+            for piece in [1, 63, 64, 65, 10_000] {
+                assert_eq!(looked_at_in_pieces(&text, piece), Ok(()), "{piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn stops_looking_where_it_could_lose_its_way() {
+        for header in ["Transfer-Encoding: chunked", "Upgrade: websocket"] {
+            let mut guard = HeadGuard::default();
+            guard.look(format!("GET / HTTP/1.1\r\n{header}\r\n").as_bytes()).unwrap();
+            assert!(!guard.is_done(), "the head goes on");
+            guard.look(b"\r\n").unwrap();
+            assert!(guard.is_done(), "{header}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn pieces_of_long_lines_make_no_difference(
+            name in "(Content-Length|content-length|Transfer-Encoding|Upgrade|X)",
+            padding in 0_usize..80,
+            value in "[0-9 a\\r]{0,6}",
+            piece in 1_usize..80,
+        ) {
+            let text = format!("GET / HTTP/1.1\r\n{name}:{}{value}\r\n\r\n{GET}", " ".repeat(padding));
+            prop_assert_eq!(looked_at_in_pieces(&text, piece), looked_at_in_pieces(&text, 1000));
+        }
+
         #[test]
         fn pieces_make_no_difference(text in "[GX:\\r\\n 15a-]{0,60}", piece in 1_usize..10) {
             prop_assert_eq!(looked_at_in_pieces(&text, piece), looked_at_in_pieces(&text, 1000));

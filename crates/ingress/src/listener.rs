@@ -18,6 +18,7 @@ use crate::client_io::ClientIo;
 use crate::connections::Permit;
 use crate::context::Context;
 use crate::handler::{self, Visitor};
+use crate::options::FREE_HEADERS;
 
 /// Connections that may wait to be accepted, which matters when thousands come at once.
 const BACKLOG: i32 = 4096;
@@ -75,13 +76,16 @@ async fn serve(stream: TcpStream, client: IpAddr, permit: Permit, context: Arc<C
         let visitor = Arc::clone(&visitor);
         async move { Ok::<_, Infallible>(handler::answer(context, visitor, request).await) }
     });
-    let connection = http1::Builder::new()
-        // Patience is the business of `ClientIo`.
+    let mut protocol = http1::Builder::new();
+    // Patience is the business of `ClientIo`.
+    protocol
         .header_read_timeout(None)
         .max_header_size(limits.header_bytes)
-        .max_buf_size(limits.header_bytes.max(64 * 1024))
-        .serve_connection(io, service)
-        .with_upgrades();
+        .max_buf_size(limits.header_bytes.max(64 * 1024));
+    if limits.header_count != FREE_HEADERS {
+        protocol.max_headers(limits.header_count);
+    }
+    let connection = protocol.serve_connection(io, service).with_upgrades();
     let mut connection = pin!(connection);
     let mut registered = false;
     let mut told = false;

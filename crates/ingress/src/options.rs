@@ -7,6 +7,9 @@ use tokio::sync::mpsc;
 
 use crate::access_log::AccessRecord;
 
+/// So many header fields are parsed without an allocation.
+pub(crate) const FREE_HEADERS: usize = 100;
+
 /// How an ingress listens and behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -53,6 +56,8 @@ pub struct Limits {
     pub body_bytes_per_second: u32,
     /// Request line and headers together, in bytes.
     pub header_bytes: usize,
+    /// Header fields of one request.
+    pub header_count: usize,
     /// For a connection to a service.
     pub connect_timeout: Duration,
     /// Until a service begins its answer.
@@ -73,6 +78,7 @@ impl Default for Limits {
             body_grace: Duration::from_secs(60),
             body_bytes_per_second: 256,
             header_bytes: 32 * 1024,
+            header_count: FREE_HEADERS,
             connect_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(60),
             file_cache_bytes: 64 * 1024 * 1024,

@@ -113,6 +113,35 @@ async fn large_heads_are_refused() {
 }
 
 #[tokio::test]
+async fn only_so_many_header_fields_are_taken() {
+    for limit in [10, 100, 200] {
+        let mut ingress = TestIngress::start_with(|options| options.limits.header_count = limit).await;
+        let site = ingress.site("a.test", "1aaaaaaaaa", &[("index.html", "home")]);
+        ingress.table(vec![site]).await;
+        for (fields, status) in [(limit - 1, 200), (limit, 431)] {
+            let request = format!("GET / HTTP/1.1\r\nHost: a.test\r\n{}\r\n", "X: 1\r\n".repeat(fields));
+            let mut visitor = ingress.visitor().await;
+            visitor.send(request).await;
+            assert_eq!(visitor.answer(false).await.unwrap().status, status, "{limit} {fields}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_clients_together_get_only_so_many_connections() {
+    let app = App::start("A").await;
+    let mut ingress = TestIngress::start_with(|options| options.limits.connections = 2).await;
+    ingress.table(vec![service("a.test", "1aaaaaaaaa", &[app.address])]).await;
+    let (mut first, mut second) = (ingress.visitor().await, ingress.visitor().await);
+    for visitor in [&mut first, &mut second] {
+        assert_eq!(visitor.get("a.test", "/", &[]).await.status, 200);
+    }
+    let mut refused = ingress.visitor().await;
+    assert!(refused.ask("GET", "a.test", "/", &[]).await.is_none());
+    assert_eq!(first.get("a.test", "/", &[]).await.status, 200, "those who are in are served on");
+}
+
+#[tokio::test]
 async fn one_client_gets_only_so_many_connections() {
     let app = App::start("A").await;
     let mut ingress = TestIngress::start_with(|options| options.limits.connections_per_client = 3).await;

@@ -1,0 +1,34 @@
+//! `make bench`: the ingress beside nginx and HAProxy, in one run.
+//!
+//! Machines differ and are noisy, so every figure is a ratio. All servers run at the same time, each pinned to the same core,
+//! but only one is under load at any moment; rounds alternate between them. The load generator (`wrk`) and the upstream are
+//! pinned to another core. Besides requests per second there is CPU time per request, which holds when other work shares the
+//! machine.
+//!
+//! `pierhead-bench run RESULTS` measures, `pierhead-bench serve PORT UPSTREAM FOLDER` is the ingress it starts for itself.
+
+mod case;
+mod load;
+mod peers;
+mod process;
+mod report;
+mod rounds;
+mod server;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        ["run", results] => rounds::run(Path::new(results)),
+        ["serve", port, upstream, folder] => {
+            server::run(port.parse()?, upstream.parse()?, Path::new(folder))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("usage: pierhead-bench run RESULTS | serve PORT UPSTREAM FOLDER"),
+    }
+}

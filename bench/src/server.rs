@@ -1,0 +1,158 @@
+//! The ingress under test, as the product runs it, with headers, counters and an access log that somebody writes down.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use pierhead_ingress::{AccessRecord, Ingress, Options};
+use pierhead_model::digest::Digest;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::DeploymentId;
+use pierhead_model::name::ProjectName;
+use pierhead_model::release::{SiteFile, SiteManifest, SiteRouting};
+use pierhead_wire::route::{Route, Target};
+use pierhead_wire::{BlobChannel, BlobError, ControlToIngress, IngressToControl, link};
+use tokio::io::{AsyncWriteExt as _, BufWriter};
+use tokio::sync::mpsc;
+
+use crate::case::{FILES, HOSTS};
+
+/// Records that may wait for the writer.
+const LOG_BACKLOG: usize = 8192;
+
+/// What a file of so many bytes holds.
+pub(crate) fn content(size: usize) -> Vec<u8> {
+    b"All work and no play makes a dull file.\n".iter().copied().cycle().take(size).collect()
+}
+
+/// Serves on one core until it is ended.
+pub(crate) fn run(port: u16, upstream: SocketAddr, folder: &Path) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(port, upstream, folder))
+}
+
+async fn serve(port: u16, upstream: SocketAddr, folder: &Path) -> Result<()> {
+    let blobs = Blobs::create(folder.join("blobs"))?;
+    let mut files = BTreeMap::new();
+    for (name, size) in FILES {
+        let digest = blobs.add(&content(size))?;
+        files.insert(name.to_owned(), SiteFile { digest, size: size as u64, variants: BTreeMap::new() });
+    }
+    let manifest = SiteManifest { files, routing: SiteRouting::default() };
+    let manifest = blobs.add(&serde_json::to_vec(&manifest)?)?;
+    let mut routes =
+        vec![route("site.bench.test", Target::Site { deployment: DeploymentId::from_random(0), manifest })?];
+    for number in 1..=HOSTS {
+        let deployment = DeploymentId::from_random(number as u64);
+        let target = Target::Service { deployment, endpoints: vec![upstream] };
+        routes.push(route(&format!("app-{number}.bench.test"), target)?);
+    }
+
+    let (sender, records) = mpsc::channel(LOG_BACKLOG);
+    let log = fs_err::tokio::File::create(folder.join("pierhead-access.log")).await?;
+    let writer = tokio::spawn(write_log(records, log));
+    let mut options = Options::new(([127, 0, 0, 1], port).into());
+    options.access_log = Some(sender);
+    let (mut control, ingress) = link::memory();
+    let handle = Ingress::start(options, Arc::new(blobs), ingress).await?;
+    control.send(ControlToIngress::Table { epoch: 1, generation: 1, routes }).await?;
+    while let Some(said) = control.receive().await {
+        if matches!(said, IngressToControl::Applied { .. }) {
+            break;
+        }
+    }
+    writer.await??;
+    drop(handle);
+    bail!("the access log ended")
+}
+
+fn route(host: &str, target: Target) -> Result<Route> {
+    Ok(Route { host: Hostname::parse(host)?, project: ProjectName::parse("bench")?, target })
+}
+
+/// A line for each record, as nginx's `combined` has it; written when there is nothing more to take.
+async fn write_log(mut records: mpsc::Receiver<AccessRecord>, log: fs_err::tokio::File) -> Result<()> {
+    let mut log = BufWriter::with_capacity(64 << 10, log);
+    let mut batch = Vec::with_capacity(LOG_BACKLOG);
+    let mut text = Vec::new();
+    while records.recv_many(&mut batch, LOG_BACKLOG).await > 0 {
+        for record in batch.drain(..) {
+            use std::io::Write as _;
+            let AccessRecord { client, method, host, path, status, bytes, duration, request_id, .. } = record;
+            let micros = duration.as_micros();
+            let status = status.as_u16();
+            writeln!(text, "{client} {host} \"{method} {path}\" {status} {bytes} {micros} {request_id}")?;
+        }
+        log.write_all(&text).await?;
+        text.clear();
+    }
+    Ok(())
+}
+
+/// Blobs as files in one folder, as the product's own store keeps them.
+#[derive(Debug)]
+struct Blobs(PathBuf);
+
+impl Blobs {
+    fn create(folder: PathBuf) -> Result<Self> {
+        fs_err::create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+
+    fn add(&self, content: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(content);
+        fs_err::write(self.path(digest), content)?;
+        Ok(digest)
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        self.0.join(digest.to_string())
+    }
+}
+
+fn read_only() -> BlobError {
+    BlobError::Unavailable { reason: "a benchmark stores nothing".to_owned() }
+}
+
+#[async_trait]
+impl BlobChannel for Blobs {
+    async fn missing(&self, digests: &[Digest]) -> Result<Vec<Digest>, BlobError> {
+        Ok(digests.iter().copied().filter(|digest| !self.path(*digest).exists()).collect())
+    }
+
+    async fn put(&self, _digest: Digest, _content: Bytes) -> Result<(), BlobError> {
+        Err(read_only())
+    }
+
+    async fn put_file(&self, _digest: Digest, _file: PathBuf) -> Result<(), BlobError> {
+        Err(read_only())
+    }
+
+    async fn get(&self, digest: Digest) -> Result<Bytes, BlobError> {
+        let read = fs_err::tokio::read(self.path(digest)).await;
+        read.map(Bytes::from).map_err(|error| BlobError::Unavailable { reason: error.to_string() })
+    }
+
+    async fn stream(
+        &self,
+        digest: Digest,
+        range: Option<Range<u64>>,
+    ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
+        let whole = self.get(digest).await?;
+        let bytes = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(whole.len());
+        let part = range.map_or(whole.clone(), |range| whole.slice(bytes(range.start)..bytes(range.end)));
+        Ok(Box::pin(futures::stream::iter([Ok(part)])))
+    }
+
+    fn local_path(&self, digest: Digest) -> Option<PathBuf> {
+        Some(self.path(digest))
+    }
+}

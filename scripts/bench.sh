@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The ingress beside nginx and HAProxy, in one run: installs what is missing, measures, prints a table. Every round's figures
+# are lines of JSON in bench.jsonl in cargo's target folder.
+# BENCH_ROUNDS and BENCH_SECONDS (5 rounds of 3 seconds unless set) make it longer or shorter.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ "$(id -u)" != 0 ] || [ "$(nproc)" -lt 2 ]; then
+    echo "The benchmark needs two cores, and root for nginx's settings." >&2
+    exit 1
+fi
+scripts/bootstrap.sh nginx=nginx-light haproxy=haproxy wrk=wrk taskset=util-linux
+target=${CARGO_TARGET_DIR:-target}
+cargo build --quiet --release --package pierhead-bench
+"$target/release/pierhead-bench" run "$target/bench.jsonl"
