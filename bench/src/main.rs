@@ -5,9 +5,11 @@
 //! pinned to another core. Besides requests per second there is CPU time per request, which holds when other work shares the
 //! machine.
 //!
-//! `pierhead-bench run RESULTS` measures, `pierhead-bench serve PORT UPSTREAM FOLDER` is the ingress it starts for itself.
+//! `pierhead-bench run RESULTS` measures, `pierhead-bench serve PORT UPSTREAM FOLDER` is the ingress it starts for itself, and
+//! `pierhead-bench deploy BINARY RESULTS ROUNDS` measures deployments.
 
 mod case;
+mod deployment;
 mod load;
 mod peers;
 mod process;
@@ -29,6 +31,12 @@ fn main() -> Result<ExitCode> {
             server::run(port.parse()?, upstream.parse()?, Path::new(folder))?;
             Ok(ExitCode::SUCCESS)
         }
-        _ => bail!("usage: pierhead-bench run RESULTS | serve PORT UPSTREAM FOLDER"),
+        ["deploy", binary, results, rounds] => {
+            deployment::run(Path::new(binary), Path::new(results), rounds.parse()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!(
+            "usage: pierhead-bench run RESULTS | deploy BINARY RESULTS ROUNDS | serve PORT UPSTREAM FOLDER"
+        ),
     }
 }
