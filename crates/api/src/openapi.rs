@@ -35,7 +35,7 @@ const TAGS: [(&str, &str); 10] = [
 ];
 
 /// The same call on the command line.
-const COMMANDS: [(&str, &str); 22] = [
+const COMMANDS: [(&str, &str); 26] = [
     ("login", "pierhead login --email you@example.com"),
     ("logout", "pierhead logout"),
     ("me", "pierhead whoami"),
@@ -57,6 +57,10 @@ const COMMANDS: [(&str, &str); 22] = [
     ("slot_list", "pierhead slots --project shop"),
     ("variable_list", "pierhead env list --project shop"),
     ("variable_put", "pierhead env set ANSWER=42 --project shop"),
+    ("node_list", "pierhead nodes"),
+    ("node_cordon", "pierhead nodes cordon NODE"),
+    ("node_uncordon", "pierhead nodes uncordon NODE"),
+    ("node_drain", "pierhead nodes drain NODE"),
     ("verify", "pierhead verify"),
 ];
 

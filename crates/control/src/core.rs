@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pierhead_model::id::InstallId;
 use pierhead_store::Store;
 
+use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
 use crate::ingresses::Ingresses;
 use crate::outside::Outside;
@@ -26,12 +27,23 @@ pub(crate) struct Core {
     pub(crate) public: PublicAddress,
 }
 
+impl Core {
+    /// What has drained may be stopped: the nodes that have something of it should look.
+    pub(crate) async fn wake_nodes_with_ended(&self) -> Result<(), Error> {
+        for node in self.store.nodes_with_ended().await.stored()? {
+            self.fleet.wake(&node);
+        }
+        Ok(())
+    }
+}
+
 /// Who should look again.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     pub(crate) deployments: Signal,
     pub(crate) routes: Signal,
     pub(crate) removals: Signal,
+    pub(crate) drains: Signal,
 }
 
 /// How the ingress is reached from outside.

@@ -17,13 +17,17 @@ use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, Machine
 use pierhead_wire::link::{End, LinkClosed};
 use pierhead_wire::version::Version;
 use pierhead_wire::{AgentToControl, ControlToAgent};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::reconcilers::Signal;
 use crate::reconcilers::driver::Chain;
 
+/// How often a session compares even when nobody woke it.
+const LOOK_PERIOD: Duration = Duration::from_secs(30);
 /// How long an agent may take to say hello.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
 /// How often it is asked for a sign of life, and after how many silent rounds the link counts as broken.
@@ -34,8 +38,6 @@ const SILENT_ROUNDS: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     connected: Mutex<HashMap<NodeId, Connected>>,
-    /// Changes when what some node should do may have changed.
-    wake: watch::Sender<u64>,
 }
 
 /// How long an agent may take to say what its engine holds.
@@ -57,6 +59,8 @@ pub(crate) struct Connected {
     pub(crate) usage: MachineUsage,
     pub(crate) deployments: Vec<DeploymentUsage>,
     inventories: mpsc::Sender<Asker>,
+    /// What it should do may have changed.
+    wake: Signal,
 }
 
 /// Why a session ended.
@@ -83,9 +87,11 @@ impl From<LinkClosed> for SessionEnd {
 }
 
 impl Fleet {
-    /// What some node should do may have changed.
-    pub(crate) fn wake(&self) {
-        self.wake.send_modify(|count| *count += 1);
+    /// What this node should do may have changed.
+    pub(crate) fn wake(&self, node: &NodeId) {
+        if let Some(connected) = self.connected.lock().get(node) {
+            connected.wake.raise();
+        }
     }
 
     pub(crate) fn connected(&self, node: &NodeId) -> Option<Connected> {
@@ -110,12 +116,13 @@ impl Fleet {
         since: Timestamp,
         hello: (String, Machine),
         inventories: mpsc::Sender<Asker>,
+        wake: Signal,
     ) -> u64 {
         let mut connected = self.connected.lock();
         let session = connected.get(node).map_or(1, |earlier| earlier.session + 1);
         let (release, machine) = hello;
         let (usage, deployments) = (MachineUsage::default(), Vec::new());
-        let entry = Connected { session, since, release, machine, usage, deployments, inventories };
+        let entry = Connected { session, since, release, machine, usage, deployments, inventories, wake };
         connected.insert(node.clone(), entry);
         session
     }
@@ -176,10 +183,12 @@ impl Session {
             Err(end) => return end,
         };
         let (inventories, askers) = mpsc::channel(INVENTORIES);
-        let number = self.core.fleet.joined(&self.node, self.core.outside.now(), hello, inventories);
+        let wake = Signal::default();
+        let number =
+            self.core.fleet.joined(&self.node, self.core.outside.now(), hello, inventories, wake.clone());
         self.core.signals.deployments.raise();
         self.core.signals.routes.raise();
-        let end = match self.converse(askers).await {
+        let end = match self.converse(askers, wake).await {
             Ok(never) => match never {},
             Err(end) => end,
         };
@@ -211,8 +220,10 @@ impl Session {
     async fn converse(
         &mut self,
         mut askers: mpsc::Receiver<Asker>,
+        wake: Signal,
     ) -> Result<std::convert::Infallible, SessionEnd> {
-        let mut wake = self.core.fleet.wake.subscribe();
+        let mut looks = tokio::time::interval_at(Instant::now() + LOOK_PERIOD, LOOK_PERIOD);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut pings = tokio::time::interval(PING_PERIOD);
         pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         self.synchronise().await?;
@@ -223,7 +234,8 @@ impl Session {
                     self.silent_rounds = 0;
                     self.hear(message).await?;
                 }
-                _ = wake.changed() => self.tell_changes().await?,
+                () = wake.raised() => self.tell_changes().await?,
+                _ = looks.tick() => self.tell_changes().await?,
                 Some(asker) = askers.recv() => {
                     self.last_asked += 1;
                     self.asked.retain(|_, asker| !asker.is_closed());
@@ -236,7 +248,6 @@ impl Session {
                         return Err(SessionEnd::Silent);
                     }
                     self.link.send(ControlToAgent::Ping { number: u64::from(self.silent_rounds) }).await?;
-                    self.tell_changes().await?;
                 }
             }
         }

@@ -6,6 +6,7 @@
 mod access;
 mod assignments;
 mod blobs;
+mod capacity;
 mod core;
 mod error;
 mod fleet;
@@ -117,6 +118,11 @@ impl Control {
                 stop.subscribe(),
             ),
             drive(
+                Arc::new(reconcilers::drains::Drains(Arc::clone(&core))),
+                core.signals.drains.clone(),
+                stop.subscribe(),
+            ),
+            drive(
                 Arc::new(reconcilers::removals::Removals(Arc::clone(&core))),
                 core.signals.removals.clone(),
                 stop.subscribe(),
@@ -139,6 +145,11 @@ impl Control {
         fleet::attach(Arc::clone(&self.core), self.local_node.clone(), link)
     }
 
+    /// Speaks with the agent of a node.
+    pub fn attach_agent(&self, node: NodeId, link: End<ControlToAgent, AgentToControl>) -> JoinHandle<()> {
+        fleet::attach(Arc::clone(&self.core), node, link)
+    }
+
     /// Speaks with an ingress.
     pub fn attach_ingress(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
         self.core.ingresses.attach(link)
@@ -158,9 +169,15 @@ impl Control {
 fn wake_when_drained(core: Arc<Core>, drained: Signal, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                () = drained.raised() => core.fleet.wake(),
-                _ = stop.wait_for(|stop| *stop) => return,
+            let woken = tokio::select! {
+                () = drained.raised() => true,
+                _ = stop.wait_for(|stop| *stop) => false,
+            };
+            if !woken {
+                return;
+            }
+            if let Err(error) = core.wake_nodes_with_ended().await {
+                tracing::warn!(%error, "who may be stopped now is found out later");
             }
         }
     })
@@ -181,6 +198,7 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         environment: environment.id,
         name: "local".to_owned(),
         schedulable: true,
+        draining: false,
         created_at: now,
     };
     Ok(core.store.node_ensure(&node).await.stored()?.id)

@@ -16,17 +16,25 @@ pub(crate) async fn advance(core: &Core, id: &DeploymentId, event: Event) -> Res
         .deployment_advance(core.epoch, id, event, core.outside.now())
         .await
         .asked_for("deployment", id)?;
-    let mut effects = advanced.effects.clone();
+    carry_out(core, &advanced.after, &advanced.effects);
     if let Some(replaced) = &advanced.replaced {
-        effects.extend(replaced.effects.iter().cloned());
-    }
-    for effect in effects {
-        match effect {
-            Effect::Emit { from, to } => tracing::info!(deployment = %id, %from, %to, "moved"),
-            Effect::Assign { .. } | Effect::Withdraw => core.fleet.wake(),
-            Effect::Route => core.signals.routes.raise(),
-        }
+        carry_out(core, &replaced.after, &replaced.effects);
     }
     core.signals.deployments.raise();
     Ok(advanced.after)
+}
+
+fn carry_out(core: &Core, after: &Deployment, effects: &[Effect]) {
+    for effect in effects {
+        match effect {
+            Effect::Emit { from, to } => tracing::info!(deployment = %after.id, %from, %to, "moved"),
+            Effect::Assign { node } => core.fleet.wake(node),
+            Effect::Withdraw => {
+                if let Some(node) = &after.node {
+                    core.fleet.wake(node);
+                }
+            }
+            Effect::Route => core.signals.routes.raise(),
+        }
+    }
 }

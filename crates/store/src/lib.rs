@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use access::{InstanceRole, Session, Token, User};
 pub use blobs::BlobStore;
-pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Summary};
+pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary};
 pub use error::StoreError;
 pub use events::EventRecord;
 pub use idempotency::Begun;

@@ -5,7 +5,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, NodeId};
 use pierhead_model::name::EnvironmentName;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{QueryOrder, Set};
 
 use crate::{Store, StoreError, document};
@@ -25,6 +25,8 @@ pub struct Node {
     pub name: String,
     /// Takes new work.
     pub schedulable: bool,
+    /// What it runs is being moved to other nodes.
+    pub draining: bool,
     pub created_at: Timestamp,
 }
 
@@ -69,6 +71,7 @@ mod node {
         pub environment_id: String,
         pub name: String,
         pub schedulable: bool,
+        pub draining: bool,
         pub created_at: i64,
     }
 
@@ -84,6 +87,7 @@ mod node {
                 environment: document::parse("environment", &self.environment_id)?,
                 name: self.name,
                 schedulable: self.schedulable,
+                draining: self.draining,
                 created_at: document::time(self.created_at)?,
             })
         }
@@ -139,6 +143,7 @@ impl Store {
             environment_id: Set(new.environment.to_string()),
             name: Set(new.name.clone()),
             schedulable: Set(new.schedulable),
+            draining: Set(new.draining),
             created_at: Set(new.created_at.as_millisecond()),
         };
         node::Entity::insert(row)
@@ -152,6 +157,32 @@ impl Store {
             .await
             .map_err(error)?;
         found.ok_or(StoreError::NotFound { what: "node" })?.into_node()
+    }
+
+    /// The node of that id or name.
+    pub async fn node_find(&self, id_or_name: &str) -> Result<Option<Node>, StoreError> {
+        let either =
+            Condition::any().add(node::Column::Id.eq(id_or_name)).add(node::Column::Name.eq(id_or_name));
+        let found = node::Entity::find().filter(either).one(&self.db).await;
+        let found = found.map_err(|error| StoreError::from_db("reading a node", error))?;
+        found.map(node::Model::into_node).transpose()
+    }
+
+    /// Says whether a node takes new work, and whether what it runs is to be moved away.
+    pub async fn node_schedule(
+        &self,
+        node: &NodeId,
+        schedulable: bool,
+        draining: bool,
+    ) -> Result<(), StoreError> {
+        let done = node::Entity::update_many()
+            .col_expr(node::Column::Schedulable, Expr::value(schedulable))
+            .col_expr(node::Column::Draining, Expr::value(draining))
+            .filter(node::Column::Id.eq(node.to_string()))
+            .exec(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("changing a node", error))?;
+        if done.rows_affected == 0 { Err(StoreError::NotFound { what: "node" }) } else { Ok(()) }
     }
 
     /// By name.

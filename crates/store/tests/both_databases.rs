@@ -74,6 +74,7 @@ impl World {
             environment: environment.id.clone(),
             name: "local".into(),
             schedulable: true,
+            draining: false,
             created_at: now(),
         };
         let node = store.node_ensure(&node).await.unwrap().id;
@@ -113,7 +114,9 @@ impl World {
         let id = self.create(id).await;
         self.advance(&id, Event::Placed { node: self.node.clone() }).await.unwrap();
         self.advance(&id, Event::BuildStarted).await.unwrap();
-        self.advance(&id, Event::Released { release: Digest::of(id.as_str().as_bytes()) }).await.unwrap();
+        self.advance(&id, Event::Released { release: Digest::of(id.as_str().as_bytes()), runs: true })
+            .await
+            .unwrap();
         id
     }
 

@@ -1,5 +1,6 @@
 //! Environments and their nodes.
 
+use axum::Json;
 use axum::extract::State;
 use pierhead_control::NodeView;
 use serde::Serialize;
@@ -46,14 +47,17 @@ pub(crate) async fn list(
 pub(crate) struct Node {
     id: String,
     name: String,
-    /// `online` or `offline`.
+    /// `online`, `offline`, or `cordoned` when it is online and gets no new deployments.
     status: &'static str,
     /// Whether it gets new deployments.
     schedulable: bool,
+    /// Whether what is live there is being moved to other nodes.
+    draining: bool,
     /// The version of Pierhead it runs.
     release: Option<String>,
     machine: Option<Machine>,
     usage: Option<Usage>,
+    allocated: Allocated,
     online_since: Option<Time>,
 }
 
@@ -73,6 +77,16 @@ pub(crate) struct Usage {
     cpu: f64,
     memory_mb: u64,
     disk_free_mb: u64,
+}
+
+/// The limits of what was placed on a node, added up.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Allocated {
+    /// In cores.
+    cpu: f64,
+    memory_mb: u64,
+    /// Those that the node has something of.
+    deployments: u64,
 }
 
 impl From<NodeView> for Node {
@@ -95,6 +109,12 @@ impl From<NodeView> for Node {
             name: node.name,
             status: node.status,
             schedulable: node.schedulable,
+            draining: node.draining,
+            allocated: Allocated {
+                cpu: node.promised.cpu_milli as f64 / 1000.0,
+                memory_mb: node.promised.memory_mb,
+                deployments: node.promised.deployments,
+            },
             release: node.release,
             machine,
             usage,
@@ -114,4 +134,48 @@ pub(crate) async fn nodes(
 ) -> Result<List<Node>, Problem> {
     query.check()?;
     Ok(List::whole(app.services.environments.nodes(&caller.principal, &environment).await?))
+}
+
+/// Show a node
+#[utoipa::path(get, path = "/nodes/{node}", operation_id = "node_get", tag = "environments",
+    responses((status = 200, description = "By id or name", body = Node)))]
+pub(crate) async fn node(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(node): Path<String>,
+) -> Result<Json<Node>, Problem> {
+    Ok(Json(app.services.environments.node(&caller.principal, &node).await?.into()))
+}
+
+/// Give a node no new deployments
+#[utoipa::path(post, path = "/nodes/{node}/cordon", operation_id = "node_cordon", tag = "environments",
+    responses((status = 200, description = "What runs there runs on", body = Node)))]
+pub(crate) async fn cordon(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(node): Path<String>,
+) -> Result<Json<Node>, Problem> {
+    Ok(Json(app.services.environments.cordon(&caller.principal, &node).await?.into()))
+}
+
+/// Give a node new deployments again
+#[utoipa::path(post, path = "/nodes/{node}/uncordon", operation_id = "node_uncordon", tag = "environments",
+    responses((status = 200, description = "It takes part again", body = Node)))]
+pub(crate) async fn uncordon(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(node): Path<String>,
+) -> Result<Json<Node>, Problem> {
+    Ok(Json(app.services.environments.uncordon(&caller.principal, &node).await?.into()))
+}
+
+/// Move what is live on a node to others
+#[utoipa::path(post, path = "/nodes/{node}/drain", operation_id = "node_drain", tag = "environments",
+    responses((status = 200, description = "It has begun; each service ends when its successor is healthy", body = Node)))]
+pub(crate) async fn drain(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(node): Path<String>,
+) -> Result<Json<Node>, Problem> {
+    Ok(Json(app.services.environments.drain(&caller.principal, &node).await?.into()))
 }

@@ -54,6 +54,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(variables::put, variables::delete))
         .routes(routes!(environments::list))
         .routes(routes!(environments::nodes))
+        .routes(routes!(environments::node))
+        .routes(routes!(environments::cordon))
+        .routes(routes!(environments::uncordon))
+        .routes(routes!(environments::drain))
         .routes(routes!(events::follow))
         .routes(routes!(platform::verify))
         .routes(routes!(platform::document));

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pierhead_model::assignment::{Phase, Report, Source};
-use pierhead_model::deployment::{Event, Observed, State, decide};
-use pierhead_model::id::NodeId;
+use pierhead_model::deployment::{Event, Failure, Observed, Reason, State, decide};
+use pierhead_model::placement::{Need, place};
 use pierhead_model::release::Release;
 use pierhead_store::DeploymentRecord;
 
 use super::Reconciler;
+use crate::capacity;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::lifecycle::advance;
@@ -66,10 +67,28 @@ impl Deployments {
             deployment = advance(core, &deployment.id, event).await?;
         }
         let waits = deployment.state == State::Queued && deployment.node.is_none() && report.is_none();
-        if waits && let Some(node) = self.choose_node(record).await? {
-            advance(core, &deployment.id, Event::Placed { node }).await?;
+        if waits {
+            self.place(record).await?;
         }
         Ok(())
+    }
+
+    /// Gives it to a node with room. Without any node that is connected and takes work it waits; when none of those has room
+    /// it fails at once, with the numbers.
+    async fn place(&self, record: &DeploymentRecord) -> Result<(), Error> {
+        let limits = &record.deployment.limits;
+        let need = Need {
+            memory_mb: limits.memory_mb.into(),
+            cpu: limits.cpu,
+            build_memory_mb: limits.build_memory_mb.into(),
+        };
+        let candidates = capacity::candidates(&self.0, &record.environment_id).await?;
+        let event = match place(need, &candidates) {
+            Ok(Some(chosen)) => Event::Placed { node: chosen.node.clone() },
+            Ok(None) => return Ok(()),
+            Err(no_room) => Event::Failed(Failure::new(Reason::NoCapacity, no_room.to_string())),
+        };
+        advance(&self.0, &record.deployment.id, event).await.map(drop)
     }
 
     async fn remember_release(&self, record: &DeploymentRecord, report: &Report) -> Result<(), Error> {
@@ -79,18 +98,6 @@ impl Deployments {
             .release_store(&record.deployment.project, release, report.plan.as_ref(), self.0.outside.now())
             .await
             .stored()
-    }
-
-    /// A node of the environment that is connected and takes new work.
-    async fn choose_node(&self, record: &DeploymentRecord) -> Result<Option<NodeId>, Error> {
-        let nodes = self.0.store.node_list(&record.environment_id).await.stored()?;
-        let mut fitting: Vec<_> = nodes
-            .into_iter()
-            .filter(|node| node.schedulable)
-            .filter_map(|node| self.0.fleet.connected(&node.id).map(|connected| (node.id, connected)))
-            .collect();
-        fitting.sort_by_key(|(_, connected)| connected.deployments.len());
-        Ok(fitting.into_iter().next().map(|(id, _)| id))
     }
 }
 

@@ -3,12 +3,14 @@
 //! | reconciler | makes true |
 //! | --- | --- |
 //! | [`deployments`] | every deployment on its way has a node, moves when its node reports, and ends in time |
+//! | [`drains`] | what is live on a node that is drained goes live on another |
 //! | [`routes`] | every ingress shows what is live |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //!
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
 pub(crate) mod deployments;
+pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod removals;
 pub(crate) mod routes;

@@ -30,7 +30,7 @@ impl Reconciler for Routes {
         let shown: Vec<Shown> = records.into_iter().map(shown).collect();
         self.0.ingresses.publish(routing::table(&shown));
         // What left the table just now may have nothing in flight already.
-        self.0.fleet.wake();
+        self.0.wake_nodes_with_ended().await?;
         Ok(None)
     }
 }

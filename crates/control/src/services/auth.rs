@@ -81,6 +81,16 @@ impl Principal {
     }
 }
 
+impl Principal {
+    /// Refuses everybody but an administrator of this installation.
+    pub fn require_admin(&self) -> Result<(), Error> {
+        match self.role {
+            InstanceRole::Admin => Ok(()),
+            InstanceRole::User => Err(Error::Forbidden { required: "the role `admin`" }),
+        }
+    }
+}
+
 /// From where somebody signs in.
 #[derive(Debug, Clone, Default)]
 pub struct Client {

@@ -8,7 +8,7 @@ use pierhead_model::assignment::{InstanceReport, Phase, Source, StepReport};
 use pierhead_model::deployment::{Deployment, Event, Failure, State, Timings};
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::{DeploymentId, NodeId, SlotId};
+use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::plan::{BuildPlan, BuildSettings};
@@ -233,31 +233,10 @@ impl Deployments {
         variables: &[Variable],
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
-        let id = DeploymentId::from_random(random_half(&*self.0.outside));
-        let work = WorkRecord {
-            source: planned.source,
-            settings: planned.settings,
-            limits: planned.limits.clone(),
-            health: planned.health,
-            variables: WorkRecord::seal(&self.0, &id, variables)?,
-            no_cache: planned.no_cache,
-            commit: planned.commit,
-        };
-        let new = store::NewDeployment {
-            id: id.clone(),
-            project: project.id.clone(),
-            slot: slot.clone(),
-            limits: planned.limits,
-            trigger: trigger.to_owned(),
-            created_by: principal.email.clone(),
-            work: work.to_text()?,
-        };
-        self.0.store.deployment_create(&new, self.0.outside.now()).await.stored()?;
-        self.0.signals.deployments.raise();
-        self.0.signals.routes.raise();
+        let place = (&project.id, slot);
+        let id = accept(&self.0, &principal.email, place, planned, variables, trigger).await?;
         self.view(&id).await
     }
-
     pub async fn get(&self, _principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
         let record = record(&self.0, id).await?;
         self.until_shown(&record).await;
@@ -397,17 +376,7 @@ impl Deployments {
             Some(variables) => variables,
             None => work.open(&self.0, &record.deployment.id)?,
         };
-        let planned = Planned {
-            settings: work.settings,
-            limits: work.limits,
-            health: work.health,
-            no_cache: false,
-            commit: match work.source {
-                Source::Git { .. } => None,
-                Source::Release { .. } => work.commit,
-            },
-            source: work.source,
-        };
+        let planned = Planned::again(work);
         let slot = self.slot(&project, record.slot_name.clone()).await?;
         self.create(principal, &project, &slot.id, planned, &variables, trigger).await
     }
@@ -428,7 +397,9 @@ impl Deployments {
         }
         if record.on_node {
             // Its node is asked for the proof that nothing is left; that takes a moment.
-            self.0.fleet.wake();
+            if let Some(node) = &deployment.node {
+                self.0.fleet.wake(node);
+            }
             let gone =
                 record.report.as_ref().is_some_and(|it| matches!(it.phase, Phase::Failed | Phase::Stopped));
             if !gone {
@@ -468,6 +439,74 @@ impl Deployments {
             }
         }
     }
+}
+
+impl Planned {
+    /// The same as before.
+    fn again(work: WorkRecord) -> Self {
+        Self {
+            settings: work.settings,
+            limits: work.limits,
+            health: work.health,
+            no_cache: false,
+            commit: match work.source {
+                Source::Git { .. } => None,
+                Source::Release { .. } => work.commit,
+            },
+            source: work.source,
+        }
+    }
+}
+
+/// Accepts a deployment: durable when it returns.
+async fn accept(
+    core: &Core,
+    created_by: &str,
+    (project, slot): (&ProjectId, &SlotId),
+    planned: Planned,
+    variables: &[Variable],
+    trigger: &str,
+) -> Result<DeploymentId, Error> {
+    let id = DeploymentId::from_random(random_half(&*core.outside));
+    let work = WorkRecord {
+        source: planned.source,
+        settings: planned.settings,
+        limits: planned.limits.clone(),
+        health: planned.health,
+        variables: WorkRecord::seal(core, &id, variables)?,
+        no_cache: planned.no_cache,
+        commit: planned.commit,
+    };
+    let new = store::NewDeployment {
+        id: id.clone(),
+        project: project.clone(),
+        slot: slot.clone(),
+        limits: planned.limits,
+        trigger: trigger.to_owned(),
+        created_by: created_by.to_owned(),
+        work: work.to_text()?,
+    };
+    core.store.deployment_create(&new, core.outside.now()).await.stored()?;
+    core.signals.deployments.raise();
+    core.signals.routes.raise();
+    Ok(id)
+}
+
+/// The same release once more, with the same variables, on whatever node has room: how what is live leaves a node.
+pub(crate) async fn move_away(
+    core: &Core,
+    record: &DeploymentRecord,
+    trigger: &str,
+) -> Result<DeploymentId, Error> {
+    let deployment = &record.deployment;
+    let release =
+        record.release.clone().ok_or_else(|| Error::not_found("release of deployment", &deployment.id))?;
+    let mut work = WorkRecord::from_text(&record.work)?;
+    let variables = work.open(core, &deployment.id)?;
+    work.source = Source::Release { release };
+    work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
+    let place = (&deployment.project, &deployment.slot);
+    accept(core, &record.created_by, place, Planned::again(work), &variables, trigger).await
 }
 
 /// What a new deployment is to do, before it has an id.

@@ -5,6 +5,7 @@ use super::state::State;
 use super::step::{Deployment, Event};
 use crate::Timestamp;
 use crate::assignment::{Phase, Report};
+use crate::release::Release;
 
 /// How long a node gets to prove that a cancelled deployment is gone before it is called cancelled without the proof.
 const CANCEL_LIMIT_S: i64 = 60;
@@ -75,7 +76,10 @@ fn decide_reported(deployment: &Deployment, report: &Report, live_number: Option
             Some(Event::BuildStarted)
         }
         State::Queued | State::Building if report.phase >= Phase::Released => {
-            report.release.as_ref().map(|release| Event::Released { release: release.digest() })
+            report.release.as_ref().map(|release| Event::Released {
+                release: release.digest(),
+                runs: !matches!(release, Release::Site(_)),
+            })
         }
         State::Provisioning if report.phase == Phase::Healthy => {
             Some(promote_or_yield(deployment, live_number))

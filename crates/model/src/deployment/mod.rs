@@ -16,4 +16,4 @@ pub mod step;
 pub use decide::{Observed, decide};
 pub use failure::{CloneFailure, Failure, Reason};
 pub use state::{IllegalTransition, State, Transition};
-pub use step::{Deployment, Effect, Event, Timings, step};
+pub use step::{Deployment, Effect, Event, Reservation, Timings, step};

@@ -28,6 +28,8 @@ pub struct Deployment {
     /// Counts the writes of this deployment; a write that expects another one has lost the race.
     pub generation: u64,
     pub node: Option<NodeId>,
+    /// What of its node's room is promised to it, as long as the node may have something of it.
+    pub reserved: Reservation,
     /// The identity of what was built, once there is something.
     pub release: Option<Digest>,
     pub limits: Limits,
@@ -35,6 +37,26 @@ pub struct Deployment {
     /// When the control plane ends it by itself, whatever its node says. `None` once it is live or ended.
     pub deadline: Option<Timestamp>,
     pub timings: Timings,
+}
+
+/// Room on a node that is promised to a deployment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    pub memory_mb: u32,
+    /// In thousandths of a core.
+    pub cpu_milli: u32,
+}
+
+impl Reservation {
+    fn of(limits: &Limits) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "limits are within bounds, and clamped here"
+        )]
+        let cpu_milli = (limits.cpu * 1000.0).clamp(0.0, 1_000_000.0) as u32;
+        Self { memory_mb: limits.memory_mb, cpu_milli }
+    }
 }
 
 /// When each state was entered.
@@ -51,9 +73,15 @@ pub struct Timings {
 /// What can happen to a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    Placed { node: NodeId },
+    Placed {
+        node: NodeId,
+    },
     BuildStarted,
-    Released { release: Digest },
+    /// `runs`: it needs a process, and so room on its node.
+    Released {
+        release: Digest,
+        runs: bool,
+    },
     Promoted,
     Deactivated,
     Failed(Failure),
@@ -99,6 +127,7 @@ impl Deployment {
             failure: None,
             generation: 1,
             node: None,
+            reserved: Reservation::default(),
             release: None,
             limits,
             cancel_requested_at: None,
@@ -126,6 +155,7 @@ pub fn step(
                 });
             }
             next.node = Some(node.clone());
+            next.reserved = Reservation::of(&deployment.limits);
             next.deadline = Some(after(now, i64::from(deployment.limits.build_timeout_s) + NODE_GRACE_S));
             vec![Effect::Assign { node }]
         }
@@ -135,9 +165,12 @@ pub fn step(
             next.deadline = Some(after(now, i64::from(deployment.limits.build_timeout_s) + NODE_GRACE_S));
             vec![emit(deployment, &next), Effect::Route]
         }
-        Event::Released { release } => {
+        Event::Released { release, runs } => {
             next.enter(Transition::StartProvisioning)?;
             next.release = Some(release);
+            if !runs {
+                next.reserved = Reservation::default();
+            }
             next.timings.provisioning_at = Some(now);
             next.deadline = Some(after(now, i64::from(deployment.limits.startup_timeout_s) + NODE_GRACE_S));
             vec![emit(deployment, &next)]

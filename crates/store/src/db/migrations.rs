@@ -10,7 +10,10 @@ use super::connect::write_options;
 /// Any constant; it only has to be the same in every version.
 const LOCK: i64 = 0x70_6865_6164;
 
-const MIGRATIONS: [(&str, &str); 1] = [("0001_foundation", include_str!("schema/0001_foundation.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_foundation", include_str!("schema/0001_foundation.sql")),
+    ("0002_nodes", include_str!("schema/0002_nodes.sql")),
+];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = db.begin_with_options(write_options()).await?;

@@ -222,6 +222,8 @@ async fn create_in_txn(
         generation: Set(i64::try_from(deployment.generation).unwrap_or(i64::MAX)),
         node_id: Set(None),
         on_node: Set(false),
+        reserved_memory_mb: Set(0),
+        reserved_cpu_milli: Set(0),
         release_digest: Set(None),
         limits: Set(document::write("limits", &deployment.limits)?),
         cancel_requested_at: Set(None),

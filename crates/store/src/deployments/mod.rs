@@ -10,5 +10,5 @@ mod record;
 pub(crate) mod row;
 
 pub use advance::{Advanced, NewDeployment};
-pub use query::{DeploymentFilter, Summary};
+pub use query::{DeploymentFilter, Promised, Summary};
 pub use record::DeploymentRecord;

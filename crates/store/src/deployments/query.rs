@@ -1,10 +1,12 @@
 //! Reading deployments.
 
+use std::collections::HashMap;
+
 use pierhead_model::Timestamp;
 use pierhead_model::deployment::{Deployment, State};
 use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, ExprTrait as _};
 use sea_orm::{QueryOrder, QuerySelect, Select};
 
 use super::record::{DeploymentRecord, load};
@@ -30,6 +32,15 @@ pub struct Summary {
     pub id: DeploymentId,
     pub number: u64,
     pub state: State,
+}
+
+/// What one node has promised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Promised {
+    pub memory_mb: u64,
+    pub cpu_milli: u64,
+    /// Those that the node has, or may still have, something of.
+    pub deployments: u64,
 }
 
 const READING: &str = "reading the deployments";
@@ -84,6 +95,23 @@ impl Store {
         self.records(query).await
     }
 
+    /// The nodes that have something of a deployment that has ended.
+    pub async fn nodes_with_ended(&self) -> Result<Vec<NodeId>, StoreError> {
+        let ended = [State::Inactive, State::Failed].map(|state| state.to_string());
+        let rows: Vec<String> = row::Entity::find()
+            .select_only()
+            .column(row::Column::NodeId)
+            .distinct()
+            .filter(row::Column::OnNode.eq(true))
+            .filter(row::Column::NodeId.is_not_null())
+            .filter(row::Column::State.is_in(ended))
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))?;
+        rows.iter().map(|id| document::parse("node", id)).collect()
+    }
+
     pub async fn deployments_of_slot(&self, slot: &SlotId) -> Result<Vec<DeploymentRecord>, StoreError> {
         self.records(row::Entity::find().filter(row::Column::SlotId.eq(slot.to_string()))).await
     }
@@ -102,6 +130,34 @@ impl Store {
             .await
             .map_err(|error| StoreError::from_db(READING, error))?;
         live.map(|row| row.deployment()).transpose()
+    }
+
+    /// What is promised on each node that has something.
+    pub async fn node_promises(&self) -> Result<HashMap<NodeId, Promised>, StoreError> {
+        let rows: Vec<(String, i64, i64, i64)> = row::Entity::find()
+            .select_only()
+            .column(row::Column::NodeId)
+            // PostgreSQL sums big integers to decimals.
+            .column_as(row::Column::ReservedMemoryMb.sum().cast_as("BIGINT"), "memory_mb")
+            .column_as(row::Column::ReservedCpuMilli.sum().cast_as("BIGINT"), "cpu_milli")
+            .column_as(row::Column::Id.count(), "deployments")
+            .filter(row::Column::OnNode.eq(true))
+            .filter(row::Column::NodeId.is_not_null())
+            .group_by(row::Column::NodeId)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))?;
+        let promised = |(node, memory_mb, cpu_milli, deployments): (String, i64, i64, i64)| {
+            let counted = |value| u64::try_from(value).unwrap_or_default();
+            let promised = Promised {
+                memory_mb: counted(memory_mb),
+                cpu_milli: counted(cpu_milli),
+                deployments: counted(deployments),
+            };
+            Ok((document::parse("node", &node)?, promised))
+        };
+        rows.into_iter().map(promised).collect()
     }
 
     /// The deployments of a slot, newest first.

@@ -1,6 +1,6 @@
 //! The row of a deployment, and how it becomes the model's type.
 
-use pierhead_model::deployment::{Deployment, State};
+use pierhead_model::deployment::{Deployment, Reservation, State};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::SimpleExpr;
 
@@ -19,6 +19,8 @@ pub struct Model {
     pub generation: i64,
     pub node_id: Option<String>,
     pub on_node: bool,
+    pub reserved_memory_mb: i64,
+    pub reserved_cpu_milli: i64,
     pub release_digest: Option<String>,
     pub limits: String,
     pub cancel_requested_at: Option<i64>,
@@ -48,6 +50,10 @@ impl Model {
             failure: self.failure.as_deref().map(|text| document::read("failure", text)).transpose()?,
             generation: u64::try_from(self.generation).unwrap_or_default(),
             node: self.node_id.as_deref().map(|id| document::parse("node", id)).transpose()?,
+            reserved: Reservation {
+                memory_mb: u32::try_from(self.reserved_memory_mb).unwrap_or_default(),
+                cpu_milli: u32::try_from(self.reserved_cpu_milli).unwrap_or_default(),
+            },
             release: self
                 .release_digest
                 .as_deref()
@@ -70,6 +76,8 @@ pub(super) fn moved(after: &Deployment) -> Result<Vec<(Column, SimpleExpr)>, Sto
         (Column::Failure, Expr::value(failure)),
         (Column::Generation, Expr::value(i64::try_from(after.generation).unwrap_or(i64::MAX))),
         (Column::NodeId, Expr::value(after.node.as_ref().map(ToString::to_string))),
+        (Column::ReservedMemoryMb, Expr::value(i64::from(after.reserved.memory_mb))),
+        (Column::ReservedCpuMilli, Expr::value(i64::from(after.reserved.cpu_milli))),
         (Column::ReleaseDigest, Expr::value(after.release.map(|digest| digest.to_hex()))),
         (Column::CancelRequestedAt, Expr::value(milliseconds(after.cancel_requested_at))),
         (Column::Deadline, Expr::value(milliseconds(after.deadline))),

@@ -195,6 +195,11 @@ impl Client<'_> {
         self.list(self.request(Method::GET, &["environments", environment, "nodes"]), None).await
     }
 
+    /// `cordon`, `uncordon` or `drain`.
+    pub(crate) async fn node_change(&self, node: &str, change: &str) -> Result<Answer<Node>, Error> {
+        self.call(self.request(Method::POST, &["nodes", node, change])).await
+    }
+
     pub(crate) async fn verify(&self) -> Result<Answer<Verdict>, Error> {
         self.call(self.request(Method::GET, &["verify"])).await
     }

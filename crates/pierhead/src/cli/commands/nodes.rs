@@ -18,10 +18,29 @@ enum NodesCommand {
     /// List the nodes of every environment, or of one with --environment
     #[command(visible_alias = "ls")]
     List,
+    /// Give a node no new deployments; what runs there runs on
+    Cordon { node: String },
+    /// Give a node new deployments again
+    Uncordon { node: String },
+    /// Move what is live on a node to others
+    Drain { node: String },
 }
 
 pub(crate) async fn run(context: &Context, args: &NodesArgs) -> Result<(), Error> {
-    let NodesCommand::List = args.command.as_ref().unwrap_or(&NodesCommand::List);
+    let (node, call, said) = match args.command.as_ref().unwrap_or(&NodesCommand::List) {
+        NodesCommand::List => return list(context).await,
+        NodesCommand::Cordon { node } => (node, "cordon", "gets no new deployments; what runs there runs on"),
+        NodesCommand::Uncordon { node } => (node, "uncordon", "gets new deployments again"),
+        NodesCommand::Drain { node } => {
+            (node, "drain", "is drained: each service ends when it is healthy elsewhere")
+        }
+    };
+    let changed = context.client()?.node_change(node, call).await?;
+    context.say(&format!("The node {} {said}.", changed.body.name));
+    Ok(())
+}
+
+async fn list(context: &Context) -> Result<(), Error> {
     let client = context.client()?;
     let environments = match &context.globals.environment {
         Some(name) => vec![name.clone()],

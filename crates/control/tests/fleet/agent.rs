@@ -1,0 +1,125 @@
+//! An agent that builds and starts nothing: it says at once that everything went well.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use pierhead_model::Timestamp;
+use pierhead_model::assignment::{Assignment, Goal, InstanceReport, Phase, Report, Source, StepReport};
+use pierhead_model::digest::Digest;
+use pierhead_model::id::DeploymentId;
+use pierhead_model::release::{Release, ServiceRelease, StartSettings};
+use pierhead_wire::agent_to_control::{Machine, MachineUsage};
+use pierhead_wire::link::End;
+use pierhead_wire::version::Version;
+use pierhead_wire::{AgentToControl, ControlToAgent};
+
+/// What the machine pretends to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pretended {
+    pub(crate) memory_mb: u64,
+    pub(crate) cores: u32,
+    pub(crate) used_memory_mb: u64,
+}
+
+impl Default for Pretended {
+    fn default() -> Self {
+        Self { memory_mb: 4096, cores: 4, used_memory_mb: 256 }
+    }
+}
+
+/// Does as it is told until the link closes.
+pub(crate) async fn obey(pretended: Pretended, mut link: End<AgentToControl, ControlToAgent>) {
+    let mut reports: HashMap<DeploymentId, Report> = HashMap::new();
+    while let Some(message) = link.receive().await {
+        let answers = match message {
+            ControlToAgent::Hello { .. } => hello(pretended),
+            ControlToAgent::Sync { assignments } => {
+                assignments.iter().flat_map(|assignment| work(&mut reports, assignment)).collect()
+            }
+            ControlToAgent::Assign(assignment) => work(&mut reports, &assignment),
+            ControlToAgent::Ping { number } => vec![AgentToControl::Pong { number }],
+            ControlToAgent::TakeInventory { number } => {
+                vec![AgentToControl::Inventory { number, holdings: Vec::new() }]
+            }
+            ControlToAgent::Forget { deployment } => {
+                reports.remove(&deployment);
+                Vec::new()
+            }
+            ControlToAgent::ReportStored { .. } | ControlToAgent::LogStored { .. } => Vec::new(),
+        };
+        for answer in answers {
+            if link.send(answer).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn hello(pretended: Pretended) -> Vec<AgentToControl> {
+    let machine = Machine {
+        hostname: "simulated".into(),
+        architecture: "x86_64".into(),
+        cpu_cores: pretended.cores,
+        memory_bytes: pretended.memory_mb << 20,
+        disk_bytes: 100 << 30,
+        engine_version: "simulated".into(),
+    };
+    let used =
+        MachineUsage { cpu: 0.1, memory_bytes: pretended.used_memory_mb << 20, disk_free_bytes: 50 << 30 };
+    vec![
+        AgentToControl::Hello { version: Version::current(), machine },
+        AgentToControl::Usage { machine: used, deployments: Vec::new() },
+    ]
+}
+
+fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) -> Vec<AgentToControl> {
+    let id = &assignment.deployment;
+    let report = reports.entry(id.clone()).or_insert_with(|| Report::accepted(id.clone()));
+    match assignment.goal {
+        Goal::Run => {
+            if report.phase == Phase::Healthy {
+                return Vec::new();
+            }
+            report.phase = Phase::Healthy;
+            let built = match &assignment.work.source {
+                Source::Release { release } => release.clone(),
+                Source::Git { .. } => {
+                    let now = Timestamp::now();
+                    report.steps.push(StepReport {
+                        name: "build".into(),
+                        started_at: now,
+                        finished_at: Some(now),
+                        exit_code: Some(0),
+                        note: None,
+                    });
+                    Release::Service(ServiceRelease {
+                        runtime: "node".into(),
+                        runtime_version: "22".into(),
+                        layers: vec![Digest::of(id.as_str().as_bytes())],
+                        start: StartSettings {
+                            command: Some("node server.js".into()),
+                            working_directory: ".".into(),
+                            port: 3000,
+                            variables: BTreeMap::new(),
+                            document_root: None,
+                        },
+                    })
+                }
+            };
+            report.release = Some(built);
+            report.instance = Some(InstanceReport {
+                address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9))),
+                healthy: true,
+                restarts: 0,
+                last_exit: None,
+                next_start_at: None,
+            });
+        }
+        Goal::Stop => {
+            report.phase = Phase::Stopped;
+            report.instance = None;
+        }
+    }
+    report.sequence += 1;
+    vec![AgentToControl::Report(report.clone())]
+}
