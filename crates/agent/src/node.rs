@@ -1,9 +1,11 @@
 //! What the agent's tasks share.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use pierhead_engine::Engine;
+use pierhead_model::id::ProjectId;
 use pierhead_wire::BlobChannel;
 use tokio::sync::Notify;
 
@@ -36,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) reports_due: Arc<Notify>,
     /// There are lines to send.
     pub(crate) lines_due: Arc<Notify>,
+    /// Projects whose last run had a container, and so a network: it is made while their source is fetched.
+    pub(crate) networked: Mutex<HashSet<ProjectId>>,
     identity: RwLock<Option<Identity>>,
 }
 
@@ -51,6 +55,7 @@ impl Node {
             layers: Layers::open(&layout, Arc::clone(&tools.blobs))?,
             source: Source::new(&layout, policy, options.ca_bundle.as_deref(), options.clone),
             builds: BuildQueue::new(options.build_concurrency),
+            networked: Mutex::default(),
             identity: RwLock::new(durable::read_json(&layout.identity())?),
             engine: tools.engine,
             blobs: tools.blobs,

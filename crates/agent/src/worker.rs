@@ -128,15 +128,12 @@ async fn try_pursue(run: &Run, fresh: bool) -> Result<std::convert::Infallible, 
 async fn live(run: &Run, release: &Release, started: Option<executor::Instance>) -> StepError {
     match release {
         Release::Site(_) => {
-            // What the build made is not needed any more.
-            let tidied = match clear(run).await {
-                Ok(()) => run.report(|report| report.phase = Phase::Healthy).await.map(drop),
-                Err(error) => Err(error),
-            };
-            match tidied {
-                Ok(()) => std::future::pending().await,
-                Err(error) => error,
+            if let Err(error) = run.report(|report| report.phase = Phase::Healthy).await {
+                return error;
             }
+            // What the build made is not needed any more; nobody has to wait until it is gone.
+            remove_for_sure(&run.node, &run.identity, run, Images::Keep).await;
+            std::future::pending().await
         }
         Release::Service(_) | Release::Image(_) => keeper::keep(run, release, started).await,
     }

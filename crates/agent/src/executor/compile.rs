@@ -258,9 +258,7 @@ async fn execute(
         disk_mb: limits.build_disk_mb,
         folder: container::measured(run),
     };
-    let code = container::run_to_end(run, spec, command.name, &allowance).await?;
-    let engine = std::sync::Arc::clone(&run.node.engine);
-    run.settle("removing the build's volume", async move { engine.volume_remove(&name).await }).await?;
+    let code = container::run_to_end(run, spec, command.name, name, &allowance).await?;
     if code == 0 {
         return Ok(command.upper);
     }

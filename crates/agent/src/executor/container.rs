@@ -50,11 +50,12 @@ struct Seen {
     reached_pids: bool,
 }
 
-/// Runs a container to its end and hands back its exit code if all limits were kept. It is removed then.
+/// Runs a container to its end and hands back its exit code if all limits were kept. It is removed then, with its volume.
 pub(super) async fn run_to_end(
     run: &Run,
     spec: ContainerSpec,
     step: &'static str,
+    volume: String,
     allowance: &Allowance,
 ) -> Result<i64, StepError> {
     let engine = &run.node.engine;
@@ -97,7 +98,10 @@ pub(super) async fn run_to_end(
     seen.reached_pids |= printed.could_not_fork.load(Ordering::Relaxed);
     judge(run, step, &exit, &seen, allowance).await?;
     let (removing, id) = (Arc::clone(engine), created.id);
+    // Awaited: only then is its overlay surely unmounted, and what it wrote may be moved.
     run.settle("removing the container", async move { removing.remove(&id, Removal::Force).await }).await?;
+    let removing = Arc::clone(engine);
+    run.remove_meanwhile("a build's volume", async move { removing.volume_remove(&volume).await });
     Ok(exit.code)
 }
 

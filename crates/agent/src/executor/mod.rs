@@ -146,6 +146,20 @@ impl Run {
         }
     }
 
+    /// Removes something while the run goes on. What is left by a failure is found by its label when the run is removed.
+    pub(crate) fn remove_meanwhile(
+        &self,
+        what: &'static str,
+        work: impl Future<Output = pierhead_engine::Result<()>> + Send + 'static,
+    ) {
+        let deployment = self.id.clone();
+        self.settling.spawn(async move {
+            if let Err(error) = work.await {
+                tracing::warn!(%deployment, %error, what, "could not be removed yet");
+            }
+        });
+    }
+
     /// File work that may block; removing waits for it.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
@@ -246,7 +260,8 @@ async fn from_source(run: &Run) -> Result<Release, StepError> {
         return Err(StepError::failed(Reason::NoCapacity, detail));
     }
     run.report(|report| report.phase = Phase::Building).await?;
-    let checkout = run.step("clone", clone::clone(run)).await?;
+    let (checkout, ()) = tokio::join!(run.step("clone", clone::clone(run)), network::ahead(run));
+    let checkout = checkout?;
     pierhead_model::crash_point!("agent.clone_done");
     let plan = clone::detect(run, &checkout).await?;
     let release = match plan.kind {

@@ -16,8 +16,19 @@ pub(crate) fn name_of(run: &Run) -> String {
     format!("ph-{}", run.id)
 }
 
+/// Makes the network of a run that will probably need one, while something else is waited for. What goes wrong is told by
+/// [`ensure`] when it matters.
+pub(super) async fn ahead(run: &Run) {
+    let project = &run.held.assignment.project_id;
+    let wanted = run.node.networked.lock().contains(project);
+    if wanted && let Err(error) = ensure(run).await {
+        tracing::debug!(deployment = %run.id, %error, "no network was made ahead");
+    }
+}
+
 /// Makes the deployment's network, or takes the one that is there.
 pub(super) async fn ensure(run: &Run) -> Result<String, StepError> {
+    run.node.networked.lock().insert(run.held.assignment.project_id.clone());
     const DOING: &str = "making the deployment's network";
     let name = name_of(run);
     let engine = &run.node.engine;
