@@ -111,7 +111,9 @@ async fn measure(binary: &Path, example: &Example, rounds: usize) -> Result<Vec<
     let original = fs_err::read_to_string(source.join(example.file))?;
     let mut lines = Vec::new();
     for round in 0..rounds {
-        let changed = format!("{original}{}", example.added.replace("ROUND", &round.to_string()));
+        // Different in every run too: the engine keeps what it built before.
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_nanos();
+        let changed = format!("{original}{}", example.added.replace("ROUND", &now.to_string()));
         let mut note = |way, took: Duration| {
             lines.push(Line { case: example.name, round, way, milliseconds: took.as_secs_f64() * 1000.0 });
         };

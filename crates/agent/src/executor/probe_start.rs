@@ -16,8 +16,10 @@ use crate::health::{self, Answer};
 
 /// Starts of a process that ends before it is healthy.
 const STARTS: u32 = 4;
-/// The first question comes this soon: most services answer before a second has passed.
+/// The first questions come this fast: most services answer before a second has passed.
 const FIRST_PROBE: Duration = Duration::from_millis(20);
+/// How long they come so fast.
+const EAGER: Duration = Duration::from_secs(5);
 /// Docker's name server listens inside every container, on a port that changes.
 const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 /// Before output that was cut is read on.
@@ -111,6 +113,7 @@ pub(crate) async fn wait_until_good(run: &Run, instance: &Instance, last: &Mutex
     }
     let mut pace = Backoff::new(FIRST_PROBE, Duration::from_millis(check.interval_ms.max(20).into()));
     let mut good = 0;
+    let begun = tokio::time::Instant::now();
     loop {
         match health::ask(check, instance.address, work.hostname.as_str()).await {
             Answer::Good => {
@@ -125,7 +128,9 @@ pub(crate) async fn wait_until_good(run: &Run, instance: &Instance, last: &Mutex
                 *last.lock() = why;
             }
         }
-        tokio::time::sleep(pace.advance()).await;
+        // A wait that doubles at once would miss a service by as much as it took to start.
+        let wait = if begun.elapsed() < EAGER { FIRST_PROBE } else { pace.advance() };
+        tokio::time::sleep(wait).await;
     }
 }
 
