@@ -65,6 +65,16 @@ impl RuntimeBuilder {
         }
     }
 
+    /// The image by the name that a Dockerfile may use: without the revision, which changes with Pierhead.
+    async fn name_for_people(&self, runtime: &str, version: &str, id: &str) -> Result<(), RuntimeError> {
+        let name = format!("pierhead/{runtime}:{version}");
+        if self.engine.image_inspect(&name).await.is_ok_and(|image| image.id.as_str() == id) {
+            return Ok(());
+        }
+        let tagged = self.engine.image_tag(&reference(runtime, version), &name).await;
+        tagged.map_err(|source| engine_error(runtime, version, source))
+    }
+
     async fn make(&self, runtime: &str, version: &str, say: &Say<'_>) -> Result<(), RuntimeError> {
         let failed = |reason: String| RuntimeError::Failed {
             runtime: runtime.into(),
@@ -170,6 +180,7 @@ impl RuntimeImages for RuntimeBuilder {
                 self.image(runtime, &version).await?.unwrap_or_default()
             }
         };
+        self.name_for_people(runtime, &version, &id).await?;
         Ok(RuntimeImage { reference: reference(runtime, &version), id, version })
     }
 }
