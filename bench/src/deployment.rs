@@ -102,7 +102,7 @@ fn median(sorted: &[f64]) -> f64 {
 }
 
 async fn measure(binary: &Path, example: &Example, rounds: usize) -> Result<Vec<Line>> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example.name);
+    let source = pierhead_testkit::repository_root().join("examples").join(example.name);
     let git = GitServer::of_folders(&[(example.name, &source)]);
     let server = Server::start(&binary.display().to_string()).await;
     let first = server.deploy(json!({ "repository": git.url(example.name) })).await;

@@ -2,7 +2,7 @@
 
 mod tidy;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 fn main() -> Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         Some("tidy") => {
-            let problems = tidy::problems(root())?;
+            let problems = tidy::problems(&root())?;
             for problem in &problems {
                 say(problem);
             }
@@ -21,8 +21,9 @@ fn main() -> Result<ExitCode> {
 }
 
 /// The folder of the workspace.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    Path::new(&package).parent().unwrap_or(Path::new(".")).to_path_buf()
 }
 
 #[expect(clippy::print_stderr, reason = "what a chore has to say")]
@@ -34,7 +35,7 @@ fn say(line: &str) {
 mod tests {
     #[test]
     fn the_tree_is_tidy() {
-        let problems = crate::tidy::problems(crate::root()).unwrap();
+        let problems = crate::tidy::problems(&crate::root()).unwrap();
         assert!(problems.is_empty(), "{}", problems.join("\n"));
     }
 }

@@ -93,8 +93,16 @@ async fn guard(node: Arc<Node>) {
     let options = &node.options;
     let servers = firewall::name_servers(&servers);
     let firewall = Firewall::new(options.subnet_pool, &options.allow_addresses, servers);
-    if let Err(error) = firewall.apply().await {
-        tracing::error!(%error, "containers can reach this machine and its neighbours: the packet filter has no rules");
+    // Another program may be changing the rules at this moment, Docker most of all.
+    for pause in [1, 2, 4] {
+        match firewall.apply().await {
+            Ok(()) => return,
+            Err(error) => tracing::error!(
+                %error,
+                "containers can reach this machine and its neighbours: the packet filter has no rules; tried again in {pause} s"
+            ),
+        }
+        tokio::time::sleep(Duration::from_secs(pause)).await;
     }
 }
 

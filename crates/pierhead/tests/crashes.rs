@@ -2,10 +2,9 @@
 //! one is live, nothing is left over, and every invariant holds.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
-use pierhead_testkit::{GitServer, Server};
+use pierhead_testkit::{GitServer, Server, repository_root};
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 
@@ -156,7 +155,7 @@ async fn a_first_start_that_is_cut_off_is_repeated() {
 #[test]
 fn every_crash_point_is_driven() {
     let mut written = BTreeSet::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..")];
+    let mut folders = vec![repository_root().join("crates")];
     while let Some(folder) = folders.pop() {
         for entry in fs_err::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -7,6 +7,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use pierhead_testkit::{GitServer, Server};
 use serde_json::json;
@@ -15,6 +16,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
 const POOL: &str = "10.251.7.0/24";
 const POOL_NAME: &str = "10.251.7.0";
 const NAMESPACE: &str = "ph-reach";
+const OUR_SIDE: &str = "10.250.7.1";
 const NEIGHBOUR: &str = "10.250.7.2";
 const NEIGHBOUR_PORT: u16 = 8000;
 
@@ -27,7 +29,7 @@ http.createServer((request, response) => {
     if (url.pathname === '/own') {
         return response.end(Object.values(os.networkInterfaces()).flat().find(it => !it.internal).address);
     }
-    const socket = net.connect({ host: url.searchParams.get('host'), port: Number(url.searchParams.get('port')), timeout: 3000 });
+    const socket = net.connect({ host: url.searchParams.get('host'), port: Number(url.searchParams.get('port')), timeout: 10000 });
     socket.on('connect', () => { response.end('open'); socket.destroy(); });
     socket.on('timeout', () => { response.end('closed'); socket.destroy(); });
     socket.on('error', () => response.end('closed'));
@@ -43,11 +45,11 @@ impl Neighbour {
         for command in [
             format!("ip netns add {NAMESPACE}"),
             format!("ip link add {NAMESPACE} type veth peer name eth0 netns {NAMESPACE}"),
-            format!("ip address add 10.250.7.1/30 dev {NAMESPACE}"),
+            format!("ip address add {OUR_SIDE}/30 dev {NAMESPACE}"),
             format!("ip link set {NAMESPACE} up"),
             format!("ip -n {NAMESPACE} address add {NEIGHBOUR}/30 dev eth0"),
             format!("ip -n {NAMESPACE} link set eth0 up"),
-            format!("ip -n {NAMESPACE} route add default via 10.250.7.1"),
+            format!("ip -n {NAMESPACE} route add default via {OUR_SIDE}"),
         ] {
             let mut words = command.split(' ');
             let done = Command::new(words.next().unwrap()).args(words).status().unwrap();
@@ -90,18 +92,23 @@ fn remove() {
     }
 }
 
-/// The address that this machine is known by outside.
-fn address_of_this_machine() -> String {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-    // Chooses a route and sends nothing.
-    socket.connect("198.51.100.1:9").unwrap();
-    socket.local_addr().unwrap().ip().to_string()
-}
-
 async fn reaches(server: &Server, host: &str, port: u16) -> bool {
     let (status, answer) = server.visit("probe.localhost", &format!("/?host={host}&port={port}")).await;
     assert_eq!(status, 200, "{answer}");
     answer == "open"
+}
+
+/// Waits until it is as expected: a name server that is slow, rules that are put in force while the server starts.
+async fn until_reaches(server: &Server, host: &str, port: u16, expected: bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while reaches(server, host, port).await != expected {
+        assert!(
+            Instant::now() < deadline,
+            "{host}:{port} should be {}",
+            if expected { "open" } else { "closed" }
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,20 +136,17 @@ async fn containers_reach_the_internet_and_nothing_of_ours() {
     let other = server.visit("other.localhost", "/own").await.1;
 
     // Without the rules the machine and its neighbour are open: otherwise the test would prove nothing.
-    assert!(reaches(&server, &gateway, port).await, "the machine at {gateway}:{port}");
-    assert!(reaches(&server, NEIGHBOUR, NEIGHBOUR_PORT).await, "the neighbour");
+    until_reaches(&server, &gateway, port, true).await;
+    until_reaches(&server, NEIGHBOUR, NEIGHBOUR_PORT, true).await;
     assert!(!reaches(&server, &other, 3000).await, "another deployment at {other}");
 
     server.kill();
     server.boot(&[("PIERHEAD_FIREWALL", "true")]).await;
     server.until_visit("probe.localhost", |status, _| status == 200).await;
-    assert!(!reaches(&server, &gateway, port).await, "the machine at {gateway}:{port}");
-    assert!(
-        !reaches(&server, &address_of_this_machine(), port).await,
-        "the machine by another of its addresses"
-    );
+    until_reaches(&server, &gateway, port, false).await;
+    assert!(!reaches(&server, OUR_SIDE, port).await, "the machine by another of its addresses");
     assert!(!reaches(&server, NEIGHBOUR, NEIGHBOUR_PORT).await, "the neighbour");
     assert!(!reaches(&server, &other, 3000).await, "another deployment at {other}");
-    assert!(reaches(&server, "registry.npmjs.org", 443).await, "the internet");
+    until_reaches(&server, "registry.npmjs.org", 443, true).await;
     server.verify().await;
 }

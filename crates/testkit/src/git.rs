@@ -37,7 +37,7 @@ impl GitServer {
     }
 
     fn serve(folder: tempfile::TempDir) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/serve-git.py");
+        let script = crate::repository_root().join("scripts/serve-git.py");
         let port_file = folder.path().join("port");
         let process = Command::new("python3")
             .arg(script)

@@ -6,5 +6,16 @@
 mod git;
 mod server;
 
+use std::path::{Path, PathBuf};
+
 pub use git::GitServer;
 pub use server::{Ended, Server};
+
+/// The folder of the workspace.
+///
+/// Asked when it runs: what was compiled for another clone may be in the folder that clones share.
+pub fn repository_root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let marked = |folder: &&Path| folder.join("Cargo.lock").exists();
+    Path::new(&package).ancestors().find(marked).expect("a package lies in the workspace").to_path_buf()
+}
