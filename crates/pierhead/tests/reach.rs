@@ -29,7 +29,7 @@ http.createServer((request, response) => {
     if (url.pathname === '/own') {
         return response.end(Object.values(os.networkInterfaces()).flat().find(it => !it.internal).address);
     }
-    const socket = net.connect({ host: url.searchParams.get('host'), port: Number(url.searchParams.get('port')), timeout: 10000 });
+    const socket = net.connect({ host: url.searchParams.get('host'), port: Number(url.searchParams.get('port')), timeout: 3000 });
     socket.on('connect', () => { response.end('open'); socket.destroy(); });
     socket.on('timeout', () => { response.end('closed'); socket.destroy(); });
     socket.on('error', () => response.end('closed'));
