@@ -13,7 +13,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-scripts/bootstrap.sh dockerd=docker.io iptables=iptables ip=iproute2 mmdebstrap=mmdebstrap git=git python3=python3 cc=build-essential \
+scripts/bootstrap.sh dockerd=docker.io iptables=iptables ip=iproute2 mmdebstrap=mmdebstrap git=git python3=python3 pip3=python3-pip cc=build-essential \
     psql=postgresql
 scripts/dockerd.sh start "$work/dockerd.pid"
 PIERHEAD_TEST_POSTGRES_URL=$(scripts/postgres.sh start "$work/postgres")

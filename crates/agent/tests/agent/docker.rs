@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use pierhead_engine::docker::{DockerEngine, Timeouts};
 use pierhead_engine::spec::Labels;
@@ -195,12 +194,7 @@ async fn a_link_out_of_the_output_is_refused_and_a_good_site_is_published() {
     let report = world.deploy(&good).await;
     let Some(Release::Site(site)) = &report.release else { panic!("{report:?}") };
     assert_eq!(site.files, 1);
-    // It is live first, and what the build made goes then.
-    let begun = Instant::now();
-    while (world.held().await, world.work_folders()) != (Vec::new(), 0) {
-        assert!(begun.elapsed() < Duration::from_secs(30), "left over: {:?}", world.held().await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    world.until_nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,7 +84,7 @@ async fn a_static_folder_is_stored_once_and_changed_by_one_blob() {
     let report = world.deploy(&world.assignment(2)).await;
     assert_eq!(report.phase, Phase::Healthy, "{report:?}");
     assert_eq!(world.blobs.count(), before + 2, "the file and the manifest");
-    assert_eq!((world.held().await, world.work_folders()), (Vec::new(), 0));
+    world.until_nothing_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! An agent with everything around it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use pierhead_agent::{Agent, Handle, Options, RuntimeError, RuntimeImage, RuntimeImages, Say, Tools};
@@ -214,6 +214,15 @@ impl World {
 
     pub(crate) fn work_folders(&self) -> usize {
         fs_err::read_dir(self.options.data_dir.join("agent/work")).unwrap().count()
+    }
+
+    /// A site is live first, and what its build made goes then.
+    pub(crate) async fn until_nothing_is_left(&self) {
+        let begun = Instant::now();
+        while (self.held().await, self.work_folders()) != (Vec::new(), 0) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "left over: {:?}", self.held().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

@@ -35,6 +35,11 @@ impl<S, R> End<S, R> {
         self.receiver.recv().await
     }
 
+    /// Both halves, for futures of one task.
+    pub(super) const fn split_mut(&mut self) -> (&mpsc::Sender<S>, &mut mpsc::Receiver<R>) {
+        (&self.sender, &mut self.receiver)
+    }
+
     /// Both halves, for tasks that send and receive apart.
     pub fn split(self) -> (mpsc::Sender<S>, mpsc::Receiver<R>) {
         (self.sender, self.receiver)
