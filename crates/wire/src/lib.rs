@@ -14,6 +14,7 @@ pub mod control_to_ingress;
 pub mod ingress_to_control;
 pub mod link;
 pub mod route;
+pub mod streams;
 pub mod version;
 
 pub use agent_to_control::AgentToControl;

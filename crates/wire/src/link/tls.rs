@@ -70,6 +70,24 @@ impl Tls {
         self.thumbprint
     }
 
+    /// The channel alone, for tests that are a thief.
+    #[doc(hidden)]
+    pub async fn connect_raw<Io>(&self, io: Io) -> io::Result<TlsStream<Io>>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+    {
+        Ok(self.connect(io).await?.0)
+    }
+
+    /// The channel alone, for tests that are a thief.
+    #[doc(hidden)]
+    pub async fn accept_raw<Io>(&self, io: Io) -> io::Result<TlsStream<Io>>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+    {
+        Ok(self.accept(io).await?.0)
+    }
+
     pub(super) async fn connect<Io>(&self, io: Io) -> io::Result<(TlsStream<Io>, Channel)>
     where
         Io: AsyncRead + AsyncWrite + Unpin,

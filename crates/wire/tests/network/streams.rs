@@ -1,0 +1,168 @@
+//! Blobs and traffic over one connection, and over several when it is cut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use pierhead_model::digest::Digest;
+use pierhead_wire::streams::{Reachable, RemoteBlobs, Streams, serve};
+use pierhead_wire::{BlobChannel, BlobError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::store::Memory;
+
+#[derive(Debug)]
+struct Only(SocketAddr);
+
+impl Reachable for Only {
+    fn is_service(&self, address: SocketAddr) -> bool {
+        address == self.0
+    }
+}
+
+struct Connection {
+    streams: Streams,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Connection {
+    async fn open(store: &Arc<Memory>, blobs: &Arc<RemoteBlobs>, service: SocketAddr) -> Self {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let (store, blobs) = (Arc::<Memory>::clone(store) as Arc<dyn BlobChannel>, Arc::clone(blobs));
+        let serving = tokio::spawn(async move {
+            let _ = serve(far, blobs, Arc::new(Only(service))).await;
+        });
+        let (streams, driven) = Streams::begin(near, store).await.unwrap();
+        let driving = tokio::spawn(async move {
+            driven.await;
+        });
+        Self { streams, tasks: [serving, driving] }
+    }
+
+    async fn cut(self) {
+        for task in self.tasks {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+fn nowhere() -> SocketAddr {
+    ([127, 0, 0, 1], 1).into()
+}
+
+#[tokio::test]
+async fn blobs_go_both_ways_and_every_refusal_arrives_as_what_it_is() {
+    let (store, blobs) = (Arc::new(Memory::default()), Arc::new(RemoteBlobs::default()));
+    let _connection = Connection::open(&store, &blobs, nowhere()).await;
+    let small = Bytes::from_static(b"small");
+    let large: Bytes = (0..5_000_000_u32).map(|byte| byte.to_le_bytes()[1]).collect();
+    let (one, other) = (Digest::of(&small), Digest::of(&large));
+    assert_eq!(blobs.missing(&[one, other]).await.unwrap(), [one, other]);
+    blobs.put(one, small.clone()).await.unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &large).unwrap();
+    blobs.put_file(other, file.path().to_owned()).await.unwrap();
+    assert_eq!(blobs.missing(&[one, other]).await.unwrap(), []);
+    assert_eq!(blobs.get(one).await.unwrap(), small);
+    assert_eq!(blobs.get(other).await.unwrap(), large);
+    let mut part = blobs.stream(other, Some(1_000_000..1_000_010)).await.unwrap();
+    assert_eq!(part.next().await.unwrap().unwrap(), large.slice(1_000_000..1_000_010));
+    assert!(part.next().await.is_none());
+
+    let absent = Digest::of(b"absent");
+    assert!(matches!(blobs.get(absent).await, Err(BlobError::NotFound(digest)) if digest == absent));
+    assert!(
+        matches!(blobs.put(absent, small).await, Err(BlobError::Corrupt { expected, .. }) if expected == absent)
+    );
+}
+
+#[tokio::test]
+async fn what_is_asked_while_nobody_is_there_is_answered_later() {
+    let (store, blobs) = (Arc::new(Memory::default()), Arc::new(RemoteBlobs::default()));
+    let content = Bytes::from_static(b"later");
+    let digest = Digest::of(&content);
+    let putting = tokio::spawn({
+        let (blobs, content) = (Arc::clone(&blobs), content.clone());
+        async move { blobs.put(digest, content).await }
+    });
+    // One that is cut before it answers anything.
+    Connection::open(&store, &blobs, nowhere()).await.cut().await;
+    let _connection = Connection::open(&store, &blobs, nowhere()).await;
+    putting.await.unwrap().unwrap();
+    assert_eq!(store.get(digest).await.unwrap(), content);
+}
+
+#[tokio::test]
+async fn content_goes_on_where_it_broke_off() {
+    let (store, blobs) = (Arc::new(Memory::default()), Arc::new(RemoteBlobs::default()));
+    let content: Bytes = (0..4_000_000_u32).map(|byte| byte.to_le_bytes()[1]).collect();
+    let digest = Digest::of(&content);
+    store.put(digest, content.clone()).await.unwrap();
+    let connection = Connection::open(&store, &blobs, nowhere()).await;
+    let mut pieces = blobs.stream(digest, None).await.unwrap();
+    let mut received = pieces.next().await.unwrap().unwrap().to_vec();
+    connection.cut().await;
+    let again = Connection::open(&store, &blobs, nowhere()).await;
+    while received.len() < 2_000_000 {
+        received.extend(pieces.next().await.unwrap().unwrap());
+    }
+    again.cut().await;
+    let _last = Connection::open(&store, &blobs, nowhere()).await;
+    while let Some(piece) = pieces.next().await {
+        received.extend(piece.unwrap());
+    }
+    assert!(received == content, "{} of {} bytes", received.len(), content.len());
+}
+
+#[tokio::test]
+async fn a_tunnel_leads_to_a_service_of_the_node_and_nowhere_else() {
+    let (store, blobs) = (Arc::new(Memory::default()), Arc::new(RemoteBlobs::default()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let service = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut visitor, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut read, mut write) = visitor.split();
+                let _ = tokio::io::copy(&mut read, &mut write).await;
+            });
+        }
+    });
+    let connection = Connection::open(&store, &blobs, service).await;
+    let echoes = (0..50_u32).map(|number| {
+        let streams = connection.streams.clone();
+        async move {
+            let mut tunnel = streams.tunnel(service).await.unwrap();
+            let said: Vec<u8> = (0..100_000_u32).map(|byte| (byte + number).to_le_bytes()[0]).collect();
+            let (mut read, mut write) = tokio::io::split(&mut tunnel);
+            let saying = async {
+                write.write_all(&said).await.unwrap();
+                write.shutdown().await.unwrap();
+            };
+            let mut heard = Vec::new();
+            let hearing = read.read_to_end(&mut heard);
+            let ((), heard_bytes) = tokio::join!(saying, hearing);
+            assert_eq!(heard_bytes.unwrap(), said.len());
+            assert!(heard == said);
+        }
+    });
+    futures::future::join_all(echoes).await;
+
+    let elsewhere = connection.streams.tunnel("127.0.0.1:22".parse().unwrap()).await.unwrap_err();
+    assert_eq!(elsewhere.kind(), std::io::ErrorKind::ConnectionRefused, "{elsewhere}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_ends() {
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let (streams, driven) = Streams::begin(near, Arc::new(Memory::default())).await.unwrap();
+    let began = tokio::time::Instant::now();
+    tokio::time::timeout(Duration::from_secs(60), driven).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(streams.is_closed());
+    drop(far);
+}
