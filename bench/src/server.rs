@@ -52,7 +52,7 @@ async fn serve(port: u16, upstream: SocketAddr, folder: &Path) -> Result<()> {
         vec![route("site.bench.test", Target::Site { deployment: DeploymentId::from_random(0), manifest })?];
     for number in 1..=HOSTS {
         let deployment = DeploymentId::from_random(number as u64);
-        let target = Target::Service { deployment, endpoints: vec![upstream] };
+        let target = Target::Service { deployment, endpoints: vec![upstream.into()] };
         routes.push(route(&format!("app-{number}.bench.test"), target)?);
     }
 

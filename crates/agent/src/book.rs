@@ -4,6 +4,7 @@
 //! is not built again). Each deployment's worker is the only writer of its report.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,12 @@ impl Book {
 
     pub(crate) fn all(&self) -> Vec<Report> {
         self.entries.lock().values().map(|entry| entry.report.clone()).collect()
+    }
+
+    /// Whether a process of some deployment answers at this address.
+    pub(crate) fn has_instance_at(&self, address: SocketAddr) -> bool {
+        let at = |entry: &Entry| entry.report.instance.as_ref().is_some_and(|it| it.address == Some(address));
+        self.entries.lock().values().any(at)
     }
 
     /// Changes a deployment's report. It is durable when this returns. A change that changes nothing is not reported.

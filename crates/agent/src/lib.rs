@@ -10,6 +10,7 @@
 //! | `runtimes` | the base images, made on this node |
 //! | `inspect` | a repository looked at without deploying it |
 //! | `root` | the task that owns all others: sessions, one worker for each deployment |
+//! | [`Uplink`] | the connections over which a control plane on another machine is met |
 //! | `session` | what is sent to the control plane, and when it is sent again |
 //! | `assignments`, `book`, `log` | what survives a restart: the desired, the reported, the printed |
 //! | `worker` | one deployment from acceptance to removal |
@@ -54,13 +55,16 @@ mod session;
 mod subnet;
 mod sweeper;
 mod undo;
+mod uplink;
 mod usage;
 mod worker;
 
 use std::sync::Arc;
 
 use pierhead_engine::Engine;
+use pierhead_model::id::InstallId;
 use pierhead_wire::link::End;
+use pierhead_wire::streams::Reachable;
 use pierhead_wire::{AgentToControl, BlobChannel, ControlToAgent};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -69,6 +73,7 @@ use tokio_util::sync::CancellationToken;
 pub use inspect::{InspectError, Inspector};
 pub use options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
 pub use runtimes::RuntimeBuilder;
+pub use uplink::{Meeting, Uplink, certificate};
 
 /// The agent's end of a link to the control plane.
 pub type Link = End<AgentToControl, ControlToAgent>;
@@ -103,14 +108,16 @@ impl Agent {
             .map_err(|source| StartError::DataDirectory { path, source })?;
         let stop = CancellationToken::new();
         let (links, new_links) = mpsc::channel(4);
-        let root = tokio::spawn(root::run(Arc::new(node), link, new_links, stop.clone()));
-        Ok(Handle { links, stop, root: Some(root) })
+        let node = Arc::new(node);
+        let root = tokio::spawn(root::run(Arc::clone(&node), link, new_links, stop.clone()));
+        Ok(Handle { node, links, stop, root: Some(root) })
     }
 }
 
 /// A running agent. Dropping it ends its tasks at once; containers run on.
 #[derive(Debug)]
 pub struct Handle {
+    node: Arc<node::Node>,
     links: mpsc::Sender<Link>,
     stop: CancellationToken,
     root: Option<JoinHandle<()>>,
@@ -121,6 +128,16 @@ impl Handle {
     pub async fn attach(&self, link: Link) {
         // A refused link means that the agent has ended: its other end sees that by itself.
         let _ = self.links.send(link).await;
+    }
+
+    /// Whose node this is, once a control plane has said so.
+    pub fn install(&self) -> Option<InstallId> {
+        self.node.identity().map(|identity| identity.install)
+    }
+
+    /// Which addresses are those of this node's services.
+    pub fn services(&self) -> Arc<dyn Reachable> {
+        Arc::new(uplink::Services(Arc::clone(&self.node)))
     }
 
     /// Ends every task of the agent and waits for it. Containers run on and are adopted by the next start.

@@ -13,16 +13,25 @@ use crate::work::WorkRecord;
 /// How long after its end a deployment that was live keeps running although no ingress said that it has drained.
 const DRAIN_LIMIT_S: i64 = 90;
 
+/// One thing that a node should do.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) assignment: Assignment,
+    /// The node has said something of it.
+    pub(crate) began: bool,
+}
+
 /// Everything the node should do. A deployment that ended and was removed from the node is not among it: not to be listed
 /// is to be forgotten.
-pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Assignment>, Error> {
+pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, Error> {
     let records = core.store.deployments_on_node(node).await.stored()?;
     let mut assignments = Vec::with_capacity(records.len());
     for record in records {
         if is_gone(&record) {
             core.store.deployment_leave_node(&record.deployment.id).await.stored()?;
         } else {
-            assignments.push(assignment(core, &record)?);
+            assignments
+                .push(Wanted { assignment: assignment(core, &record)?, began: record.report.is_some() });
         }
     }
     Ok(assignments)

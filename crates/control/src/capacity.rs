@@ -11,7 +11,7 @@ pub(crate) async fn candidates(core: &Core, environment: &EnvironmentId) -> Resu
     let promises = core.store.node_promises().await.stored()?;
     let nodes = core.store.node_list(environment).await.stored()?;
     let candidate = |node: pierhead_store::Node| {
-        let connected = core.fleet.connected(&node.id).filter(|_| node.schedulable)?;
+        let connected = core.fleet.connected(&node.id).filter(|it| node.schedulable && it.compatible)?;
         let promised = promises.get(&node.id).copied().unwrap_or_default();
         Some(Candidate {
             node: node.id,

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use pierhead_model::id::InstallId;
 use pierhead_store::Store;
+use pierhead_wire::BlobChannel;
 
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
 use crate::ingresses::Ingresses;
+use crate::links::Links;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::sealing::MasterKey;
@@ -21,6 +23,9 @@ pub(crate) struct Core {
     /// Grows with each start; every write of the lifecycle carries it.
     pub(crate) epoch: u64,
     pub(crate) fleet: Fleet,
+    pub(crate) links: Links,
+    /// What agents on other machines read and write.
+    pub(crate) blobs: Arc<dyn BlobChannel>,
     pub(crate) ingresses: Ingresses,
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.
@@ -44,6 +49,7 @@ pub(crate) struct Signals {
     pub(crate) routes: Signal,
     pub(crate) removals: Signal,
     pub(crate) drains: Signal,
+    pub(crate) nodes: Signal,
 }
 
 /// How the ingress is reached from outside.

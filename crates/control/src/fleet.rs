@@ -5,24 +5,32 @@
 //! crash on either side costs a repetition and nothing else.
 
 use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use pierhead_model::Timestamp;
-use pierhead_model::assignment::{Assignment, Report};
+use pierhead_model::assignment::{Assignment, Goal, Report};
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::log::LogLine;
 use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, MachineUsage};
 use pierhead_wire::link::{End, LinkClosed};
+use pierhead_wire::streams::Streams;
+use pierhead_wire::traffic::Connection;
 use pierhead_wire::version::Version;
-use pierhead_wire::{AgentToControl, ControlToAgent};
+use pierhead_wire::{AgentToControl, ControlToAgent, Tunnels};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::assignments::Wanted;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::links::LinkState;
+use crate::links::state::LinkProblem;
 use crate::reconcilers::Signal;
 use crate::reconcilers::driver::Chain;
 
@@ -38,6 +46,8 @@ const SILENT_ROUNDS: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     connected: Mutex<HashMap<NodeId, Connected>>,
+    /// To nodes on other machines, with the number of the connection.
+    streams: Mutex<HashMap<NodeId, (u64, Streams)>>,
 }
 
 /// How long an agent may take to say what its engine holds.
@@ -61,6 +71,10 @@ pub(crate) struct Connected {
     inventories: mpsc::Sender<Asker>,
     /// What it should do may have changed.
     wake: Signal,
+    /// The session is to end.
+    close: Signal,
+    /// It understands what it is told to do.
+    pub(crate) compatible: bool,
 }
 
 /// Why a session ended.
@@ -72,8 +86,8 @@ enum SessionEnd {
     NoHello,
     #[error("the agent refused: {reason}")]
     Refused { reason: String },
-    #[error("the versions do not fit")]
-    Incompatible(#[source] pierhead_wire::version::Incompatible),
+    #[error("it was told to end")]
+    ToldToEnd,
     #[error("the agent was silent for too long")]
     Silent,
     #[error("what the agent sent could not be stored")]
@@ -110,21 +124,61 @@ impl Fleet {
         tokio::time::timeout(INVENTORY_LIMIT, answer).await.ok()?.ok()
     }
 
+    /// The newest session of a node wins: an older one may be a connection that nobody has missed yet.
     fn joined(
         &self,
         node: &NodeId,
         since: Timestamp,
-        hello: (String, Machine),
+        agent: Agent,
         inventories: mpsc::Sender<Asker>,
-        wake: Signal,
+        (wake, close): (Signal, Signal),
     ) -> u64 {
         let mut connected = self.connected.lock();
-        let session = connected.get(node).map_or(1, |earlier| earlier.session + 1);
-        let (release, machine) = hello;
+        let earlier = connected.remove(node).inspect(|earlier| earlier.close.raise());
+        let session = earlier.map_or(1, |earlier| earlier.session + 1);
+        let Agent { release, machine, compatible } = agent;
         let (usage, deployments) = (MachineUsage::default(), Vec::new());
-        let entry = Connected { session, since, release, machine, usage, deployments, inventories, wake };
+        let entry = Connected {
+            session,
+            since,
+            release,
+            machine,
+            usage,
+            deployments,
+            inventories,
+            wake,
+            close,
+            compatible,
+        };
         connected.insert(node.clone(), entry);
         session
+    }
+
+    /// Ends what connects a node, when it is not to be trusted any more.
+    pub(crate) fn disconnect(&self, node: &NodeId) {
+        if let Some(connected) = self.connected.lock().get(node) {
+            connected.close.raise();
+        }
+        self.streams.lock().remove(node);
+    }
+
+    pub(crate) fn streams_opened(&self, node: &NodeId, streams: Streams) -> u64 {
+        let mut all = self.streams.lock();
+        let number = all.get(node).map_or(1, |(earlier, _)| earlier + 1);
+        all.insert(node.clone(), (number, streams));
+        number
+    }
+
+    pub(crate) fn streams_closed(&self, node: &NodeId, number: u64) {
+        let mut all = self.streams.lock();
+        if all.get(node).is_some_and(|(current, _)| *current == number) {
+            all.remove(node);
+        }
+    }
+
+    /// Whether traffic can reach a node on another machine.
+    pub(crate) fn has_streams(&self, node: &NodeId) -> bool {
+        self.streams.lock().get(node).is_some_and(|(_, streams)| !streams.is_closed())
     }
 
     fn left(&self, node: &NodeId, session: u64) {
@@ -139,6 +193,28 @@ impl Fleet {
             entry.usage = usage;
             entry.deployments = deployments;
         }
+    }
+}
+
+/// What an agent said of itself.
+struct Agent {
+    release: String,
+    machine: Machine,
+    compatible: bool,
+}
+
+/// Traffic through the connections that the fleet has.
+#[derive(Debug)]
+pub(crate) struct NodeTunnels(pub(crate) Arc<Core>);
+
+#[async_trait]
+impl Tunnels for NodeTunnels {
+    async fn open(&self, node: &NodeId, address: SocketAddr) -> io::Result<Box<dyn Connection>> {
+        let streams = self.0.fleet.streams.lock().get(node).map(|(_, streams)| streams.clone());
+        let streams = streams.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotConnected, format!("the node {node} is not connected"))
+        })?;
+        Ok(Box::new(streams.tunnel(address).await?))
     }
 }
 
@@ -157,6 +233,7 @@ pub(crate) fn attach(
             silent_rounds: 0,
             asked: HashMap::new(),
             last_asked: 0,
+            compatible: true,
         };
         let end = session.run().await;
         tracing::info!(node = %session.node, reason = %Chain(&end), "an agent's session ended");
@@ -173,22 +250,33 @@ struct Session {
     /// Inventories that somebody waits for, by number.
     asked: HashMap<u64, Asker>,
     last_asked: u64,
+    /// When it is not, it gets no new work; what it has runs on, and can be stopped.
+    compatible: bool,
 }
 
 impl Session {
     /// Never returns well: every session ends for a reason.
     async fn run(&mut self) -> SessionEnd {
-        let hello = match self.greet().await {
-            Ok(hello) => hello,
+        let agent = match self.greet().await {
+            Ok(agent) => agent,
             Err(end) => return end,
         };
+        self.compatible = agent.compatible;
+        let now = self.core.outside.now();
+        if let Err(error) = self.core.store.node_seen(&self.node, now).await.stored() {
+            return SessionEnd::Store(error);
+        }
         let (inventories, askers) = mpsc::channel(INVENTORIES);
-        let wake = Signal::default();
-        let number =
-            self.core.fleet.joined(&self.node, self.core.outside.now(), hello, inventories, wake.clone());
+        let (wake, close) = (Signal::default(), Signal::default());
+        let signals = (wake.clone(), close.clone());
+        let number = self.core.fleet.joined(&self.node, now, agent, inventories, signals);
         self.core.signals.deployments.raise();
         self.core.signals.routes.raise();
-        let end = match self.converse(askers, wake).await {
+        let conversed = tokio::select! {
+            conversed = self.converse(askers, wake) => conversed,
+            () = close.raised() => Err(SessionEnd::ToldToEnd),
+        };
+        let end = match conversed {
             Ok(never) => match never {},
             Err(end) => end,
         };
@@ -197,7 +285,7 @@ impl Session {
         end
     }
 
-    async fn greet(&mut self) -> Result<(String, Machine), SessionEnd> {
+    async fn greet(&mut self) -> Result<Agent, SessionEnd> {
         let version = Version::current();
         let hello = ControlToAgent::Hello {
             version: version.clone(),
@@ -208,10 +296,24 @@ impl Session {
         self.link.send(hello).await?;
         match tokio::time::timeout(HELLO_LIMIT, self.link.receive()).await {
             Ok(Some(AgentToControl::Hello { version: theirs, machine })) => {
-                version.negotiate(&theirs).map_err(SessionEnd::Incompatible)?;
-                Ok((theirs.release, machine))
+                let compatible = match version.negotiate(&theirs) {
+                    Ok(_) => {
+                        self.core.links.well(&self.node);
+                        true
+                    }
+                    Err(incompatible) => {
+                        let (problem, detail) = (LinkProblem::Incompatible, incompatible.to_string());
+                        self.core.links.set(&self.node, LinkState { problem, detail, shown: None });
+                        false
+                    }
+                };
+                Ok(Agent { release: theirs.release, machine, compatible })
             }
-            Ok(Some(AgentToControl::Refused { reason })) => Err(SessionEnd::Refused { reason }),
+            Ok(Some(AgentToControl::Refused { reason })) => {
+                let (problem, detail) = (LinkProblem::NotOurs, reason.clone());
+                self.core.links.set(&self.node, LinkState { problem, detail, shown: None });
+                Err(SessionEnd::Refused { reason })
+            }
             Ok(Some(_)) | Err(_) => Err(SessionEnd::NoHello),
             Ok(None) => Err(SessionEnd::Closed(LinkClosed)),
         }
@@ -254,7 +356,7 @@ impl Session {
     }
 
     async fn synchronise(&mut self) -> Result<(), SessionEnd> {
-        let assignments = self.wanted().await?;
+        let assignments: Vec<Assignment> = self.wanted().await?.into_iter().map(|it| it.assignment).collect();
         self.told = assignments.iter().map(|a| (a.deployment.clone(), a.generation)).collect();
         Ok(self.link.send(ControlToAgent::Sync { assignments }).await?)
     }
@@ -262,14 +364,15 @@ impl Session {
     async fn tell_changes(&mut self) -> Result<(), SessionEnd> {
         let wanted = self.wanted().await?;
         let gone: Vec<DeploymentId> = {
-            let wanted: std::collections::HashSet<_> = wanted.iter().map(|a| &a.deployment).collect();
+            let wanted: std::collections::HashSet<_> =
+                wanted.iter().map(|it| &it.assignment.deployment).collect();
             self.told.keys().filter(|told| !wanted.contains(told)).cloned().collect()
         };
         for deployment in gone {
             self.told.remove(&deployment);
             self.link.send(ControlToAgent::Forget { deployment }).await?;
         }
-        for assignment in wanted {
+        for Wanted { assignment, .. } in wanted {
             let told = self.told.insert(assignment.deployment.clone(), assignment.generation);
             if told != Some(assignment.generation) {
                 self.link.send(ControlToAgent::Assign(assignment)).await?;
@@ -278,8 +381,14 @@ impl Session {
         Ok(())
     }
 
-    async fn wanted(&self) -> Result<Vec<Assignment>, SessionEnd> {
-        crate::assignments::of_node(&self.core, &self.node).await.map_err(SessionEnd::Store)
+    async fn wanted(&self) -> Result<Vec<Wanted>, SessionEnd> {
+        let wanted = crate::assignments::of_node(&self.core, &self.node).await.map_err(SessionEnd::Store)?;
+        if self.compatible {
+            return Ok(wanted);
+        }
+        // Whatever it never heard of stays unsaid.
+        let began = |wanted: &Wanted| wanted.began || wanted.assignment.goal == Goal::Stop;
+        Ok(wanted.into_iter().filter(began).collect())
     }
 
     async fn hear(&mut self, message: AgentToControl) -> Result<(), SessionEnd> {

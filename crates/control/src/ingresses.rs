@@ -269,7 +269,7 @@ mod tests {
 
     fn service(host: &str, id: u64) -> (Hostname, Route) {
         let host = Hostname::parse(host).unwrap();
-        let endpoints = vec!["127.0.0.1:1".parse().unwrap()];
+        let endpoints = vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()];
         let target = Target::Service { deployment: DeploymentId::from_random(id), endpoints };
         (host.clone(), Route { host, project: ProjectName::parse("shop").unwrap(), target })
     }

@@ -12,6 +12,7 @@ mod error;
 mod fleet;
 mod ingresses;
 mod lifecycle;
+mod links;
 mod outside;
 mod reconcilers;
 mod routing;
@@ -29,16 +30,17 @@ pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
-use pierhead_store::{Environment, Node, Store};
+pub use pierhead_store::Dial;
+use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
-use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl};
+use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
 pub use sealing::{MasterKey, SealError};
 pub use services::auth::{Client, InstanceRole, NewToken, Principal, Scope, Scopes, TokenView, Tokens, Via};
 pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
-pub use services::environments::NodeView;
+pub use services::environments::{NewNode, NodeAdded, NodeProblem, NodeView};
 pub use services::events::EventView;
 pub use services::idempotency::Begun;
 pub use services::logs::{LogItem, LogPage, LogQuery};
@@ -48,6 +50,7 @@ pub use services::slots::SlotView;
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -56,6 +59,7 @@ use crate::core::{Core, Signals};
 use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
 use crate::ingresses::Ingresses;
+use crate::links::Links;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::services::auth::Auth;
@@ -69,6 +73,8 @@ pub struct Options {
     pub base_domain: Hostname,
     pub public: PublicAddress,
     pub detector: Arc<dyn Detector>,
+    /// Where agents that dial out call.
+    pub agents: Option<TcpListener>,
 }
 
 /// A running control plane.
@@ -87,13 +93,15 @@ const TOKEN_KEY_PLACE: &str = "settings/access_token_key";
 impl Control {
     /// Begins a new epoch and starts the reconcilers.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { store, outside, key, base_domain, public, detector } = options;
+        let Options { store, outside, key, base_domain, public, detector, agents } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let drained = Signal::default();
         let core = Arc::new(Core {
             ingresses: Ingresses::new(epoch, drained.clone()),
             fleet: Fleet::default(),
+            links: Links::default(),
+            blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             signals: Signals::default(),
             store,
             outside,
@@ -106,6 +114,7 @@ impl Control {
         let auth = Auth::new(Arc::clone(&core), token_key(&core).await?)?;
         let services = Arc::new(Services::new(&core, auth, detector));
         let stop = watch::Sender::new(false);
+        let tls = links::tls(&core).await?;
         let mut tasks = vec![
             drive(
                 Arc::new(reconcilers::deployments::Deployments(Arc::clone(&core))),
@@ -128,6 +137,14 @@ impl Control {
                 stop.subscribe(),
             ),
         ];
+        tasks.push(drive(
+            Arc::new(links::nodes::Nodes::new(Arc::clone(&core), tls.clone())),
+            core.signals.nodes.clone(),
+            stop.subscribe(),
+        ));
+        if let Some(agents) = agents {
+            tasks.push(links::receive(Arc::clone(&core), tls, agents, stop.subscribe()));
+        }
         tasks.push(wake_when_drained(Arc::clone(&core), drained, stop.subscribe()));
         Ok(Self { core, services, stop, tasks, local_node })
     }
@@ -148,6 +165,11 @@ impl Control {
     /// Speaks with the agent of a node.
     pub fn attach_agent(&self, node: NodeId, link: End<ControlToAgent, AgentToControl>) -> JoinHandle<()> {
         fleet::attach(Arc::clone(&self.core), node, link)
+    }
+
+    /// The way to services on other machines, for an ingress in this process.
+    pub fn tunnels(&self) -> Arc<dyn Tunnels> {
+        Arc::new(fleet::NodeTunnels(Arc::clone(&self.core)))
     }
 
     /// Speaks with an ingress.
@@ -200,6 +222,7 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         schedulable: true,
         draining: false,
         created_at: now,
+        link: NodeLink::local(),
     };
     Ok(core.store.node_ensure(&node).await.stored()?.id)
 }

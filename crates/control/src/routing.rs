@@ -1,13 +1,13 @@
 //! What each hostname shows, computed from what is live. Pure: the reconciler loads, calls this, and sends the difference.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use pierhead_model::deployment::State;
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, SlotId};
 use pierhead_model::name::{ProjectName, SlotName};
+use pierhead_wire::Endpoint;
 use pierhead_wire::route::{Page, Route, Target};
 
 /// A deployment as visitors may meet it.
@@ -26,8 +26,13 @@ pub(crate) struct Shown {
 /// What it consists of, once it is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
-    Site { manifest: Digest },
-    Service { address: Option<SocketAddr> },
+    Site {
+        manifest: Digest,
+    },
+    /// `None` while no process of it can be reached.
+    Service {
+        endpoint: Option<Endpoint>,
+    },
 }
 
 /// The whole table: a route per slot and a route per deployment.
@@ -85,10 +90,10 @@ fn content_target(shown: &Shown) -> Target {
     let deployment = shown.deployment.clone();
     match &shown.content {
         Some(Content::Site { manifest }) => Target::Site { deployment, manifest: *manifest },
-        Some(Content::Service { address: Some(address) }) => {
-            Target::Service { deployment, endpoints: vec![*address] }
+        Some(Content::Service { endpoint: Some(endpoint) }) => {
+            Target::Service { deployment, endpoints: vec![endpoint.clone()] }
         }
-        Some(Content::Service { address: None }) | None => page(shown, Page::Offline),
+        Some(Content::Service { endpoint: None }) | None => page(shown, Page::Offline),
     }
 }
 
@@ -155,7 +160,7 @@ mod tests {
         assert!(matches!(page(State::Queued, None), Target::Page { page: Page::Starting, .. }));
         assert!(matches!(page(State::Failed, None), Target::Page { page: Page::Failed, .. }));
         assert!(matches!(page(State::Inactive, site(1)), Target::Page { page: Page::Stopped, .. }));
-        let down = Some(Content::Service { address: None });
+        let down = Some(Content::Service { endpoint: None });
         assert!(matches!(page(State::Production, down), Target::Page { page: Page::Offline, .. }));
     }
 

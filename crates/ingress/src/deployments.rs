@@ -5,12 +5,11 @@
 //! it made through their route.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use pierhead_model::digest::Digest;
 use pierhead_model::id::DeploymentId;
-use pierhead_wire::route;
+use pierhead_wire::{self as wire, route};
 
 use crate::drain::Tracker;
 use crate::endpoint::Endpoint;
@@ -32,7 +31,7 @@ struct Record {
     /// The number of the drain it is in.
     drain: Option<u64>,
     services: Vec<Weak<Service>>,
-    endpoints: HashMap<SocketAddr, Weak<Endpoint>>,
+    endpoints: HashMap<wire::Endpoint, Weak<Endpoint>>,
     sites: Vec<Weak<Site>>,
 }
 
@@ -117,18 +116,18 @@ impl Deployments {
 }
 
 impl Record {
-    fn service(&mut self, addresses: &[SocketAddr]) -> Arc<Service> {
-        let known = self.services.iter().filter_map(Weak::upgrade).find(|known| known.has(addresses));
+    fn service(&mut self, named: &[wire::Endpoint]) -> Arc<Service> {
+        let known = self.services.iter().filter_map(Weak::upgrade).find(|known| known.has(named));
         if let Some(service) = known {
             return service;
         }
-        let endpoints = addresses
+        let endpoints = named
             .iter()
-            .map(|address| {
-                let known = self.endpoints.get(address).and_then(Weak::upgrade);
+            .map(|named| {
+                let known = self.endpoints.get(named).and_then(Weak::upgrade);
                 known.unwrap_or_else(|| {
-                    let endpoint = Arc::new(Endpoint::new(*address));
-                    self.endpoints.insert(*address, Arc::downgrade(&endpoint));
+                    let endpoint = Arc::new(Endpoint::new(named.clone()));
+                    self.endpoints.insert(named.clone(), Arc::downgrade(&endpoint));
                     endpoint
                 })
             })
@@ -156,12 +155,14 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn service_target(id: &str, ports: &[u16]) -> route::Target {
         route::Target::Service {
             deployment: id.parse().unwrap(),
-            endpoints: ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect(),
+            endpoints: ports.iter().map(|port| SocketAddr::from(([127, 0, 0, 1], *port)).into()).collect(),
         }
     }
 

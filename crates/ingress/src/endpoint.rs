@@ -1,7 +1,6 @@
 //! One endpoint of a service: an address, its pool, and how it has been doing.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +8,8 @@ use std::time::{Duration, Instant};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use pierhead_wire as wire;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::context::Context;
@@ -32,7 +33,7 @@ pub(crate) enum ConnectError {
 
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    address: SocketAddr,
+    endpoint: wire::Endpoint,
     pool: Pool,
     in_flight: AtomicUsize,
     failed: Mutex<Option<Instant>>,
@@ -52,9 +53,9 @@ pub(crate) struct Lease {
 pub(crate) struct InUse(Arc<Endpoint>);
 
 impl Endpoint {
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(endpoint: wire::Endpoint) -> Self {
         Self {
-            address,
+            endpoint,
             pool: Pool::default(),
             in_flight: AtomicUsize::new(0),
             failed: Mutex::new(None),
@@ -62,8 +63,8 @@ impl Endpoint {
         }
     }
 
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) const fn endpoint(&self) -> &wire::Endpoint {
+        &self.endpoint
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -94,23 +95,28 @@ impl Endpoint {
     }
 
     async fn handshake(&self, context: &Context) -> Result<Sender, ConnectError> {
-        let connecting = TcpStream::connect(self.address);
-        let stream = tokio::time::timeout(context.options.limits.connect_timeout, connecting)
+        match &self.endpoint.node {
+            None => {
+                let stream = self.within_limit(context, TcpStream::connect(self.endpoint.address)).await?;
+                stream.set_nodelay(true).map_err(ConnectError::Refused)?;
+                speak(stream, context).await
+            }
+            Some(node) => {
+                let opening = context.options.tunnels.open(node, self.endpoint.address);
+                speak(self.within_limit(context, opening).await?, context).await
+            }
+        }
+    }
+
+    async fn within_limit<S>(
+        &self,
+        context: &Context,
+        connecting: impl Future<Output = io::Result<S>>,
+    ) -> Result<S, ConnectError> {
+        tokio::time::timeout(context.options.limits.connect_timeout, connecting)
             .await
             .map_err(|_| ConnectError::TimedOut)?
-            .map_err(ConnectError::Refused)?;
-        stream.set_nodelay(true).map_err(ConnectError::Refused)?;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(ConnectError::Closed)?;
-        context.upstreams.spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::trace!(%error, "a connection to a service ended early");
-            }
-        });
-        Ok(sender)
+            .map_err(ConnectError::Refused)
     }
 
     fn lease(self: &Arc<Self>, sender: Sender) -> Lease {
@@ -130,6 +136,24 @@ impl Endpoint {
     pub(crate) fn reopen(&self) {
         self.pool.reopen();
     }
+}
+
+/// HTTP/1.1 on a connection; a task of its own drives it.
+async fn speak<Io>(stream: Io, context: &Context) -> Result<Sender, ConnectError>
+where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(ConnectError::Closed)?;
+    context.upstreams.spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::trace!(%error, "a connection to a service ended early");
+        }
+    });
+    Ok(sender)
 }
 
 impl Lease {

@@ -1,8 +1,11 @@
 //! What an ingress is given. Every default is a number of `docs/reliability.md` or of common practice, with its unit.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use pierhead_wire::Tunnels;
+use pierhead_wire::traffic::NoTunnels;
 use tokio::sync::mpsc;
 
 use crate::access_log::AccessRecord;
@@ -19,6 +22,8 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// Where owners of a project look for the reason; linked from the platform's pages.
     pub console_url: Option<String>,
+    /// The way to services on other machines.
+    pub tunnels: Arc<dyn Tunnels>,
     pub limits: Limits,
     /// Receives one record per request. A full channel loses records (they are counted), never time.
     pub access_log: Option<mpsc::Sender<AccessRecord>>,
@@ -30,6 +35,7 @@ impl Options {
             listen,
             drain_timeout: Duration::from_secs(30),
             console_url: None,
+            tunnels: Arc::new(NoTunnels),
             limits: Limits::default(),
             access_log: None,
         }

@@ -7,7 +7,6 @@
 //!
 //! Requests that could not be sent again take only pooled connections that were used a moment ago, or a new one.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use pierhead_model::id::DeploymentId;
+use pierhead_wire as wire;
 
 use crate::context::Context;
 use crate::drain::Tracker;
@@ -85,9 +85,9 @@ impl Service {
     }
 
     /// Whether these are its endpoints, in this order.
-    pub(crate) fn has(&self, addresses: &[SocketAddr]) -> bool {
-        self.endpoints.len() == addresses.len()
-            && self.endpoints.iter().zip(addresses).all(|(endpoint, address)| endpoint.address() == *address)
+    pub(crate) fn has(&self, named: &[wire::Endpoint]) -> bool {
+        self.endpoints.len() == named.len()
+            && self.endpoints.iter().zip(named).all(|(endpoint, named)| endpoint.endpoint() == named)
     }
 
     #[cfg(test)]
@@ -97,7 +97,7 @@ impl Service {
 
     /// Sends a request to an endpoint and waits for the head of its answer.
     pub(crate) async fn forward(&self, context: &Context, mut outgoing: Outgoing) -> Result<Answer, Failure> {
-        let mut refused: Vec<SocketAddr> = Vec::new();
+        let mut refused: Vec<wire::Endpoint> = Vec::new();
         let mut pool_is_stale = false;
         for _ in 0..self.endpoints.len() + SPARE_TRIES {
             let now = Instant::now();
@@ -111,10 +111,10 @@ impl Service {
                     Ok(lease) => lease,
                     Err(error) => {
                         tracing::debug!(
-                            %error, endpoint = %endpoint.address(), deployment = %self.deployment(),
+                            %error, endpoint = ?endpoint.endpoint(), deployment = %self.deployment(),
                             "an endpoint could not be connected to"
                         );
-                        refused.push(endpoint.address());
+                        refused.push(endpoint.endpoint().clone());
                         continue;
                     }
                 },
@@ -128,7 +128,7 @@ impl Service {
                     if from_pool {
                         pool_is_stale = true;
                     } else {
-                        refused.push(endpoint.address());
+                        refused.push(endpoint.endpoint().clone());
                     }
                 }
                 Sent::Failed(failure) => return Err(failure),
@@ -138,7 +138,7 @@ impl Service {
     }
 
     /// The endpoint with the fewest requests, in turn among equals; one that just failed only when there is no other.
-    fn pick(&self, now: Instant, refused: &[SocketAddr]) -> Option<&Arc<Endpoint>> {
+    fn pick(&self, now: Instant, refused: &[wire::Endpoint]) -> Option<&Arc<Endpoint>> {
         if let [only] = &*self.endpoints {
             return refused.is_empty().then_some(only);
         }
@@ -148,7 +148,7 @@ impl Service {
         after
             .iter()
             .chain(before)
-            .filter(|endpoint| !refused.contains(&endpoint.address()))
+            .filter(|endpoint| !refused.contains(endpoint.endpoint()))
             .min_by_key(|endpoint| (endpoint.is_avoided(now), endpoint.in_flight()))
     }
 }

@@ -15,7 +15,8 @@ use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::project::ProjectSettings;
 use pierhead_store::{
-    Begun, DeploymentFilter, Environment, NewDeployment, Node, Options, Project, Slot, Store, StoreError,
+    Begun, DeploymentFilter, Environment, NewDeployment, Node, NodeLink, Options, Project, Slot, Store,
+    StoreError,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -76,6 +77,7 @@ impl World {
             schedulable: true,
             draining: false,
             created_at: now(),
+            link: NodeLink::local(),
         };
         let node = store.node_ensure(&node).await.unwrap().id;
         let project = project(1, "shop");

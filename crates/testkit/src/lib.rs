@@ -3,13 +3,19 @@
 //! Every test has its own ports, data directory and labels, and removes what it made in the engine even when it fails.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test helper fails its test")]
 
+mod engine;
 mod git;
+mod node;
+mod process;
 mod server;
+mod wire;
 
 use std::path::{Path, PathBuf};
 
 pub use git::GitServer;
+pub use node::NodeAgent;
 pub use server::{Ended, Server};
+pub use wire::Wire;
 
 /// The folder of the workspace.
 ///

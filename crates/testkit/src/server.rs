@@ -88,7 +88,8 @@ impl Server {
             .unwrap();
         self.token = signed_in.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
         let nodes = self.get("/environments/local/nodes").await;
-        self.node = nodes["items"][0]["id"].as_str().unwrap().to_owned();
+        let local = nodes["items"].as_array().unwrap().iter().find(|node| node["name"] == "local").unwrap();
+        self.node = local["id"].as_str().unwrap().to_owned();
     }
 
     /// Starts the process with a crash point armed; what it had left to do may make it die before anybody asked.
@@ -164,6 +165,11 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// As `kill -STOP` and `kill -CONT` do.
+    pub fn pause(&self, paused: bool) {
+        crate::process::pause(self.process.as_ref(), paused);
     }
 
     pub const fn ingress_port(&self) -> u16 {
@@ -324,23 +330,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
-        if self.node.is_empty() {
-            return;
-        }
-        let filter = format!("label=pierhead.node={}", self.node);
-        for (list, remove) in [
-            (["ps", "--all", "--quiet"].as_slice(), ["rm", "--force"].as_slice()),
-            (&["network", "ls", "--quiet"], &["network", "rm"]),
-            (&["volume", "ls", "--quiet"], &["volume", "rm"]),
-            (&["image", "ls", "--quiet"], &["image", "rm", "--force"]),
-        ] {
-            let Ok(found) = Command::new("docker").args(list).args(["--filter", &filter]).output() else {
-                return;
-            };
-            for id in String::from_utf8_lossy(&found.stdout).lines() {
-                let _ = Command::new("docker").args(remove).arg(id).output();
-            }
-        }
+        crate::engine::remove_all_of(&self.node);
         if std::thread::panicking() {
             let kept = std::env::temp_dir().join(format!("pierhead-test-{}.log", std::process::id()));
             let _ = fs_err::copy(self.folder.path().join("log"), &kept);
@@ -348,6 +338,6 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,12 +1,12 @@
 //! Routes: which hostname shows what.
 
-use std::net::SocketAddr;
-
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::name::ProjectName;
 use serde::{Deserialize, Serialize};
+
+use crate::traffic::Endpoint;
 
 /// One hostname and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum Target {
     /// Files: the manifest's blob and those it names.
     Site { deployment: DeploymentId, manifest: Digest },
     /// Processes that speak HTTP, any of which may answer.
-    Service { deployment: DeploymentId, endpoints: Vec<SocketAddr> },
+    Service { deployment: DeploymentId, endpoints: Vec<Endpoint> },
     /// A page of the platform's own.
     Page { page: Page, deployment: Option<DeploymentId> },
 }

@@ -11,6 +11,7 @@ mod environments;
 mod events;
 pub(crate) mod list;
 mod logs;
+mod nodes;
 mod plan;
 mod platform;
 mod projects;
@@ -53,11 +54,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
         .routes(routes!(environments::list))
-        .routes(routes!(environments::nodes))
-        .routes(routes!(environments::node))
-        .routes(routes!(environments::cordon))
-        .routes(routes!(environments::uncordon))
-        .routes(routes!(environments::drain))
+        .routes(routes!(nodes::list, nodes::add))
+        .routes(routes!(nodes::get, nodes::remove))
+        .routes(routes!(nodes::cordon))
+        .routes(routes!(nodes::uncordon))
+        .routes(routes!(nodes::drain))
+        .routes(routes!(nodes::approve_certificate))
+        .routes(routes!(nodes::rotate_token))
+        .routes(routes!(nodes::revoke_token))
         .routes(routes!(events::follow))
         .routes(routes!(platform::verify))
         .routes(routes!(platform::document));

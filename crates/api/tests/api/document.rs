@@ -15,9 +15,9 @@ fn the_document_that_is_checked_in_is_the_one_that_is_served() {
     let generated = pierhead_api::openapi_text();
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(&path, &generated).unwrap();
+        fs_err::write(path, &generated).unwrap();
     }
-    let checked_in = fs_err::read_to_string(&path).unwrap_or_default();
+    let checked_in = fs_err::read_to_string(path).unwrap_or_default();
     assert!(
         checked_in == generated,
         "openapi/pierhead.json differs from the code. If that is meant: UPDATE_OPENAPI=1 cargo test -p pierhead-api\n{}",

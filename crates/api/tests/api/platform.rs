@@ -100,6 +100,7 @@ impl Platform {
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
             detector: Arc::new(Blind),
+            agents: None,
         })
         .await
         .unwrap();

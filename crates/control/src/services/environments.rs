@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use pierhead_model::Timestamp;
+use pierhead_model::digest::Digest;
 use pierhead_model::id::NodeId;
 use pierhead_model::name::EnvironmentName;
-use pierhead_store::{Environment, Node, Promised};
+use pierhead_store::{Dial, Environment, Node, NodeLink, Promised, StoreError};
 use pierhead_wire::agent_to_control::{Machine, MachineUsage};
+use pierhead_wire::link::token::AgentToken;
+use zeroize::Zeroizing;
 
 use super::auth::Principal;
 use crate::core::Core;
-use crate::error::{Error, StoreResult as _};
+use crate::error::{Error, FieldProblem, StoreResult as _};
+use crate::links::key_place;
+use crate::links::state::LinkProblem;
+use crate::outside::random_bits;
 
 #[derive(Debug)]
 pub struct Environments(pub(crate) Arc<Core>);
@@ -19,17 +25,51 @@ pub struct Environments(pub(crate) Arc<Core>);
 pub struct NodeView {
     pub id: NodeId,
     pub name: String,
-    /// `online`, `offline`, or `cordoned` when it is online and takes no new work.
+    /// `pending`, `online`, `offline`, `untrusted`, `incompatible`, or `cordoned` when it is online and takes no new work.
     pub status: &'static str,
+    /// Why it is not simply online.
+    pub problem: Option<NodeProblem>,
     pub schedulable: bool,
     pub draining: bool,
+    pub dial: Dial,
+    /// `host:port` of its agent, when it is dialled.
+    pub address: Option<String>,
+    /// Of the certificate that is trusted.
+    pub thumbprint: Option<Digest>,
+    /// Of the certificate that is shown instead and waits for approval.
+    pub shown_thumbprint: Option<Digest>,
     pub release: Option<String>,
     pub machine: Option<Machine>,
     pub usage: Option<MachineUsage>,
     /// Limits of what was placed on it.
     pub promised: Promised,
     pub online_since: Option<Timestamp>,
+    pub created_at: Timestamp,
 }
+
+#[derive(Debug, Clone)]
+pub struct NodeProblem {
+    pub code: &'static str,
+    pub detail: String,
+}
+
+/// A node on another machine.
+#[derive(Debug, Clone)]
+pub struct NewNode {
+    pub name: String,
+    /// `host:port` of its agent; `None` when the agent dials.
+    pub address: Option<String>,
+}
+
+/// A node whose token is shown this once.
+#[derive(Debug)]
+pub struct NodeAdded {
+    pub node: NodeView,
+    pub token: Zeroizing<String>,
+}
+
+/// Names of nodes appear in labels and commands.
+const NAME_LENGTH: usize = 63;
 
 impl Environments {
     pub async fn list(&self, _principal: &Principal) -> Result<Vec<Environment>, Error> {
@@ -37,9 +77,7 @@ impl Environments {
     }
 
     pub async fn nodes(&self, _principal: &Principal, environment: &str) -> Result<Vec<NodeView>, Error> {
-        let not_found = || Error::not_found("environment", environment);
-        let name = EnvironmentName::parse(environment).map_err(|_| not_found())?;
-        let found = self.0.store.environment_by_name(&name).await.stored()?.ok_or_else(not_found)?;
+        let found = self.environment(environment).await?;
         let nodes = self.0.store.node_list(&found.id).await.stored()?;
         let promises = self.0.store.node_promises().await.stored()?;
         let view = |node: Node| {
@@ -55,6 +93,104 @@ impl Environments {
         let promises = self.0.store.node_promises().await.stored()?;
         let promised = promises.get(&node.id).copied().unwrap_or_default();
         Ok(self.view(node, promised))
+    }
+
+    /// Adds a node on another machine. Its token is shown this once.
+    pub async fn add_node(
+        &self,
+        principal: &Principal,
+        environment: &str,
+        new: NewNode,
+    ) -> Result<NodeAdded, Error> {
+        principal.require_admin()?;
+        let environment = self.environment(environment).await?;
+        check(&new)?;
+        let now = self.0.outside.now();
+        let id = NodeId::new(now, random_bits(&*self.0.outside));
+        let (token, token_key) = self.new_token(&id)?;
+        let node = Node {
+            id: id.clone(),
+            environment: environment.id,
+            name: new.name,
+            schedulable: true,
+            draining: false,
+            created_at: now,
+            link: NodeLink {
+                dial: if new.address.is_some() { Dial::Control } else { Dial::Agent },
+                address: new.address,
+                token_key: Some(token_key),
+                thumbprint: None,
+                first_online_at: None,
+            },
+        };
+        self.0.store.node_create(&node).await.asked_for("node", &node.name)?;
+        self.0.signals.nodes.raise();
+        Ok(NodeAdded { node: self.view(node, Promised::default()), token })
+    }
+
+    /// Removes a node that has nothing any more.
+    pub async fn remove_node(&self, principal: &Principal, node: &str) -> Result<(), Error> {
+        principal.require_admin()?;
+        let found = self.elsewhere(node).await?;
+        match self.0.store.node_remove(&found.id).await {
+            Err(StoreError::Conflict { .. }) => Err(Error::Conflict {
+                detail: format!(
+                    "The node `{}` still has deployments. Drain it, wait until they are gone, and remove it then.",
+                    found.name
+                ),
+            }),
+            removed => {
+                removed.asked_for("node", &node)?;
+                self.0.fleet.disconnect(&found.id);
+                self.0.links.forget(&found.id);
+                self.0.signals.nodes.raise();
+                Ok(())
+            }
+        }
+    }
+
+    /// A new token, shown this once. The old one is dead at once: the agent is disconnected until it has the new one.
+    pub async fn rotate_token(&self, principal: &Principal, node: &str) -> Result<NodeAdded, Error> {
+        principal.require_admin()?;
+        let found = self.elsewhere(node).await?;
+        let (token, token_key) = self.new_token(&found.id)?;
+        self.0.store.node_token(&found.id, Some(token_key)).await.asked_for("node", &node)?;
+        pierhead_model::crash_point!("control.rotate_token.before_disconnect");
+        self.reconnect(&found.id);
+        Ok(NodeAdded { node: self.node(principal, node).await?, token })
+    }
+
+    /// No token proves the node any more: it is disconnected until it gets a new one.
+    pub async fn revoke_token(&self, principal: &Principal, node: &str) -> Result<NodeView, Error> {
+        principal.require_admin()?;
+        let found = self.elsewhere(node).await?;
+        self.0.store.node_token(&found.id, None).await.asked_for("node", &node)?;
+        self.reconnect(&found.id);
+        self.node(principal, node).await
+    }
+
+    /// Trusts the certificate that the node shows now. It must be the one that the administrator has seen.
+    pub async fn approve_certificate(
+        &self,
+        principal: &Principal,
+        node: &str,
+        thumbprint: Digest,
+    ) -> Result<NodeView, Error> {
+        principal.require_admin()?;
+        let found = self.elsewhere(node).await?;
+        let shown = self.0.links.state(&found.id).and_then(|state| state.shown);
+        if shown != Some(thumbprint) {
+            let detail = match shown {
+                Some(shown) => format!(
+                    "The node shows the certificate {shown} now: compare it with the one that `pierhead agent` printed, and approve that one."
+                ),
+                None => "The node shows no certificate that waits for approval.".to_owned(),
+            };
+            return Err(Error::Conflict { detail });
+        }
+        self.0.store.node_trust(&found.id, thumbprint, false).await.asked_for("node", &node)?;
+        self.reconnect(&found.id);
+        self.node(principal, node).await
     }
 
     /// It gets no new work; what runs there runs on.
@@ -92,23 +228,96 @@ impl Environments {
         found.ok_or_else(|| Error::not_found("node", id_or_name))
     }
 
+    /// A node on another machine.
+    async fn elsewhere(&self, id_or_name: &str) -> Result<Node, Error> {
+        let found = self.find(id_or_name).await?;
+        if found.link.dial == Dial::Local {
+            return Err(Error::Conflict {
+                detail: format!(
+                    "The node `{}` is this machine: it has no link that could be changed.",
+                    found.name
+                ),
+            });
+        }
+        Ok(found)
+    }
+
+    async fn environment(&self, name: &str) -> Result<Environment, Error> {
+        let not_found = || Error::not_found("environment", name);
+        let name = EnvironmentName::parse(name).map_err(|_| not_found())?;
+        self.0.store.environment_by_name(&name).await.stored()?.ok_or_else(not_found)
+    }
+
+    /// The text to show, and what is stored of it.
+    fn new_token(&self, node: &NodeId) -> Result<(Zeroizing<String>, String), Error> {
+        let mut secret = Zeroizing::new([0; 32]);
+        self.0.outside.fill(&mut *secret);
+        let token = AgentToken::new(node.clone(), *secret);
+        let key = token.key().expose_hex();
+        let sealed = self.0.key.seal(&key_place(node), &key, &*self.0.outside).map_err(Error::internal)?;
+        Ok((token.expose(), sealed))
+    }
+
+    fn reconnect(&self, node: &NodeId) {
+        self.0.fleet.disconnect(node);
+        self.0.links.well(node);
+        self.0.links.wake(node);
+    }
+
     fn view(&self, node: Node, promised: Promised) -> NodeView {
         let connected = self.0.fleet.connected(&node.id);
+        let state = self.0.links.state(&node.id);
+        let problem = state.as_ref().map(|state| state.problem);
+        let status = match (&connected, problem) {
+            (Some(connected), _) if !connected.compatible => "incompatible",
+            (Some(_), _) if node.schedulable => "online",
+            (Some(_), _) => "cordoned",
+            (None, Some(LinkProblem::Untrusted)) => "untrusted",
+            (None, _) if node.link.first_online_at.is_none() => "pending",
+            (None, _) => "offline",
+        };
         NodeView {
-            status: match (&connected, node.schedulable) {
-                (None, _) => "offline",
-                (Some(_), true) => "online",
-                (Some(_), false) => "cordoned",
-            },
+            status,
+            problem: state
+                .as_ref()
+                .map(|state| NodeProblem { code: state.problem.as_str(), detail: state.detail.clone() }),
             schedulable: node.schedulable,
             draining: node.draining,
+            dial: node.link.dial,
+            address: node.link.address,
+            thumbprint: node.link.thumbprint,
+            shown_thumbprint: state.and_then(|state| state.shown),
             release: connected.as_ref().map(|it| it.release.clone()),
             machine: connected.as_ref().map(|it| it.machine.clone()),
             usage: connected.as_ref().map(|it| it.usage.clone()),
             promised,
             online_since: connected.map(|it| it.since),
+            created_at: node.created_at,
             id: node.id,
             name: node.name,
         }
     }
+}
+
+fn check(new: &NewNode) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if new.name.is_empty() || new.name.len() > NAME_LENGTH || !new.name.chars().all(good) {
+        let detail = format!("A node's name has 1 to {NAME_LENGTH} characters of a–z, 0–9 and `-`.");
+        problems.push(FieldProblem::new("/name", detail));
+    }
+    if let Some(address) = &new.address {
+        let parts = address.rsplit_once(':');
+        let fits = parts.is_some_and(|(host, port)| {
+            !host.is_empty()
+                && host.len() <= 253
+                && !host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@')
+                && port.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+        if !fits {
+            let detail = "An agent's address is `host:port`, such as `10.0.0.7:8410`.";
+            problems.push(FieldProblem::new("/address", detail));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::Validation(problems)) }
 }

@@ -12,8 +12,9 @@ use pierhead_wire::agent_to_control::{Holding, HoldingKind};
 use super::auth::Principal;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
-use crate::reconcilers::routes::shown;
+use crate::reconcilers::routes::all_shown;
 use crate::routing;
+use crate::routing::Shown;
 
 #[derive(Debug)]
 pub struct Verification(pub(crate) Arc<Core>);
@@ -33,10 +34,11 @@ impl Verification {
         let all =
             core.store.deployment_list(&DeploymentFilter::default(), u64::from(u32::MAX)).await.stored()?;
         let engines = Engines::ask(core).await?;
+        let shown = all_shown(core, all.clone()).await?;
         let check = |id, name, violation| Check { id, name, violation };
         Ok(vec![
             check("I1", "at most one live deployment per slot", one_live(&all)),
-            check("I3", "every ingress shows what the database says", routes(core, &all)),
+            check("I3", "every ingress shows what the database says", routes(core, &shown)),
             check("I4", "every live service runs", engines.running(&all)),
             check("I5", "the engines hold nothing that nobody wants", engines.wanted(core, &all).await?),
             check("I6", "nothing on its way is past its deadline", overdue(core, &all)),
@@ -150,9 +152,8 @@ fn newest(all: &[DeploymentRecord]) -> Option<String> {
     })
 }
 
-fn routes(core: &Core, all: &[DeploymentRecord]) -> Option<String> {
-    let shown: Vec<_> = all.iter().cloned().map(shown).collect();
-    let (wanted, published) = (routing::table(&shown), core.ingresses.table());
+fn routes(core: &Core, shown: &[Shown]) -> Option<String> {
+    let (wanted, published) = (routing::table(shown), core.ingresses.table());
     let (upserts, removals) = routing::difference(&published, &wanted);
     if let Some(route) = upserts.first() {
         return Some(format!(

@@ -16,7 +16,7 @@ use pierhead_model::id::NodeId;
 use pierhead_model::name::EnvironmentName;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
-use pierhead_store::{Node, Store};
+use pierhead_store::{Node, NodeLink, Store};
 use pierhead_wire::link;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -77,6 +77,7 @@ impl World {
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: None },
             detector: Arc::new(Blind),
+            agents: None,
         })
         .await
         .unwrap();
@@ -98,6 +99,7 @@ impl World {
             schedulable: true,
             draining: false,
             created_at: Timestamp::now(),
+            link: NodeLink::local(),
         };
         let node = self.store.node_ensure(&node).await.unwrap();
         self.connect(&node.id, pretended);

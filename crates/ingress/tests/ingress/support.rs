@@ -237,7 +237,13 @@ pub(crate) fn route(name: &str, target: Target) -> Route {
 }
 
 pub(crate) fn service(name: &str, id: &str, endpoints: &[SocketAddr]) -> Route {
-    route(name, Target::Service { deployment: id.parse().unwrap(), endpoints: endpoints.to_vec() })
+    route(
+        name,
+        Target::Service {
+            deployment: id.parse().unwrap(),
+            endpoints: endpoints.iter().copied().map(Into::into).collect(),
+        },
+    )
 }
 
 /// Waits for a condition, and says what it was when it never comes.

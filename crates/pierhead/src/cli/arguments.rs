@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes, open,
+    agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes, open,
     projects, runtimes, session, ship, slots, tokens, up, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
@@ -97,6 +97,8 @@ impl Globals {
 pub(crate) enum Command {
     /// Start a server: control plane, node and ingress in one process
     Up(Box<up::UpArgs>),
+    /// Start a node on this machine, for a control plane on another
+    Agent(Box<agent::AgentArgs>),
     /// Build and list the runtime images of this machine
     #[command(visible_alias = "runtime")]
     Runtimes(runtimes::RuntimesArgs),
@@ -149,7 +151,7 @@ pub(crate) enum Command {
     /// List environments
     #[command(alias = "environment")]
     Environments(environments::EnvironmentsArgs),
-    /// List nodes
+    /// List, add, cordon, drain and remove nodes
     #[command(alias = "node")]
     Nodes(nodes::NodesArgs),
     /// API tokens for machines
@@ -166,7 +168,7 @@ pub(crate) enum Command {
 
 /// The groups of the root help, in the order in which somebody new needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Start a server", &["up", "runtimes"]),
+    ("Start a server", &["up", "agent", "runtimes"]),
     ("Sign in", &["login", "logout", "whoami"]),
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),

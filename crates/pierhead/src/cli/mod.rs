@@ -134,11 +134,12 @@ fn tell_canonical(context: &Context, canonical: &str) {
 
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
-        api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes, open,
-        projects, ps, runtimes, session, ship, slots, status, tokens, up, validate, verify, version,
+        agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes,
+        open, projects, ps, runtimes, session, ship, slots, status, tokens, up, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
+        Command::Agent(args) => return Box::pin(agent::run(context, &args)).await,
         Command::Verify => return verify::run(context).await.map(ExitCode::from),
         Command::Validate(args) => return validate::run(context, &args).map(ExitCode::from),
         Command::Runtimes(args) => Box::pin(runtimes::run(context, args)).await?,

@@ -1,5 +1,6 @@
-//! What the program can be: so far everything in one process, and the maker of its runtime images.
+//! What the program can be: everything in one process, a node on a machine of its own, the maker of runtime images.
 
+pub(crate) mod agent;
 pub(crate) mod detector;
 pub(crate) mod engine;
 pub(crate) mod host;

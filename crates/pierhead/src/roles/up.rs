@@ -36,6 +36,14 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     let listener = TcpListener::bind(settings.listen.value).await.with_context(|| {
         format!("cannot listen on {}: is another Pierhead running?", settings.listen.value)
     })?;
+    let agents = match settings.agent_listen {
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot listen on {address} for agents"))?,
+        ),
+        None => None,
+    };
     let store = Store::open(&pierhead_store::Options {
         database_url: settings.database_url.expose_secret().to_owned(),
         data_dir: data_dir.clone(),
@@ -58,13 +66,15 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         base_domain: settings.base_domain.value.clone(),
         public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port) },
         detector: Arc::new(detector),
+        agents,
     })
     .await
     .context("the control plane cannot start")?;
 
     let (to_ingress, from_control) = link::memory();
     control.attach_ingress(to_ingress);
-    let options = pierhead_ingress::Options::new(settings.ingress_listen.value);
+    let mut options = pierhead_ingress::Options::new(settings.ingress_listen.value);
+    options.tunnels = control.tunnels();
     let ingress = Ingress::start(options, Arc::clone(&blobs), from_control).await?;
 
     let (to_agent, from_control) = link::memory();
@@ -102,7 +112,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-fn agent_options(settings: &Settings) -> pierhead_agent::Options {
+pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {
     let mut options = pierhead_agent::Options::new(&settings.data_dir.value);
     options.build_concurrency = usize::try_from(settings.build_concurrency.get()).unwrap_or(1);
     options.allow_addresses.clone_from(&settings.allow_addresses);
@@ -115,7 +125,7 @@ fn agent_options(settings: &Settings) -> pierhead_agent::Options {
 }
 
 /// Two servers on one data directory would undo each other's work.
-fn lock(settings: &Settings) -> Result<std::fs::File> {
+pub(super) fn lock(settings: &Settings) -> Result<std::fs::File> {
     let path = settings.data_dir.value.join("lock");
     let file = fs_err::File::create(&path)?.into_file();
     if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -128,7 +138,7 @@ fn lock(settings: &Settings) -> Result<std::fs::File> {
     Ok(file)
 }
 
-async fn told_to_stop() -> Result<()> {
+pub(super) async fn told_to_stop() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -42,6 +42,12 @@ pub(crate) struct Settings {
     pub(crate) engine_socket: PathBuf,
     pub(crate) disk_reserve_mb: u64,
     pub(crate) subnet_pool: Ipv4Net,
+    /// What `pierhead agent` proves.
+    pub(crate) agent_token: Option<SecretString>,
+    /// Where agents that dial out call.
+    pub(crate) agent_listen: Option<SocketAddr>,
+    /// Where an agent that dials out calls, `host:port`.
+    pub(crate) control_address: Option<String>,
     /// `HTTP_PROXY` and its kin, as they are in the environment.
     pub(crate) proxy_variables: BTreeMap<String, String>,
     pub(crate) log_format: LogFormat,

@@ -88,6 +88,15 @@ keys! {
         "Keeps containers from this machine and from private networks, with iptables";
     SUBNET_POOL = "subnet_pool", "PIERHEAD_SUBNET_POOL", "subnet-pool", "CIDR", Plain, Default::Value("10.211.0.0/16"),
         "Range from which each deployment gets a small network of its own";
+    AGENT_TOKEN = "agent_token", "PIERHEAD_AGENT_TOKEN", "agent-token-file", "FILE", Secret,
+        Default::None("`pierhead agent` cannot start without it"),
+        "What an agent proves to its control plane: shown when a node is added";
+    AGENT_LISTEN = "agent_listen", "PIERHEAD_AGENT_LISTEN", "agent-listen", "ADDRESS", Plain,
+        Default::None("no agent can dial in"),
+        "Where a control plane is called by agents that dial out";
+    CONTROL_ADDRESS = "control_address", "PIERHEAD_CONTROL_ADDRESS", "control-address", "HOST:PORT", Plain,
+        Default::None("the agent listens and is dialled"),
+        "The control plane's `agent_listen`, for an agent that dials out";
     LOG_FORMAT = "log.format", "PIERHEAD_LOG_FORMAT", "log-format", "FORMAT", Plain, Default::Value("human"),
         "How the server writes its own log: `human` or `json`";
     LOG_LEVEL = "log.level", "PIERHEAD_LOG_LEVEL", "log-level", "LEVEL", Plain, Default::Value("info"),

@@ -10,9 +10,10 @@ use super::connect::write_options;
 /// Any constant; it only has to be the same in every version.
 const LOCK: i64 = 0x70_6865_6164;
 
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_foundation", include_str!("schema/0001_foundation.sql")),
     ("0002_nodes", include_str!("schema/0002_nodes.sql")),
+    ("0003_node_links", include_str!("schema/0003_node_links.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {

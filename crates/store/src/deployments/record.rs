@@ -13,7 +13,7 @@ use sea_orm::DatabaseConnection;
 use sea_orm::entity::prelude::*;
 
 use super::row;
-use crate::places::environment;
+use crate::environments::environment;
 use crate::projects::{project, slot};
 use crate::{StoreError, document, releases};
 

@@ -40,7 +40,8 @@ pub enum Purpose {
 pub struct Greeting {
     pub version: Version,
     pub side: Side,
-    pub purpose: Purpose,
+    /// Said by the one who dials.
+    pub purpose: Option<Purpose>,
     /// Whose token is meant. A control plane that is called does not know yet.
     pub node: Option<NodeId>,
     /// Whose the node is. An agent that was never told does not know.
@@ -166,8 +167,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Met<Io> {
         if theirs.side == greeting.side {
             return Err(HandshakeError::Garbled("it is the same kind of program as this one".to_owned()));
         }
-        if theirs.purpose != greeting.purpose && dialler == greeting.side {
-            return Err(HandshakeError::Garbled("it answers for another purpose".to_owned()));
+        if theirs.purpose.is_none() && dialler == theirs.side {
+            return Err(HandshakeError::Garbled("it does not say what it dials for".to_owned()));
         }
         let transcript = Transcript::new(&channel, (greeting.side, tls.thumbprint()), dialler, &ours, &raw);
         Ok(Self { stream, us: greeting.side, theirs, thumbprint: channel.theirs, transcript })

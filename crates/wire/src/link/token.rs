@@ -79,6 +79,10 @@ impl FromStr for AgentToken {
 pub struct TokenKey(Zeroizing<[u8; 32]>);
 
 impl TokenKey {
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
         hex::decode_to_slice(text, &mut *bytes).ok()?;

@@ -21,7 +21,7 @@ pub(crate) fn greeting(side: Side) -> Greeting {
     Greeting {
         version: Version::current(),
         side,
-        purpose: Purpose::Link,
+        purpose: Some(Purpose::Link),
         node: Some(token(1).node().clone()),
         install: None,
     }

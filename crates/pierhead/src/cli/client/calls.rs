@@ -200,6 +200,25 @@ impl Client<'_> {
         self.call(self.request(Method::POST, &["nodes", node, change])).await
     }
 
+    pub(crate) async fn node_add(
+        &self,
+        environment: &str,
+        name: &str,
+        address: Option<&str>,
+    ) -> Result<Answer<Node>, Error> {
+        let body = json!({ "name": name, "address": address });
+        self.call(self.request(Method::POST, &["environments", environment, "nodes"]).body(&body)).await
+    }
+
+    pub(crate) async fn node_approve(&self, node: &str, thumbprint: &str) -> Result<Answer<Node>, Error> {
+        let body = json!({ "thumbprint": thumbprint });
+        self.call(self.request(Method::POST, &["nodes", node, "approve-certificate"]).body(&body)).await
+    }
+
+    pub(crate) async fn node_remove(&self, node: &str) -> Result<(), Error> {
+        self.call_raw(&self.request(Method::DELETE, &["nodes", node])).await.map(drop)
+    }
+
     pub(crate) async fn verify(&self) -> Result<Answer<Verdict>, Error> {
         self.call(self.request(Method::GET, &["verify"])).await
     }

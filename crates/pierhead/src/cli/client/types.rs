@@ -313,6 +313,11 @@ pub(crate) struct Node {
     #[serde(default)]
     pub(crate) status: String,
     #[serde(default)]
+    pub(crate) address: Option<String>,
+    /// Only in the answer that made it.
+    #[serde(default)]
+    pub(crate) token: Option<String>,
+    #[serde(default)]
     pub(crate) machine: Option<Machine>,
     #[serde(default)]
     pub(crate) usage: Option<Usage>,

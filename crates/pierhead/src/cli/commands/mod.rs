@@ -1,5 +1,6 @@
 //! One noun per file: its arguments, and what it does.
 
+pub(crate) mod agent;
 pub(crate) mod api;
 pub(crate) mod completions;
 pub(crate) mod deploy;

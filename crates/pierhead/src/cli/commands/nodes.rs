@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::cli::client::types::Node;
 use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::output::Table;
@@ -24,6 +25,22 @@ enum NodesCommand {
     Uncordon { node: String },
     /// Move what is live on a node to others
     Drain { node: String },
+    /// Add a node on another machine; its token is shown this once
+    Add {
+        /// Small letters, digits and `-`
+        name: String,
+        /// Where its agent listens, `host:port`; without one the agent dials this server
+        address: Option<String>,
+    },
+    /// Remove a node that has no deployments any more
+    #[command(visible_alias = "rm")]
+    Remove { node: String },
+    /// Trust the certificate that a node shows now, after comparing it with what its agent printed
+    ApproveCertificate { node: String, thumbprint: String },
+    /// Give a node a new token, shown this once; the old one is dead at once
+    RotateToken { node: String },
+    /// Take a node's token away: it is disconnected at once
+    RevokeToken { node: String },
 }
 
 pub(crate) async fn run(context: &Context, args: &NodesArgs) -> Result<(), Error> {
@@ -34,9 +51,67 @@ pub(crate) async fn run(context: &Context, args: &NodesArgs) -> Result<(), Error
         NodesCommand::Drain { node } => {
             (node, "drain", "is drained: each service ends when it is healthy elsewhere")
         }
+        NodesCommand::RevokeToken { node } => {
+            (node, "revoke-token", "is disconnected; what runs there runs on")
+        }
+        NodesCommand::Add { name, address } => return add(context, name, address.as_deref()).await,
+        NodesCommand::Remove { node } => return remove(context, node).await,
+        NodesCommand::ApproveCertificate { node, thumbprint } => {
+            let approved = context.client()?.node_approve(node, thumbprint).await?;
+            context.say(&format!("The certificate of the node {} is trusted now.", approved.body.name));
+            return Ok(());
+        }
+        NodesCommand::RotateToken { node } => {
+            let rotated = context.client()?.node_change(node, "rotate-token").await?;
+            return show_token(context, &rotated.body, &rotated.raw);
+        }
     };
     let changed = context.client()?.node_change(node, call).await?;
     context.say(&format!("The node {} {said}.", changed.body.name));
+    Ok(())
+}
+
+async fn add(context: &Context, name: &str, address: Option<&str>) -> Result<(), Error> {
+    let client = context.client()?;
+    let environment = match &context.globals.environment {
+        Some(environment) => environment.clone(),
+        None => {
+            let mut all = client.environments().await?.body.into_iter().map(|environment| environment.name);
+            match (all.next(), all.next()) {
+                (Some(only), None) => only,
+                _ => {
+                    return Err(Error::usage(
+                        "there is more than one environment",
+                        "Say which: pierhead nodes add NAME ADDRESS --environment ENVIRONMENT",
+                    ));
+                }
+            }
+        }
+    };
+    let added = client.node_add(&environment, name, address).await?;
+    show_token(context, &added.body, &added.raw)
+}
+
+/// The token alone goes to standard output, for a script that hands it on.
+fn show_token(context: &Context, node: &Node, raw: &Value) -> Result<(), Error> {
+    let token = node.token.as_deref().unwrap_or_default();
+    context.say(&format!("The token of the node {}, shown this once:", node.name));
+    context.show(raw, || vec![token.to_owned()])?;
+    let how = match &node.address {
+        Some(address) => {
+            let port = address.rsplit_once(':').map_or("8410", |(_, port)| port);
+            format!("PIERHEAD_AGENT_TOKEN=… pierhead agent --listen 0.0.0.0:{port}")
+        }
+        None => "PIERHEAD_AGENT_TOKEN=… pierhead agent --control-address THIS-SERVER:PORT".to_owned(),
+    };
+    context.say(&format!("On that machine: {how}"));
+    Ok(())
+}
+
+async fn remove(context: &Context, node: &str) -> Result<(), Error> {
+    context.agree_by_name("node", node)?;
+    context.client()?.node_remove(node).await?;
+    context.say(&format!("The node {node} is removed."));
     Ok(())
 }
 
