@@ -19,8 +19,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -176,18 +176,34 @@ impl Authenticator {
                 *self.basic.lock() = true;
                 return Ok(header);
             }
-            return Err(self.unauthorized());
+            return Err(self.unauthorized(None));
         }
         let why = "it wants a kind of authentication that no registry uses".to_owned();
         Err(RegistryError::NotARegistry { registry: self.registry.clone(), why })
     }
 
-    pub(crate) fn unauthorized(&self) -> RegistryError {
+    /// Nobody knows us.
+    fn unauthorized(&self, repository: Option<&Repository>) -> RegistryError {
         let registry = self.registry.clone();
-        if self.has_credentials() {
-            RegistryError::CredentialsRefused { registry }
-        } else {
-            RegistryError::CredentialsMissing { registry }
+        match repository {
+            _ if self.has_credentials() => RegistryError::CredentialsRefused { registry },
+            // Who asks without credentials is not told whether a repository is private or does not exist.
+            Some(repository) => {
+                RegistryError::RepositoryNotFound { registry, repository: repository.clone() }
+            }
+            None => RegistryError::CredentialsMissing { registry },
+        }
+    }
+
+    /// What it means that the registry refused what was sent with the last request.
+    pub(crate) fn refused(&self, repository: Option<&Repository>, status: StatusCode) -> RegistryError {
+        let known = status == StatusCode::FORBIDDEN || !*self.basic.lock();
+        match repository.filter(|_| self.has_credentials() && known) {
+            // The credentials were good for a token, or are known; they are not good for this.
+            Some(repository) => {
+                RegistryError::Forbidden { registry: self.registry.clone(), repository: repository.clone() }
+            }
+            None => self.unauthorized(repository),
         }
     }
 
@@ -254,18 +270,15 @@ impl Authenticator {
             })
             .await?;
         let registry = || self.registry.clone();
-        match (reply.status.as_u16(), repository) {
-            (200, _) => {}
-            (403, Some(repository)) if self.has_credentials() => {
-                let repository = repository.clone();
-                return Err(RegistryError::Forbidden { registry: registry(), repository });
-            }
-            (400 | 401 | 403 | 404, _) => return Err(self.unauthorized()),
-            (429, _) => {
+        match reply.status.as_u16() {
+            200 => {}
+            403 => return Err(self.refused(repository, reply.status)),
+            400 | 401 | 404 => return Err(self.unauthorized(repository)),
+            429 => {
                 let retry_after = crate::transport::retry_after(&reply.headers);
                 return Err(RegistryError::RateLimited { registry: registry(), retry_after });
             }
-            (status, _) => return Err(RegistryError::ServerFault { registry: registry(), status }),
+            status => return Err(RegistryError::ServerFault { registry: registry(), status }),
         }
         let not_a_token = || RegistryError::NotARegistry {
             registry: registry(),

@@ -433,15 +433,9 @@ impl Registry {
     ) -> RegistryError {
         let registry = self.shown();
         let codes = codes(reply);
+        let status = reply.status;
         match (reply.status.as_u16(), repository, selector) {
-            (401, Some(repository), _) if self.0.auth.has_credentials() => {
-                RegistryError::Forbidden { registry, repository: repository.clone() }
-            }
-            (401, ..) => self.0.auth.unauthorized(),
-            (403, Some(repository), _) => {
-                RegistryError::Forbidden { registry, repository: repository.clone() }
-            }
-            (403, ..) => self.0.auth.unauthorized(),
+            (401 | 403, ..) => self.0.auth.refused(repository, status),
             (404, Some(repository), _) if codes.iter().any(|code| code == "NAME_UNKNOWN") => {
                 RegistryError::RepositoryNotFound { registry, repository: repository.clone() }
             }
