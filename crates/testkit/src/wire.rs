@@ -35,12 +35,12 @@ impl Wire {
             format!("ip link add {other} type veth peer name b netns {namespace}"),
             format!("ip address add {near}/30 dev {one}"),
             format!("ip address add {home}/30 dev {other}"),
-            format!("ip link set {one} up"),
-            format!("ip link set {other} up"),
+            format!("ip link set dev {one} up"),
+            format!("ip link set dev {other} up"),
             format!("ip -n {namespace} address add {far}/30 dev a"),
             format!("ip -n {namespace} address add {back}/30 dev b"),
-            format!("ip -n {namespace} link set a up"),
-            format!("ip -n {namespace} link set b up"),
+            format!("ip -n {namespace} link set dev a up"),
+            format!("ip -n {namespace} link set dev b up"),
             format!("{inside} sysctl --quiet --write net.ipv4.ip_forward=1"),
             format!(
                 "{inside} iptables --table nat --append PREROUTING --in-interface a --protocol tcp --jump DNAT --to-destination {home}"
