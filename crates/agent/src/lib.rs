@@ -21,6 +21,7 @@
 //! | `git`, `address` | fetching source from strangers without becoming their tool |
 //! | `firewall` | what containers cannot reach |
 //! | `gc` | keeps caches within their budget |
+//! | `images` | images that travel between nodes, layer by layer |
 //! | `overlay`, `layers` | file systems of builds and services, and their manifests |
 //!
 //! Invariants: nothing without this install's labels is ever touched; secrets are kept in memory and in the container
@@ -38,6 +39,7 @@ mod gc;
 mod git;
 mod health;
 mod identity;
+mod images;
 mod inspect;
 mod inventory;
 mod keeper;

@@ -15,10 +15,11 @@ use crate::book::Book;
 use crate::durable;
 use crate::git::Source;
 use crate::identity::Identity;
+use crate::images::{Images, Seeks};
 use crate::layers::Layers;
 use crate::layout::Layout;
 use crate::log::Logs;
-use crate::options::{Options, RuntimeImages};
+use crate::options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
 use crate::queue::BuildQueue;
 
 /// A node's state and tools. What it owns locks for itself; no lock is held across an await.
@@ -32,6 +33,7 @@ pub(crate) struct Node {
     pub(crate) book: Book,
     pub(crate) logs: Logs,
     pub(crate) layers: Layers,
+    pub(crate) images: Images,
     pub(crate) source: Source,
     pub(crate) builds: BuildQueue,
     /// There is a report to send.
@@ -53,6 +55,12 @@ impl Node {
             book: Book::open(layout.reports(), Arc::clone(&reports_due))?,
             logs: Logs::open(layout.logs(), Arc::clone(&lines_due))?,
             layers: Layers::open(&layout, Arc::clone(&tools.blobs))?,
+            images: Images::new(
+                Arc::clone(&tools.engine),
+                Arc::clone(&tools.blobs),
+                layout.images(),
+                Seeks::new(Arc::clone(&reports_due)),
+            ),
             source: Source::new(&layout, policy, options.ca_bundle.as_deref(), options.clone),
             builds: BuildQueue::new(options.build_concurrency),
             networked: Mutex::default(),
@@ -79,6 +87,20 @@ impl Node {
         durable::write_json(self.layout.identity(), &identity).await?;
         *self.identity.write() = Some(identity);
         Ok(())
+    }
+
+    /// The base image of a runtime: the one that is here, or another node's, or one that is made here.
+    pub(crate) async fn runtime(
+        &self,
+        runtime: &str,
+        version: Option<&str>,
+        say: &Say<'_>,
+    ) -> Result<RuntimeImage, RuntimeError> {
+        let reference = self.runtimes.reference(runtime, version)?;
+        if let Err(error) = self.images.ensure_if_known(&reference).await {
+            tracing::warn!(%error, reference, "a runtime could not be had from another node; it is made here");
+        }
+        self.runtimes.ensure(runtime, version, say).await
     }
 
     /// Free bytes where the node keeps its data.

@@ -154,6 +154,10 @@ impl Desk {
             }
             ControlToAgent::LogStored { deployment, through } => self.node.logs.stored(&deployment, through),
             ControlToAgent::TakeInventory { number } => self.take_inventory(number, session, identity),
+            ControlToAgent::KeepImage { reference } => self.keep_image(reference, session),
+            ControlToAgent::ImageFound { reference, image } => {
+                self.node.images.seeks.answer(&reference, image)
+            }
             ControlToAgent::Ping { number } => session.pong(number),
         }
     }
@@ -297,6 +301,20 @@ impl Desk {
                 Ok(holdings) => outbox.inventory(AgentToControl::Inventory { number, holdings }),
                 Err(error) => tracing::warn!(%error, "the engine does not say what it holds"),
             }
+        });
+    }
+
+    fn keep_image(&mut self, reference: String, session: &Session) {
+        let (node, outbox) = (Arc::clone(&self.node), session.outbox());
+        self.sweeps.spawn(async move {
+            let image = match node.images.keep(&reference).await {
+                Ok(image) => image,
+                Err(error) => {
+                    tracing::warn!(%error, reference, "an image could not be stored for other nodes");
+                    None
+                }
+            };
+            outbox.image_kept(reference, image);
         });
     }
 

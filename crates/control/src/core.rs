@@ -49,6 +49,7 @@ pub(crate) struct Signals {
     pub(crate) routes: Signal,
     pub(crate) removals: Signal,
     pub(crate) drains: Signal,
+    pub(crate) images: Signal,
     pub(crate) nodes: Signal,
 }
 

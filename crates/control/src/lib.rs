@@ -132,6 +132,11 @@ impl Control {
                 stop.subscribe(),
             ),
             drive(
+                Arc::new(reconcilers::images::Images(Arc::clone(&core))),
+                core.signals.images.clone(),
+                stop.subscribe(),
+            ),
+            drive(
                 Arc::new(reconcilers::removals::Removals(Arc::clone(&core))),
                 core.signals.removals.clone(),
                 stop.subscribe(),
@@ -159,6 +164,7 @@ impl Control {
 
     /// Speaks with the agent of this machine.
     pub fn attach_local_agent(&self, link: End<ControlToAgent, AgentToControl>) -> JoinHandle<()> {
+        self.core.fleet.runs_here(&self.local_node);
         fleet::attach(Arc::clone(&self.core), self.local_node.clone(), link)
     }
 

@@ -43,6 +43,8 @@ pub struct Image {
     pub size_bytes: u64,
     pub created_at: Timestamp,
     pub config: ImageConfig,
+    /// `sha256:` and 64 hex digits of each layer's uncompressed tar file, lowest first.
+    pub layers: Vec<String>,
 }
 
 /// An image as a list shows it.

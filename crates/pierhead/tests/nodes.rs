@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use pierhead_testkit::{GitServer, NodeAgent, Server, Wire};
+use pierhead_testkit::{GitServer, Machine, NodeAgent, Server, Wire};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
@@ -21,6 +21,7 @@ server.on('upgrade', (request, socket) => {
 });
 server.listen(process.env.PORT, '0.0.0.0');
 "#;
+const DOCKERFILE: &str = "FROM pierhead/node:22\nCOPY server.js /app/server.js\nENV PORT=8080\nEXPOSE 8080\nCMD [\"node\", \"/app/server.js\"]\n";
 /// Prints a numbered line ten times a second for some twenty seconds.
 const SLOW_PACKAGE: &str = r#"{ "scripts": { "build": "node build.js", "start": "node server.js" } }"#;
 const SLOW_BUILD: &str = r#"
@@ -365,7 +366,7 @@ async fn env_7_a_drained_node_hands_its_services_over_and_can_be_removed() {
     let (status, _) = world.server.call("POST", "/nodes/far/drain", None).await;
     assert_eq!(status, 200);
     let begun = Instant::now();
-    while world.node().await["allocated"]["deployments"] != 1 {
+    while world.node().await["allocated"]["deployments"] != 0 {
         assert!(
             begun.elapsed() < Duration::from_secs(120),
             "{:#}\n{}",
@@ -379,5 +380,112 @@ async fn env_7_a_drained_node_hands_its_services_over_and_can_be_removed() {
     assert_eq!(world.server.call("DELETE", "/nodes/far", None).await.0, 204);
     assert_eq!(world.server.call("GET", "/nodes/far", None).await.0, 404);
     assert_eq!(world.server.visit("shop.localhost", "/").await.0, 200);
+    world.server.verify().await;
+}
+
+/// A control plane with two nodes: its own, and a machine whose Docker has nothing.
+struct TwoMachines {
+    server: Server,
+    agent: NodeAgent,
+    git: GitServer,
+}
+
+impl TwoMachines {
+    /// The other machine takes no work yet.
+    async fn start() -> Self {
+        let service: &[(&str, &str)] = &[("package.json", PACKAGE), ("server.js", SERVICE)];
+        let image: &[(&str, &str)] = &[("Dockerfile", DOCKERFILE), ("server.js", SERVICE)];
+        let git = GitServer::start(&[("shop", service), ("image", image)]);
+        let server = Server::start(BINARY).await;
+        let machine = Machine::build();
+        let address = machine.address().to_owned();
+        let mut agent = NodeAgent::on(machine, BINARY);
+        let address = format!("{address}:{}", agent.port);
+        agent.is(&add(&server, json!({ "name": "far", "address": address })).await);
+        server.call("POST", "/nodes/far/cordon", None).await;
+        agent.boot();
+        let this = Self { server, agent, git };
+        this.until("connected", |node| node["status"] == "cordoned" && !node["machine"].is_null()).await;
+        this
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let node = self.server.get("/nodes/far").await;
+            if holds(&node) {
+                return;
+            }
+            let limit = Duration::from_secs(180);
+            assert!(
+                begun.elapsed() < limit,
+                "not {what}: {node:#}\n{}\n{}",
+                self.server.log(),
+                self.agent.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Everything that runs here goes there.
+    async fn move_over(&self, services: u64) {
+        self.server.call("POST", "/nodes/far/uncordon", None).await;
+        self.server.call("POST", "/nodes/local/drain", None).await;
+        self.until("moved", |node| node["allocated"]["deployments"] == services).await;
+        let begun = Instant::now();
+        while self.server.get("/nodes/local").await["allocated"]["deployments"] != 0 {
+            assert!(
+                begun.elapsed() < Duration::from_secs(180),
+                "{}\n{}",
+                self.server.log(),
+                self.agent.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn until_answered(&self, host: &str, limit: Duration) {
+        let begun = Instant::now();
+        while self.server.visit(host, "/").await.0 != 200 {
+            assert!(begun.elapsed() < limit, "{host}: {}\n{}", self.server.log(), self.agent.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn env_2_images_and_runtimes_reach_a_machine_that_has_none_without_a_registry() {
+    let mut world = TwoMachines::start().await;
+    assert_eq!(world.agent.machine().docker(&["images", "--quiet"]), "");
+    for repository in ["shop", "image"] {
+        let live = world.server.deploy(json!({ "repository": world.git.url(repository) })).await;
+        assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+    }
+    world.move_over(2).await;
+    assert_eq!(world.server.visit("shop.localhost", "/").await.0, 200);
+    assert_eq!(world.server.visit("image.localhost", "/").await.0, 200);
+    let there = world.agent.machine().docker(&["ps", "--format", "{{.Names}}"]);
+    assert_eq!(there.lines().count(), 2, "{there}");
+    // The image that was built is made of the runtime's layers and two small ones: the large one came once.
+    let runtime = world.agent.machine().docker(&["images", "pierhead/node", "--format", "{{.Tag}}"]);
+    assert!(runtime.contains("22-"), "{runtime}");
+    world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r14_a_killed_docker_is_missed_and_what_ran_on_it_runs_again() {
+    let mut world = TwoMachines::start().await;
+    let live = world.server.deploy(json!({ "repository": world.git.url("shop") })).await;
+    assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+    world.move_over(1).await;
+    let (_, before) = world.server.visit("shop.localhost", "/").await;
+    world.agent.machine().kill_docker();
+    world.agent.machine().start_docker();
+    // Docker ends what it finds running when it starts again; the agent brings it back.
+    world.until_answered("shop.localhost", Duration::from_secs(60)).await;
+    let (_, after) = world.server.visit("shop.localhost", "/").await;
+    assert!(!after.is_empty() && !before.is_empty());
+    let there = world.agent.machine().docker(&["ps", "--quiet"]);
+    assert_eq!(there.lines().count(), 1, "one and no more: {there}");
     world.server.verify().await;
 }

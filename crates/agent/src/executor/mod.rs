@@ -35,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::assignments::Held;
 use crate::identity::Identity;
+use crate::images::ImageError;
 use crate::layers::LayersError;
 use crate::log::DeploymentLog;
 use crate::node::Node;
@@ -70,6 +71,8 @@ pub(crate) enum StepError {
     Engine { doing: &'static str, error: EngineError },
     #[error("{doing} failed: {error}")]
     Layers { doing: &'static str, error: LayersError },
+    #[error("{doing} failed: {error}")]
+    Image { doing: &'static str, error: ImageError },
     #[error("{doing} failed: {error}; free disk space, or look at the agent's log")]
     Disk { doing: &'static str, error: std::io::Error },
 }
@@ -94,11 +97,16 @@ impl StepError {
         }
     }
 
+    pub(crate) fn image(doing: &'static str) -> impl FnOnce(ImageError) -> Self {
+        move |error| Self::Image { doing, error }
+    }
+
     /// Whether the same attempt may go well later.
     pub(crate) fn retryable(&self) -> bool {
         match self {
             Self::Engine { error, .. } => error.retryable(),
             Self::Layers { error, .. } => error.retryable(),
+            Self::Image { error, .. } => error.retryable(),
             Self::Failed(_) | Self::Disk { .. } => false,
         }
     }
@@ -106,6 +114,7 @@ impl StepError {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Failed(failure) => failure,
+            Self::Image { .. } => Failure::new(Reason::ImagePullFailed, self.to_string()),
             error => Failure::new(Reason::Internal, error.to_string()),
         }
     }

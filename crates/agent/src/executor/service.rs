@@ -78,7 +78,7 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
         Release::Service(service) => {
             let version = Some(service.runtime_version.as_str());
             let say = |line: &str| run.log.say("service", line);
-            let image = run.node.runtimes.ensure(&service.runtime, version, &say).await;
+            let image = run.node.runtime(&service.runtime, version, &say).await;
             let image = image.map_err(|error| StepError::failed(Reason::Internal, error.to_string()))?;
             mount_layers(run, service).await?;
             let mut spec = ContainerSpec::new(name_of(run), image.reference, Profile::Service, limits);
@@ -91,6 +91,12 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
             spec
         }
         Release::Image(image) => {
+            let tag = super::image::tag_of(run);
+            run.node
+                .images
+                .ensure(&image.image, &tag)
+                .await
+                .map_err(StepError::image("fetching the image"))?;
             let mut spec = ContainerSpec::new(name_of(run), &image.image, Profile::Service, limits);
             if let Some(command) = &start.command {
                 spec.entrypoint = Some(shell(command));

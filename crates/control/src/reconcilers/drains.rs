@@ -1,7 +1,7 @@
 //! What is live on a node that is being drained goes live on another.
 //!
 //! Each service is deployed again from its release; the old one ends when the new one is healthy, as at any switch. Sites need
-//! no node. What was built from a Dockerfile has its image on this node alone and stays until it is deployed anew.
+//! no node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,9 @@ impl Drains {
     /// Live, movable, and neither being replaced nor tried before without success.
     async fn must_move(&self, record: &DeploymentRecord) -> Result<bool, Error> {
         let deployment = &record.deployment;
-        if deployment.state != State::Production || !matches!(record.release, Some(Release::Service(_))) {
+        if deployment.state != State::Production
+            || !matches!(record.release, Some(Release::Service(_) | Release::Image(_)))
+        {
             return Ok(false);
         }
         let newer = self.0.store.deployments_of_slot(&deployment.slot).await.stored()?;

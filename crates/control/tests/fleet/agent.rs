@@ -45,7 +45,12 @@ pub(crate) async fn obey(pretended: Pretended, mut link: End<AgentToControl, Con
                 reports.remove(&deployment);
                 Vec::new()
             }
-            ControlToAgent::ReportStored { .. } | ControlToAgent::LogStored { .. } => Vec::new(),
+            ControlToAgent::KeepImage { reference } => {
+                vec![AgentToControl::ImageKept { reference, image: None }]
+            }
+            ControlToAgent::ReportStored { .. }
+            | ControlToAgent::LogStored { .. }
+            | ControlToAgent::ImageFound { .. } => Vec::new(),
         };
         for answer in answers {
             if link.send(answer).await.is_err() {

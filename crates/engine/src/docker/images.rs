@@ -38,6 +38,7 @@ impl DockerEngine {
             size_bytes: found.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
             created_at: found.created.as_deref().and_then(moment).unwrap_or(Timestamp::UNIX_EPOCH),
             config: describe(config),
+            layers: found.root_fs.and_then(|root| root.layers).unwrap_or_default(),
         })
     }
 

@@ -139,7 +139,7 @@ impl Engine for SimulatedEngine {
         let world = self.inner.world.lock();
         let carriers = world.images.values().filter(|image| carries(&image.labels, labels)).cloned();
         after.done(Ok(carriers
-            .map(|Image { id, tags, labels, size_bytes, created_at, config: _ }| ImageSummary {
+            .map(|Image { id, tags, labels, size_bytes, created_at, config: _, layers: _ }| ImageSummary {
                 id,
                 tags,
                 labels,
