@@ -315,6 +315,26 @@ async fn agt_2_a_rotated_token_is_dead_at_once_and_a_revoked_one_disconnects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn agt_2_a_token_that_was_rotated_is_dead_though_the_control_plane_died_before_it_said_so() {
+    let mut world = World::start().await;
+    world.server.kill();
+    world.server.boot_armed("control.rotate_token.before_disconnect").await;
+    world.until_node("online", Duration::from_secs(20)).await;
+    assert!(
+        world.server.try_call("POST", "/nodes/far/rotate-token", &json!({})).await.is_none(),
+        "it dies of it"
+    );
+    world.server.boot(&[]).await;
+    world.until_problem("wrong_token").await;
+    let (status, rotated) = world.server.call("POST", "/nodes/far/rotate-token", None).await;
+    assert_eq!(status, 200, "{rotated}");
+    world.agent.kill();
+    world.agent.token = rotated["token"].as_str().unwrap().to_owned();
+    world.agent.boot();
+    world.until_node("online", Duration::from_secs(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn agt_2_an_agent_with_another_token_is_refused_whatever_its_certificate() {
     let mut world = World::start().await;
     let other = add(&world.server, json!({ "name": "other", "address": "127.0.0.1:9" })).await;

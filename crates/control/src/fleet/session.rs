@@ -151,7 +151,9 @@ impl Session {
                         true
                     }
                     Err(incompatible) => {
-                        let (problem, detail) = (LinkProblem::Incompatible, incompatible.to_string());
+                        let older = if incompatible.we_are_older() { "control plane" } else { "agent" };
+                        let detail = format!("{incompatible}: upgrade the {older}");
+                        let problem = LinkProblem::Incompatible;
                         self.core.links.set(&self.node, LinkState { problem, detail, shown: None });
                         false
                     }

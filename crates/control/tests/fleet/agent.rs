@@ -19,11 +19,13 @@ pub(crate) struct Pretended {
     pub(crate) memory_mb: u64,
     pub(crate) cores: u32,
     pub(crate) used_memory_mb: u64,
+    /// The only protocol that it speaks.
+    pub(crate) protocol: u32,
 }
 
 impl Default for Pretended {
     fn default() -> Self {
-        Self { memory_mb: 4096, cores: 4, used_memory_mb: 256 }
+        Self { memory_mb: 4096, cores: 4, used_memory_mb: 256, protocol: Version::current().protocol }
     }
 }
 
@@ -71,8 +73,9 @@ fn hello(pretended: Pretended) -> Vec<AgentToControl> {
     };
     let used =
         MachineUsage { cpu: 0.1, memory_bytes: pretended.used_memory_mb << 20, disk_free_bytes: 50 << 30 };
+    let version = Version { protocol: pretended.protocol, oldest: pretended.protocol, ..Version::current() };
     vec![
-        AgentToControl::Hello { version: Version::current(), machine },
+        AgentToControl::Hello { version, machine },
         AgentToControl::Usage { machine: used, deployments: Vec::new() },
     ]
 }

@@ -113,6 +113,20 @@ impl World {
         self.agents.insert(node.clone(), agent);
     }
 
+    /// Waits until a node looks like that.
+    pub(crate) async fn until_node(&self, name: &str, holds: impl Fn(&NodeView) -> bool) -> NodeView {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let nodes = self.nodes().await;
+            let node = nodes.into_iter().find(|node| node.name == name).unwrap();
+            if holds(&node) {
+                return node;
+            }
+            assert!(Instant::now() < deadline, "{node:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Its link is cut.
     pub(crate) fn cut(&mut self, node: &NodeId) {
         if let Some(agent) = self.agents.remove(node) {
