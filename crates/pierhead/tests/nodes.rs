@@ -403,6 +403,37 @@ async fn env_7_a_drained_node_hands_its_services_over_and_can_be_removed() {
     world.server.verify().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn env_1_a_lost_node_is_removed_and_what_was_live_there_goes_live_elsewhere() {
+    let mut world = World::start().await;
+    let before = world.deploy_shop().await;
+    let slow = json!({ "repository": world.git.url("slow") });
+    let (status, building) = world.server.call("POST", "/deployments", Some(slow)).await;
+    assert_eq!(status, 202, "{building}");
+    let building = building["id"].as_str().unwrap().to_owned();
+    let path = format!("/deployments/{building}");
+    while world.server.get(&path).await["state"] != "BUILDING" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (status, refused) = world.server.call("DELETE", "/nodes/far?lost=true", None).await;
+    assert_eq!(status, 409, "it is connected: {refused}");
+
+    world.agent.kill();
+    world.until_node("offline", Duration::from_secs(10)).await;
+    world.server.call("POST", "/nodes/local/uncordon", None).await;
+    let (status, _) = world.server.call("DELETE", "/nodes/far?lost=true", None).await;
+    assert_eq!(status, 204);
+    let ended = world.server.settled(&building).await;
+    assert_eq!((ended.state(), ended.reason()), ("FAILED", "node_lost"));
+    world.until_shop(Duration::from_secs(60), |status, text| status == 200 && text != before).await;
+
+    // Should it come back, it is nobody.
+    world.agent.boot();
+    let live = world.server.get("/projects/shop").await["live"].clone();
+    assert_ne!(live, Value::Null);
+    assert_eq!(world.server.call("GET", "/nodes/far", None).await.0, 404);
+}
+
 /// A control plane with two nodes: its own, and a machine whose Docker has nothing.
 struct TwoMachines {
     server: Server,

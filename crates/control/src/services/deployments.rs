@@ -443,7 +443,7 @@ impl Deployments {
 
 impl Planned {
     /// The same as before.
-    fn again(work: WorkRecord) -> Self {
+    pub(crate) fn again(work: WorkRecord) -> Self {
         Self {
             settings: work.settings,
             limits: work.limits,
@@ -459,7 +459,7 @@ impl Planned {
 }
 
 /// Accepts a deployment: durable when it returns.
-async fn accept(
+pub(crate) async fn accept(
     core: &Core,
     created_by: &str,
     (project, slot): (&ProjectId, &SlotId),
@@ -492,25 +492,8 @@ async fn accept(
     Ok(id)
 }
 
-/// The same release once more, with the same variables, on whatever node has room: how what is live leaves a node.
-pub(crate) async fn move_away(
-    core: &Core,
-    record: &DeploymentRecord,
-    trigger: &str,
-) -> Result<DeploymentId, Error> {
-    let deployment = &record.deployment;
-    let release =
-        record.release.clone().ok_or_else(|| Error::not_found("release of deployment", &deployment.id))?;
-    let mut work = WorkRecord::from_text(&record.work)?;
-    let variables = work.open(core, &deployment.id)?;
-    work.source = Source::Release { release };
-    work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
-    let place = (&deployment.project, &deployment.slot);
-    accept(core, &record.created_by, place, Planned::again(work), &variables, trigger).await
-}
-
 /// What a new deployment is to do, before it has an id.
-struct Planned {
+pub(crate) struct Planned {
     source: Source,
     settings: BuildSettings,
     limits: Limits,

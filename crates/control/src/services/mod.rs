@@ -7,6 +7,7 @@ pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod idempotency;
 pub(crate) mod logs;
+pub(crate) mod moves;
 pub(crate) mod page;
 pub(crate) mod projects;
 pub(crate) mod slots;
