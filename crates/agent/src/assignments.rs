@@ -131,6 +131,7 @@ pub(crate) mod tests {
                 deployment_hostname: Hostname::parse("3x9mq2p7ab.localhost").unwrap(),
                 no_cache: false,
             },
+            known: None,
         }
     }
 

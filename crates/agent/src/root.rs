@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pierhead_model::assignment::{Assignment, Goal, Phase};
+use pierhead_model::assignment::{Assignment, Goal, Known, Phase};
 use pierhead_model::id::DeploymentId;
 use pierhead_wire::version::Version;
 use pierhead_wire::{AgentToControl, ControlToAgent};
@@ -182,8 +182,14 @@ impl Desk {
         session.open(AgentToControl::Hello { version: ours, machine });
     }
 
-    async fn assign(&mut self, assignment: Assignment, identity: &Identity) {
+    async fn assign(&mut self, mut assignment: Assignment, identity: &Identity) {
         let deployment = assignment.deployment.clone();
+        if let Some(known) = assignment.known.take()
+            && let Err(error) = self.remember(known).await
+        {
+            tracing::error!(%deployment, %error, "what was lost of a deployment cannot be written again");
+            return;
+        }
         match self.assignments.accept(assignment, identity.epoch).await {
             Ok(None) => {}
             Ok(Some(held)) => match self.told.get(&deployment) {
@@ -196,6 +202,17 @@ impl Desk {
             // Not acknowledged by a report, so it will be told again.
             Err(error) => tracing::error!(%deployment, %error, "an assignment cannot be written"),
         }
+    }
+
+    /// Takes back what this node had said of a deployment and does not know any more.
+    async fn remember(&self, known: Known) -> std::io::Result<()> {
+        let deployment = &known.report.deployment;
+        if self.node.book.get(deployment).is_some() || self.assignments.get(deployment).is_some() {
+            return Ok(());
+        }
+        tracing::warn!(%deployment, "this node has lost what it knew of a deployment; it goes on from what it had told");
+        self.node.logs.of_after(deployment, known.lines)?;
+        self.node.book.restore(known.report).await
     }
 
     fn employ(&mut self, held: Arc<Held>, fresh: bool) {

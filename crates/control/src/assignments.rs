@@ -1,6 +1,6 @@
 //! What a node should do, derived from what is stored: there is no second list that could disagree.
 
-use pierhead_model::assignment::{Assignment, Goal, Phase};
+use pierhead_model::assignment::{Assignment, Goal, Known, Phase, Report};
 use pierhead_model::deployment::State;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
@@ -17,8 +17,8 @@ const DRAIN_LIMIT_S: i64 = 90;
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) assignment: Assignment,
-    /// The node has said something of it.
-    pub(crate) began: bool,
+    /// What the node said of it last.
+    pub(crate) report: Option<Report>,
 }
 
 /// Everything the node should do. A deployment that ended and was removed from the node is not among it: not to be listed
@@ -30,11 +30,19 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
         if is_gone(&record) {
             core.store.deployment_leave_node(&record.deployment.id).await.stored()?;
         } else {
-            assignments
-                .push(Wanted { assignment: assignment(core, &record)?, began: record.report.is_some() });
+            let assignment = assignment(core, &record)?;
+            assignments.push(Wanted { assignment, report: record.report });
         }
     }
     Ok(assignments)
+}
+
+/// Adds what the node said so far, should it have lost that.
+pub(crate) async fn remind(core: &Core, wanted: &mut Wanted) -> Result<(), Error> {
+    let Some(report) = wanted.report.take() else { return Ok(()) };
+    let lines = core.store.logs().last(&wanted.assignment.deployment).await.stored()?;
+    wanted.assignment.known = Some(Known { report, lines });
+    Ok(())
 }
 
 /// Ended, and its node has proved that nothing of it is left.
@@ -59,6 +67,7 @@ fn assignment(core: &Core, record: &DeploymentRecord) -> Result<Assignment, Erro
         environment: record.environment_name.clone(),
         slot: record.slot_name.clone(),
         work,
+        known: None,
     })
 }
 

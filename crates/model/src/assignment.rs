@@ -33,6 +33,17 @@ pub struct Assignment {
     pub environment: EnvironmentName,
     pub slot: SlotName,
     pub work: Work,
+    /// What the node said of it so far, for a node that has lost what it wrote down. Only at the beginning of a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+}
+
+/// What the control plane has stored of what a node said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    pub report: Report,
+    /// The number of the last line of the log.
+    pub lines: u64,
 }
 
 /// What should become of it.

@@ -404,6 +404,31 @@ async fn env_7_a_drained_node_hands_its_services_over_and_can_be_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn agt_5_an_agent_that_lost_its_state_goes_on_from_what_it_had_told() {
+    let mut world = World::start().await;
+    let page = world.server.deploy(json!({ "repository": world.git.url("page") })).await;
+    let before = world.deploy_shop().await;
+    let live = world.server.get("/projects/shop").await["live"].as_str().unwrap().to_owned();
+    let lines = world.server.log_of(&live).await;
+    // A newer commit is no reason to build anything.
+    world.git.change("shop", &[("server.js", "broken(")]);
+
+    world.agent.kill();
+    fs_err::remove_dir_all(world.agent.data_dir().join("agent")).unwrap();
+    world.agent.boot();
+    world.until_node("online", Duration::from_secs(20)).await;
+    world.until_shop(Duration::from_secs(60), |status, text| status == 200 && text != before).await;
+    assert_eq!(world.server.visit("page.localhost", "/").await, (200, "hello".to_owned()));
+    let after = world.server.log_of(&live).await;
+    assert_eq!(after[..lines.len()], lines, "what was stored stays");
+    assert!(after.len() > lines.len(), "and what it says now comes behind: {after:#?}");
+    let shown = world.server.get(&format!("/deployments/{live}")).await;
+    assert_eq!(shown["state"], "PRODUCTION");
+    assert_eq!(world.server.get(&format!("/deployments/{}", page.id())).await["state"], "PRODUCTION");
+    world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn env_1_a_lost_node_is_removed_and_what_was_live_there_goes_live_elsewhere() {
     let mut world = World::start().await;
     let before = world.deploy_shop().await;

@@ -126,11 +126,20 @@ impl Logs {
 
     /// The log of a deployment, made when there is none.
     pub(crate) fn of(&self, deployment: &DeploymentId) -> std::io::Result<Arc<DeploymentLog>> {
+        self.of_after(deployment, 0)
+    }
+
+    /// The log of a deployment; one that is new begins after so many lines that are stored already.
+    pub(crate) fn of_after(
+        &self,
+        deployment: &DeploymentId,
+        lines: u64,
+    ) -> std::io::Result<Arc<DeploymentLog>> {
         let mut open = self.open.lock();
         if let Some(log) = open.get(deployment) {
             return Ok(Arc::clone(log));
         }
-        let spool = Spool::open(self.folder.join(deployment.as_str()))?;
+        let spool = Spool::open(self.folder.join(deployment.as_str()), lines)?;
         let state = Mutex::new(State { spool, lost: 0, sent_at: None });
         let log = Arc::new(DeploymentLog { state, changed: Arc::clone(&self.changed) });
         open.insert(deployment.clone(), Arc::clone(&log));

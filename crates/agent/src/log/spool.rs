@@ -67,13 +67,14 @@ struct ReadUpTo {
 }
 
 impl Spool {
-    pub(crate) fn open(folder: PathBuf) -> std::io::Result<Self> {
+    /// One that is new begins after so many lines that are stored already.
+    pub(crate) fn open(folder: PathBuf, lines: u64) -> std::io::Result<Self> {
         fs_err::create_dir_all(&folder)?;
         let mut firsts: Vec<u64> = fs_err::read_dir(&folder)?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
             .collect();
         firsts.sort_unstable();
-        let newest = firsts.last().copied().unwrap_or(1);
+        let newest = firsts.last().copied().unwrap_or(lines + 1);
         if firsts.is_empty() {
             firsts.push(newest);
         }
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn a_torn_tail_is_cut_and_numbers_go_on() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         spool.append(&mut lines(["a".into(), "b".into()]), None).unwrap();
         drop(spool);
         let segment = segment_path(folder.path(), 1);
@@ -291,7 +292,7 @@ mod tests {
             let whole = content.len();
             content.extend_from_slice(torn);
             fs_err::write(&segment, content).unwrap();
-            let mut spool = Spool::open(folder.path().into()).unwrap();
+            let mut spool = Spool::open(folder.path().into(), 0).unwrap();
             assert_eq!((spool.next - 1), 2);
             assert_eq!(numbers(&spool.read(10, 1000).unwrap()), [1, 2]);
             assert_eq!(fs_err::metadata(&segment).unwrap().len(), whole as u64);
@@ -301,7 +302,7 @@ mod tests {
     #[test]
     fn numbers_go_on_after_everything_was_stored_and_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         let text = "x".repeat(60_000);
         for _ in 0..100 {
             spool.append(&mut lines([text.clone()]), None).unwrap();
@@ -310,7 +311,7 @@ mod tests {
         spool.stored(100).unwrap();
         assert!(spool.all_stored() && !spool.has_unread());
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         assert_eq!((spool.next - 1), 100);
         spool.append(&mut lines(["next".into()]), None).unwrap();
         assert_eq!(numbers(&spool.read(10, 1000).unwrap()), [101]);
@@ -319,12 +320,12 @@ mod tests {
     #[test]
     fn what_was_stored_elsewhere_and_lost_here_moves_the_numbers_on() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         spool.append(&mut lines(["a".into()]), None).unwrap();
         spool.stored(7).unwrap();
         spool.append(&mut lines(["b".into()]), None).unwrap();
         assert_eq!(numbers(&spool.read(10, 1000).unwrap()), [8]);
-        assert_eq!(Spool::open(folder.path().into()).unwrap().next - 1, 8);
+        assert_eq!(Spool::open(folder.path().into(), 0).unwrap().next - 1, 8);
     }
 
     #[derive(Debug, Clone)]
@@ -355,7 +356,7 @@ mod tests {
         #[test]
         fn nothing_is_lost_or_doubled(acts in acts()) {
             let folder = tempfile::tempdir().unwrap();
-            let mut spool = Spool::open(folder.path().into()).unwrap();
+            let mut spool = Spool::open(folder.path().into(), 0).unwrap();
             let (mut appended, mut received) = (0_u64, 0_u64);
             let receive = |spool: &mut Spool, count: usize, received: &mut u64| {
                 for line in spool.read(count, usize::MAX).unwrap() {
@@ -374,7 +375,7 @@ mod tests {
                     Act::Read(count) => receive(&mut spool, count, &mut received),
                     Act::Store(back) => spool.stored(received.saturating_sub(back as u64)).unwrap(),
                     Act::Rewind => spool.rewind(),
-                    Act::Reopen => spool = Spool::open(folder.path().into()).unwrap(),
+                    Act::Reopen => spool = Spool::open(folder.path().into(), 0).unwrap(),
                 }
             }
             receive(&mut spool, usize::MAX, &mut received);

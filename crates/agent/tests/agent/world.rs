@@ -169,6 +169,7 @@ impl World {
                 deployment_hostname: Hostname::parse("0.localhost").unwrap(),
                 no_cache: false,
             },
+            known: None,
         }
     }
 

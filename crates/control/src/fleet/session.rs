@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pierhead_model::assignment::{Assignment, Goal, Report};
+use pierhead_model::assignment::{Goal, Report};
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::log::LogLine;
 use pierhead_wire::agent_to_control::Machine;
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Asker, ERRANDS, Errand, seeks};
-use crate::assignments::Wanted;
+use crate::assignments::{Wanted, remind};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::links::LinkState;
@@ -216,7 +216,11 @@ impl Session {
     }
 
     async fn synchronise(&mut self) -> Result<(), SessionEnd> {
-        let assignments: Vec<Assignment> = self.wanted().await?.into_iter().map(|it| it.assignment).collect();
+        let mut assignments = Vec::new();
+        for mut wanted in self.wanted().await? {
+            remind(&self.core, &mut wanted).await.map_err(SessionEnd::Store)?;
+            assignments.push(wanted.assignment);
+        }
         self.told = assignments.iter().map(|a| (a.deployment.clone(), a.generation)).collect();
         Ok(self.link.send(ControlToAgent::Sync { assignments }).await?)
     }
@@ -247,7 +251,7 @@ impl Session {
             return Ok(wanted);
         }
         // Whatever it never heard of stays unsaid.
-        let began = |wanted: &Wanted| wanted.began || wanted.assignment.goal == Goal::Stop;
+        let began = |wanted: &Wanted| wanted.report.is_some() || wanted.assignment.goal == Goal::Stop;
         Ok(wanted.into_iter().filter(began).collect())
     }
 
