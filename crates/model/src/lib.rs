@@ -26,6 +26,7 @@ pub mod id;
 pub mod limit;
 pub mod log;
 pub mod name;
+pub mod pipeline;
 pub mod placement;
 pub mod plan;
 pub mod project;
