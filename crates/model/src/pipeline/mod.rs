@@ -2,19 +2,28 @@
 //!
 //! - [`definition`], [`service`]: what a pipeline is; [`mod@read`] makes one from YAML or JSON and tells every mistake.
 //! - [`reference`], [`resolve`]: `${{ steps.db.outputs.url }}`, parsed when saved, resolved when run.
+//! - [`graph`]: what waits for what; [`mod@validate`]: what steps mean to each other, to [`plugin`]s and to the place they run in;
+//!   [`admission`]: what nobody but an admin may ask of a node.
 
+pub mod admission;
 pub mod definition;
 pub mod document;
+pub mod graph;
 pub mod image;
 pub mod name;
+pub mod parameters;
+pub mod plugin;
 pub mod read;
 mod read_service;
 pub mod reference;
 pub mod resolve;
 pub mod service;
 pub mod tag;
+pub mod validate;
 
 pub use definition::{Pipeline, Step};
 pub use document::{Format, Problem, Severity};
+pub use graph::Graph;
 pub use name::StepName;
 pub use read::{Lines, Read, read};
+pub use validate::validate;
