@@ -11,6 +11,8 @@
 //! | [`assignment`] | what a node should do for a deployment, and what it reports back |
 //! | [`plan`], [`release`] | what would be built; what was built |
 //! | [`project`], [`variable`], [`limit`], [`health`] | configuration, with its bounds |
+//! | [`pipeline`] | graphs of steps: read, validated, compared, imported |
+//! | [`run`] | the run of a pipeline: `step(run, event, now)`, and what a crash changes about it |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
@@ -31,6 +33,7 @@ pub mod placement;
 pub mod plan;
 pub mod project;
 pub mod release;
+pub mod run;
 pub mod source;
 pub mod variable;
 
