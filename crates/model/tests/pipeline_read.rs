@@ -76,7 +76,7 @@ steps:
 #[test]
 fn what_is_said_of_single_fields() {
     for (fields, told) in [
-        ("kind: service", "steps.a: a service step needs `image` or `build`"),
+        ("kind: service", "steps.a: a service step needs `image`, `build`, or a `service` of the catalogue"),
         (
             "kind: service, image: 'a:1', build: b",
             "steps.a.build: a service has an `image` or a `build`, not both",

@@ -4,12 +4,19 @@
 //! - [`reference`], [`resolve`]: `${{ steps.db.outputs.url }}`, parsed when saved, resolved when run.
 //! - [`graph`]: what waits for what; [`mod@validate`]: what steps mean to each other, to [`plugin`]s and to the place they run in;
 //!   [`admission`]: what nobody but an admin may ask of a node.
+//! - [`catalogue`]: services that admins describe once; [`inputs`]: what is chosen for one run; [`mod@dry_run`]: what would happen.
+//! - [`mod@diff`]: between versions; [`mod@schema`]: the published one; [`compose`]: made from a `compose.yaml`.
 
 pub mod admission;
+pub mod catalogue;
+pub mod compose;
 pub mod definition;
+pub mod diff;
 pub mod document;
+pub mod dry_run;
 pub mod graph;
 pub mod image;
+pub mod inputs;
 pub mod name;
 pub mod parameters;
 pub mod plugin;
@@ -17,6 +24,7 @@ pub mod read;
 mod read_service;
 pub mod reference;
 pub mod resolve;
+pub mod schema;
 pub mod service;
 pub mod tag;
 pub mod validate;

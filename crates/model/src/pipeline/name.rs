@@ -101,6 +101,8 @@ macro_rules! names {
 names! {
     /// The name of a step, unique in its pipeline.
     StepName("step", is_label, LABEL_RULE, LABEL_PATTERN, 63);
+    /// The name of an entry of the catalogue: a service, a plugin, a registry, a template.
+    CatalogueName("catalogue entry", is_label, LABEL_RULE, LABEL_PATTERN, 63);
     /// The name of a volume; it belongs to the slot, and steps that name the same volume share it.
     VolumeName("volume", is_label, LABEL_RULE, LABEL_PATTERN, 63);
     /// A parameter of the pipeline, given when it is run.

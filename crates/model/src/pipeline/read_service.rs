@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::document::reader::{Cursor, Fields};
 use super::image::ImageReference;
-use super::name::StepName;
+use super::name::{CatalogueName, StepName};
 use super::read::{
     Common, absolute_path, common, container_path, owned, resources, text, variables, volumes,
 };
@@ -14,13 +14,15 @@ use super::tag::TagPattern;
 
 pub(super) fn service(mut fields: Fields<'_>) -> Option<ServiceStep> {
     let Common { needs, description, position } = common(&mut fields);
-    let (image, selectable_tags, build) = origin(&mut fields);
+    let entry = fields.get("service");
+    let (image, selectable_tags, build) = origin(&mut fields, entry.is_some());
     let ports = fields.get("ports").map(|it| it.list(Cursor::port)).unwrap_or_default();
     let public = fields.get("public").and_then(|it| it.port());
     let service = ServiceStep {
         needs,
         description,
         position,
+        service: entry.and_then(|it| it.parse(CatalogueName::parse)),
         image,
         selectable_tags,
         build,
@@ -43,8 +45,11 @@ pub(super) fn service(mut fields: Fields<'_>) -> Option<ServiceStep> {
     Some(service)
 }
 
-/// Exactly one of `image` and `build`, and tags that go with it.
-fn origin(fields: &mut Fields<'_>) -> (Option<ImageReference>, Option<TagPattern>, Option<StepName>) {
+/// Exactly one of `image` and `build`, and tags that go with it. Neither is needed when the catalogue says it.
+fn origin(
+    fields: &mut Fields<'_>,
+    in_catalogue: bool,
+) -> (Option<ImageReference>, Option<TagPattern>, Option<StepName>) {
     let image_at = fields.get("image");
     let tags_at = fields.get("selectable_tags");
     let build_at = fields.get("build");
@@ -52,9 +57,11 @@ fn origin(fields: &mut Fields<'_>) -> (Option<ImageReference>, Option<TagPattern
     let tags = tags_at.as_ref().and_then(|it| it.parse(TagPattern::parse));
     let build = build_at.as_ref().and_then(|it| it.parse(StepName::parse));
     match (&image_at, &build_at) {
-        (None, None) => fields.cursor().problem("a service step needs `image` or `build`"),
+        (None, None) if !in_catalogue => {
+            fields.cursor().problem("a service step needs `image`, `build`, or a `service` of the catalogue");
+        }
         (Some(_), Some(build)) => build.problem("a service has an `image` or a `build`, not both"),
-        (Some(_), None) | (None, Some(_)) => {}
+        (Some(_), None) | (None, _) => {}
     }
     if let (Some(at), Some(image)) = (&image_at, &image) {
         match (image.tag(), image.digest(), &tags) {
@@ -68,7 +75,7 @@ fn origin(fields: &mut Fields<'_>) -> (Option<ImageReference>, Option<TagPattern
             _ => {}
         }
     }
-    if let (Some(at), None) = (&tags_at, &image_at) {
+    if let (Some(at), None, false) = (&tags_at, &image_at, in_catalogue) {
         at.problem("tags are selectable only for an `image`");
     }
     (image, tags, build)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{Position, Resources, Volume};
 use super::image::ImageReference;
-use super::name::StepName;
+use super::name::{CatalogueName, StepName};
 use super::reference::Template;
 use super::tag::TagPattern;
 use crate::variable::VariableKey;
@@ -23,7 +23,11 @@ pub struct ServiceStep {
     pub description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
-    /// With its tag: the one that runs, or the default when tags are selectable. Either this or `build`.
+    /// A service of the catalogue: what this step does not set is taken from it when the pipeline is saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<CatalogueName>,
+    /// With its tag: the one that runs, or the default when tags are selectable. Either this or `build`, unless a service of
+    /// the catalogue says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageReference>,
     /// Which tags of `image` may be chosen for a deployment. Without it, the tag is pinned.
@@ -90,6 +94,7 @@ impl Default for ServiceStep {
             needs: BTreeSet::new(),
             description: None,
             position: None,
+            service: None,
             image: None,
             selectable_tags: None,
             build: None,

@@ -16,7 +16,7 @@ use super::reference::Reference;
 use super::service::{Check, ServiceStep};
 use crate::hostname::Hostname;
 use crate::name::{EnvironmentName, SlotName};
-use crate::variable::VariableKey;
+use crate::variable::{VariableKey, is_secretive};
 
 /// What a pipeline is validated against. What is `None` is not known yet and not checked.
 #[derive(Clone, Copy)]
@@ -249,10 +249,7 @@ impl StepCheck<'_> {
             problems.push(Problem::warning(self.path("image"), message));
         }
         for (key, value) in &service.variables {
-            let name = key.as_str().to_ascii_uppercase();
-            let secretive =
-                ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY"].iter().any(|word| name.ends_with(word));
-            if secretive && value.as_literal().is_some_and(|text| !text.is_empty()) {
+            if is_secretive(key.as_str()) && value.as_literal().is_some_and(|text| !text.is_empty()) {
                 let message = format!(
                     "a secret in the pipeline is seen by everyone who may read it: use ${{{{ secrets.{} }}}}",
                     key.as_str()
