@@ -1,5 +1,4 @@
 //! Parsers of foreign text: whatever comes in, they answer; what they accept, they accept again.
-#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::collections::BTreeMap;
 
@@ -8,8 +7,7 @@ use pierhead_model::pipeline::compose::import;
 use pierhead_model::pipeline::{Format, Graph, read};
 use proptest::prelude::*;
 
-const SEEDS: [&str; 2] =
-    [include_str!("pipelines/shop.yaml"), include_str!("pipelines/compose.yaml")];
+const SEEDS: [&str; 2] = [include_str!("pipelines/shop.yaml"), include_str!("pipelines/compose.yaml")];
 
 /// A good document with some of its bytes replaced, removed or doubled: what fuzzers find most with.
 fn damaged() -> impl Strategy<Value = String> {

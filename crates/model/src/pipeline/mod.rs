@@ -5,7 +5,8 @@
 //! - [`graph`]: what waits for what; [`mod@validate`]: what steps mean to each other, to [`plugin`]s and to the place they run in;
 //!   [`admission`]: what nobody but an admin may ask of a node.
 //! - [`catalogue`]: services that admins describe once; [`inputs`]: what is chosen for one run; [`mod@dry_run`]: what would happen.
-//! - [`mod@diff`]: between versions; [`mod@schema`]: the published one; [`compose`]: made from a `compose.yaml`.
+//! - [`mod@diff`]: between versions; [`mod@schema`]: the published one; [`compose`], [`mod@generated`]: made from a `compose.yaml`, or from
+//!   a project's settings.
 
 pub mod admission;
 pub mod catalogue;
@@ -14,6 +15,7 @@ pub mod definition;
 pub mod diff;
 pub mod document;
 pub mod dry_run;
+pub mod generated;
 pub mod graph;
 pub mod image;
 pub mod inputs;
@@ -31,6 +33,7 @@ pub mod validate;
 
 pub use definition::{Pipeline, Step};
 pub use document::{Format, Problem, Severity};
+pub use generated::generated;
 pub use graph::Graph;
 pub use name::StepName;
 pub use read::{Lines, Read, read};
