@@ -13,10 +13,12 @@
 //! | [`project`], [`variable`], [`limit`], [`health`] | configuration, with its bounds |
 //! | [`pipeline`] | graphs of steps: read, validated, compared, imported |
 //! | [`run`] | the run of a pipeline: `step(run, event, now)`, and what a crash changes about it |
+//! | [`address`] | which addresses may be reached on behalf of somebody |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
 
+pub mod address;
 pub mod assignment;
 pub mod code;
 pub mod crash;

@@ -10,7 +10,7 @@ use pierhead_model::pipeline::definition::NetworkAccess;
 use pierhead_model::pipeline::name::OutputName;
 use pierhead_model::pipeline::plugin::{Mismatch, PluginDeclaration, SchemaCheck};
 use pierhead_model::pipeline::validate::{Context, Place};
-use pierhead_model::pipeline::{Format, read, validate};
+use pierhead_model::pipeline::{Format, Severity, read, validate};
 use serde_json::{Value, json};
 
 fn plugins() -> Vec<PluginDeclaration> {
@@ -74,6 +74,7 @@ fn problems_in(text: &str, place: Option<Place<'_>>) -> Vec<String> {
         place,
         secrets: Some(&secrets),
         variables: None,
+        unset: Severity::Error,
     };
     let mut problems = validate(&read.pipeline, context);
     read.lines.locate(&mut problems);

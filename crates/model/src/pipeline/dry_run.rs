@@ -13,6 +13,7 @@ use super::graph::Graph;
 use super::image::ImageReference;
 use super::name::StepName;
 use crate::limit::Limits;
+use crate::placement::Need;
 
 /// What a run would ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +48,8 @@ pub enum ImageFound {
 pub struct Facts {
     /// An image that is not in it was not asked for.
     pub images: BTreeMap<ImageReference, ImageFound>,
-    /// Free on each node that takes new work, by the node's name. `None` when no node is known.
-    pub free: Option<BTreeMap<String, Room>>,
+    /// Why no node has room, as [`crate::placement`] says it.
+    pub no_room: Option<String>,
 }
 
 /// What a run would ask for. `limits` fill in what steps do not set.
@@ -108,8 +109,11 @@ impl Room {
         self.cpu_milli += milli * u64::from(times);
     }
 
-    const fn fits(&self, free: &Self) -> bool {
-        self.memory_mb <= free.memory_mb && self.cpu_milli <= free.cpu_milli
+    /// What [`crate::placement::place`] is asked for.
+    pub fn need(&self) -> Need {
+        #[expect(clippy::cast_precision_loss, reason = "thousandths of cores, far below 2^52")]
+        let cpu = self.cpu_milli as f64 / 1_000.0;
+        Need { memory_mb: self.memory_mb, cpu, build_memory_mb: 0 }
     }
 }
 
@@ -126,30 +130,8 @@ pub fn judge(wanted: &Wanted, facts: &Facts) -> Vec<Problem> {
         };
         problems.extend(steps.iter().map(|step| make(format!("steps.{step}.image"), why.clone())));
     }
-    match &facts.free {
-        Some(nodes) if !nodes.values().any(|free| wanted.room.fits(free)) => {
-            problems.push(Problem::error("", no_room(wanted.room, nodes)));
-        }
-        Some(_) | None => {}
-    }
+    problems.extend(facts.no_room.iter().map(|why| Problem::error("", why.clone())));
     problems
-}
-
-fn no_room(wanted: Room, nodes: &BTreeMap<String, Room>) -> String {
-    let shown = |room: &Room| {
-        #[expect(clippy::cast_precision_loss, reason = "thousandths of cores, far below 2^52")]
-        let cores = room.cpu_milli as f64 / 1_000.0;
-        format!("{} MiB and {cores} cores", room.memory_mb)
-    };
-    if nodes.is_empty() {
-        return "no node of the environment takes new work: add one, or uncordon one".to_owned();
-    }
-    let free: Vec<_> = nodes.iter().map(|(name, room)| format!("`{name}` has {}", shown(room))).collect();
-    format!(
-        "no node has room for the {} this needs at once ({} free): lower what its steps ask for, or free some",
-        shown(&wanted),
-        free.join(", ")
-    )
 }
 
 #[cfg(test)]
@@ -184,7 +166,7 @@ mod tests {
                 (image("ghcr.io/pierhead/run-sql:1.0"), ImageFound::Yes),
             ]
             .into(),
-            free: Some([("a".to_owned(), Room { memory_mb: 2559, cpu_milli: 9_000 })].into()),
+            no_room: Some("no node has room".into()),
         };
         let told: Vec<_> = judge(&wanted, &facts)
             .iter()
@@ -195,11 +177,10 @@ mod tests {
             [
                 "Warning steps.api.image: whether it exists is not known: it does not answer",
                 "Error steps.db.image: there is no `16.4`",
-                "Error no node has room for the 2560 MiB and 2.5 cores this needs at once (`a` has 2559 MiB and 9 cores \
-                 free): lower what its steps ask for, or free some",
+                "Error no node has room",
             ]
         );
-        let enough = Some([("a".to_owned(), wanted.room)].into());
-        assert_eq!(judge(&wanted, &Facts { images: BTreeMap::new(), free: enough }), []);
+        assert_eq!(judge(&wanted, &Facts::default()), []);
+        assert_eq!(wanted.room.need().cpu, 2.5);
     }
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::admission::{Authority, Ceiling, judge};
 use super::definition::{Pipeline, Step};
-use super::document::Problem;
 use super::document::problem::closest;
+use super::document::{Problem, Severity};
 use super::graph::{Graph, references};
 use super::name::{ParameterName, SecretName, StepName};
 use super::parameters;
@@ -28,6 +28,8 @@ pub struct Context<'a> {
     pub place: Option<Place<'a>>,
     pub secrets: Option<&'a BTreeSet<SecretName>>,
     pub variables: Option<&'a BTreeSet<VariableKey>>,
+    /// How a secret or variable that is not there counts: it can still be added, or it is about to be needed.
+    pub unset: Severity,
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -134,6 +136,10 @@ impl StepCheck<'_> {
         format!("steps.{}.{field}", self.name)
     }
 
+    fn unset(&self, path: &str, message: String) -> Problem {
+        Problem { severity: self.context.unset, ..Problem::error(path, message) }
+    }
+
     fn no_such_step(&self, path: String, name: &StepName) -> Problem {
         let known = self.pipeline.steps.keys().filter(|known| *known != self.name).map(StepName::as_str);
         Problem::error(path, format!("there is no step `{name}`")).suggesting(closest(name.as_str(), known))
@@ -196,12 +202,14 @@ impl StepCheck<'_> {
             }
             Reference::Secret(name) => {
                 let known = self.context.secrets.filter(|known| !known.contains(name))?;
-                let problem = Problem::error(path, format!("there is no secret `{name}` here"));
+                let problem =
+                    self.unset(path, format!("there is no secret `{name}` here: add it to the project"));
                 Some(problem.suggesting(closest(name.as_str(), known.iter().map(SecretName::as_str))))
             }
             Reference::Variable(name) => {
                 let known = self.context.variables.filter(|known| !known.contains(name))?;
-                let problem = Problem::error(path, format!("there is no variable `{}` here", name.as_str()));
+                let message = format!("there is no variable `{}` here: add it to the project", name.as_str());
+                let problem = self.unset(path, message);
                 Some(problem.suggesting(closest(name.as_str(), known.iter().map(VariableKey::as_str))))
             }
             Reference::Parameter(_) | Reference::SlotName | Reference::DeploymentId => None,
