@@ -230,6 +230,7 @@ impl Store {
     pub async fn project_delete(&self, id: &ProjectId) -> Result<(), StoreError> {
         self.variables_delete(id).await?;
         self.releases_delete(id).await?;
+        self.pipelines_delete(id).await?;
         let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))
     }
