@@ -15,11 +15,12 @@ use crate::durable;
 pub(super) async fn note(context: &Context, container: &str, id: &ContainerId) {
     let (folder, file) = (context.folder.clone(), file(&context.folder, container));
     let id = id.clone();
-    let noted = durable::blocking(move || {
+    // Settled: a note that is written after its deployment's folder was removed would bring the folder back.
+    let noted = context.settling.spawn_blocking(move || {
         fs_err::create_dir_all(folder)?;
         durable::write(&file, id.as_str().as_bytes())
     });
-    if let Err(error) = noted.await {
+    if let Err(error) = noted.await.map_err(std::io::Error::other).and_then(|noted| noted) {
         // Without the note the worst is one attempt too many after a crash, with the same idempotency key.
         tracing::warn!(container, %error, "a note that a plugin got its input could not be written");
     }

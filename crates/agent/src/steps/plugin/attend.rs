@@ -18,6 +18,9 @@ use crate::steps::{Context, StepError, handed, service};
 /// What a plugin that is stopped may take to tidy up.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long the connection to the input of a plugin that has ended may take to notice.
+const LAST_INPUT: Duration = Duration::from_secs(2);
+
 /// An attempt while it is attended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attending<'a> {
@@ -105,23 +108,28 @@ impl Attending<'_> {
         cancel: &CancellationToken,
     ) -> Result<Outcome, StepError> {
         let mut output = self.collector();
+        let mut feeding = std::pin::pin!(feeding);
         let ended = {
-            // What is handed over goes on until the plugin has ended: one that never reads is not waited for here.
-            let waiting = async {
-                let wait = || self.context.engine.wait(id);
-                self.context.patiently("waiting for the plugin", wait).await
-            };
-            let fed = async {
-                feeding.await;
-                std::future::pending::<std::convert::Infallible>().await
-            };
-            tokio::select! {
-                biased;
-                exit = waiting => Ended::ByItself(exit?),
-                broken = output.follow(id) => Ended::TooMuch(broken),
-                () = cancel.cancelled() => Ended::Cancelled,
-                () = tokio::time::sleep(left) => Ended::TimedOut,
-                never = fed => match never {},
+            let wait = || self.context.engine.wait(id);
+            let mut waiting = std::pin::pin!(self.context.patiently("waiting for the plugin", wait));
+            let mut reading = std::pin::pin!(output.follow(id));
+            let mut late = std::pin::pin!(tokio::time::sleep(left));
+            let mut fed = false;
+            // What is handed over goes on until the plugin has ended: one that never reads is waited for no longer.
+            loop {
+                tokio::select! {
+                    biased;
+                    exit = &mut waiting => {
+                        if !fed {
+                            let _cut = tokio::time::timeout(LAST_INPUT, &mut feeding).await;
+                        }
+                        break Ended::ByItself(exit?);
+                    }
+                    broken = &mut reading => break Ended::TooMuch(broken),
+                    () = cancel.cancelled() => break Ended::Cancelled,
+                    () = &mut late => break Ended::TimedOut,
+                    () = &mut feeding, if !fed => fed = true,
+                }
             }
         };
         pierhead_model::crash_point!("agent.plugin_ended");
