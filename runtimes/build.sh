@@ -69,6 +69,11 @@ php-8.2 | php-8.4)
         packages=$packages,php$version-$part
     done
     ;;
+plugin-12)
+    # What plugins are written with: small, because every one of them brings it to a node.
+    suite=bookworm
+    packages=ca-certificates,curl,jq,netbase,postgresql-client,python3-minimal,libpython3-stdlib,tzdata
+    ;;
 *)
     fail "There is no runtime $runtime $version."
     ;;

@@ -15,6 +15,7 @@
 //! | `assignments`, `book`, `log` | what survives a restart: the desired, the reported, the printed |
 //! | `worker` | one deployment from acceptance to removal |
 //! | `executor` | the steps of a run: clone, detect, install, build, release, start |
+//! | [`steps`] | one step of a pipeline: a plugin that is run once, a service from an image |
 //! | `keeper` | keeps a healthy service running; adopts it after a restart |
 //! | `inventory` | what the engine holds, for whoever compares |
 //! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
@@ -54,6 +55,7 @@ mod queue;
 mod root;
 mod runtimes;
 mod session;
+pub mod steps;
 mod subnet;
 mod sweeper;
 mod undo;

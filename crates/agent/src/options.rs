@@ -84,7 +84,7 @@ pub struct RuntimeImage {
 /// Why there is no base image.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    #[error("there is no runtime called `{0}`; there are node, python and php")]
+    #[error("there is no runtime called `{0}`; there are node, python, php and plugin")]
     UnknownRuntime(String),
     #[error("{runtime} {version} cannot be made here; there are {available}: ask for one of them")]
     UnknownVersion { runtime: String, version: String, available: String },

@@ -23,10 +23,11 @@ const PACKAGE_MANAGER: &str = include_str!("../../../runtimes/package-manager.js
 const REVISION: &str = "3";
 
 /// The runtimes and the versions that can be made, the default one first.
-const RUNTIMES: [(&str, &[&str]); 3] = [
+const RUNTIMES: [(&str, &[&str]); 4] = [
     ("node", &["22", "24", "20", "18", "23", "21", "25"]),
     ("python", &["3.11", "3.13"]),
     ("php", &["8.2", "8.4"]),
+    ("plugin", &["12"]),
 ];
 
 /// The runtime images of one engine.

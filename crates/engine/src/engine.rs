@@ -16,7 +16,8 @@ use crate::{
     log::{Follow, LogCursor, LogStream},
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
     state::{
-        Container, ContainerId, ContainerSummary, Created, EngineInfo, Exit, Network, Removal, Stats, Volume,
+        Container, ContainerId, ContainerSummary, Created, EngineInfo, Executed, Exit, Network, Removal,
+        Stats, Volume,
     },
 };
 
@@ -74,6 +75,13 @@ pub trait Engine: Send + Sync + Debug {
 
     /// Standard input of a container whose spec asks for it. Open it before the start, write after it; once.
     async fn open_stdin(&self, id: &ContainerId) -> Result<StdinWriter>;
+
+    /// Runs a command inside of a running container, beside its main process and under the same limits, and waits for its end.
+    /// It has no standard input.
+    ///
+    /// Fails with `Conflict` when the container does not run, and with `Timeout` after `within`: the command is killed then.
+    /// One that cannot be executed ends with 126 or 127.
+    async fn exec(&self, id: &ContainerId, command: &[String], within: Duration) -> Result<Executed>;
 
     /// A tar archive of `path`, the file or the directory, named by its last component. Entries are as hostile
     /// as what ran in the container. Stop the container first: a running one can swap paths under the engine.

@@ -82,9 +82,10 @@ impl LogCursor {
     }
 }
 
-/// Applies a cursor to a reopened stream: says for each chunk whether it is new.
+/// Applies a cursor to a reopened stream: says for each chunk whether it is new. A stream that was opened with the cursor needs
+/// none; one that is read from its beginning for another reason does.
 #[derive(Debug)]
-pub(crate) struct Resume {
+pub struct Resume {
     /// What the reader had seen when the stream was opened.
     seen: LogCursor,
     /// Where the reader is now.
@@ -94,12 +95,13 @@ pub(crate) struct Resume {
 }
 
 impl Resume {
-    pub(crate) fn new(from: LogCursor) -> Self {
+    #[must_use]
+    pub fn new(from: LogCursor) -> Self {
         Self { seen: from, now: from, repeated: [0, 0] }
     }
 
-    /// The cursor after this chunk, or `None` when the reader already has it.
-    pub(crate) fn accept(&mut self, output: Output, at: Timestamp) -> Option<LogCursor> {
+    /// The cursor after this chunk, or `None` when the reader already has it. Every chunk must be shown, in order.
+    pub fn accept(&mut self, output: Output, at: Timestamp) -> Option<LogCursor> {
         if let Some(mark) = *self.seen.mark(output) {
             if at < mark.at {
                 return None;

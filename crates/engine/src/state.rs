@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::Ipv4Addr};
 
+use bytes::Bytes;
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,18 @@ pub struct Exit {
     pub oom_killed: bool,
     pub started_at: Option<Timestamp>,
     pub finished_at: Timestamp,
+}
+
+/// What is kept of what a command that was executed in a container printed, in bytes.
+pub const MAX_EXECUTED_OUTPUT: usize = 64 << 10;
+
+/// How a command that was executed in a container ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// 0 to 255; 128 + n when signal n ended it.
+    pub code: i64,
+    /// Both outputs as they came, at most the first [`MAX_EXECUTED_OUTPUT`] bytes.
+    pub output: Bytes,
 }
 
 /// One sample of a running container's resources.

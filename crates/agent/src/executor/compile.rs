@@ -266,7 +266,7 @@ async fn execute(
     Err(StepError::failed(Reason::BuildFailed { exit_code: Some(code) }, detail))
 }
 
-pub(super) fn millis(cores: f64) -> u32 {
+pub(crate) fn millis(cores: f64) -> u32 {
     // Limits are within bounds, so this neither overflows nor loses its sign.
     #[expect(
         clippy::cast_possible_truncation,

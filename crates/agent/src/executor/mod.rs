@@ -40,6 +40,7 @@ use crate::layers::LayersError;
 use crate::log::DeploymentLog;
 use crate::node::Node;
 
+pub(crate) use compile::millis;
 pub(crate) use container::{drain, wait};
 pub(crate) use network::name_of;
 pub(crate) use probe_start::{start, tell, wait_until_good};

@@ -10,6 +10,7 @@
 mod build;
 mod call;
 mod containers;
+mod exec;
 mod host_config;
 mod images;
 mod kernel;
@@ -33,8 +34,8 @@ use crate::{
     log::{Follow, LogCursor, LogStream},
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
     state::{
-        CgroupVersion, Container, ContainerId, ContainerSummary, Created, EngineInfo, Exit, Network, Removal,
-        Stats, Volume,
+        CgroupVersion, Container, ContainerId, ContainerSummary, Created, EngineInfo, Executed, Exit,
+        Network, Removal, Stats, Volume,
     },
 };
 
@@ -198,6 +199,10 @@ impl Engine for DockerEngine {
 
     async fn open_stdin(&self, id: &ContainerId) -> Result<StdinWriter> {
         self.quick("attaching standard input", self.container_stdin(id)).await
+    }
+
+    async fn exec(&self, id: &ContainerId, command: &[String], within: Duration) -> Result<Executed> {
+        self.container_exec(id, command, within).await
     }
 
     async fn copy_out(&self, id: &ContainerId, path: &str) -> Result<ByteStream> {

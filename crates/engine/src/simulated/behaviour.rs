@@ -44,6 +44,8 @@ pub enum Act {
     },
     /// Copies standard input to standard output until end-of-file.
     Echo,
+    /// Reads standard input to its end; exits with 64 unless it is one JSON object, as a plugin does that got half of one.
+    ReadObject,
     /// Exits with 1 when it cannot, as in a read-only place.
     Write {
         path: String,

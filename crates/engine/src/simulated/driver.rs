@@ -14,8 +14,8 @@ use crate::{
     log::{Follow, LogCursor, LogStream},
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
     state::{
-        CgroupVersion, Container, ContainerId, ContainerSummary, Created, EngineInfo, Exit, Network, Removal,
-        State, Stats, Volume,
+        CgroupVersion, Container, ContainerId, ContainerSummary, Created, EngineInfo, Executed, Exit,
+        MAX_EXECUTED_OUTPUT, Network, Removal, State, Stats, Volume,
     },
 };
 
@@ -121,6 +121,11 @@ impl Engine for SimulatedEngine {
             container.stdin = Some(reader);
             Ok(Box::pin(writer) as StdinWriter)
         }))
+    }
+
+    async fn exec(&self, id: &ContainerId, command: &[String], within: Duration) -> Result<Executed> {
+        let after = self.faults().enter(Operation::Exec).await?;
+        after.done(self.exec_now(id, command, within).await)
     }
 
     async fn copy_out(&self, id: &ContainerId, path: &str) -> Result<ByteStream> {
@@ -259,6 +264,20 @@ impl SimulatedEngine {
         match tokio::time::timeout(grace, ended).await {
             Ok(result) => result,
             Err(_) => self.inner.change(|world, now| world.exit(id, KILLED, now)),
+        }
+    }
+
+    /// Plays the script of the command. Without one, it succeeds and prints nothing.
+    async fn exec_now(&self, id: &ContainerId, command: &[String], within: Duration) -> Result<Executed> {
+        self.inner.change(|world, _| world.running(id).map(drop))?;
+        let acts = self.inner.script_of(command);
+        match tokio::time::timeout(within, super::run::execute(&self.inner, id, acts)).await {
+            Ok(executed) => {
+                let (code, mut output) = executed?;
+                output.truncate(MAX_EXECUTED_OUTPUT);
+                Ok(Executed { code, output: output.into() })
+            }
+            Err(_) => Err(Error::Timeout { operation: "executing a command in a container", after: within }),
         }
     }
 

@@ -26,6 +26,7 @@ pub enum Operation {
     Logs,
     Stats,
     OpenStdin,
+    Exec,
     CopyOut,
     ImageInspect,
     ImageList,

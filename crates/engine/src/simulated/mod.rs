@@ -234,6 +234,16 @@ impl Inner {
         Ok(found.map_or_else(|| Behaviour::runs([Act::Forever]), |(_, behaviour)| behaviour.clone()))
     }
 
+    /// What a command does that is executed in a container.
+    fn script_of(&self, command: &[String]) -> Vec<Act> {
+        let scripts = self.scripts.lock();
+        let found = scripts.iter().rev().find_map(|(selector, behaviour)| match (selector, behaviour) {
+            (Selector::Command(of), Behaviour::Runs { acts }) if of == command => Some(acts.clone()),
+            _ => None,
+        });
+        found.unwrap_or_default()
+    }
+
     fn check_it_can_start(&self, id: &ContainerId) -> Result<Vec<Act>> {
         match self.behaviour_of(id)? {
             Behaviour::NeverStarts { reason } => Err(Error::Refused { reason }),

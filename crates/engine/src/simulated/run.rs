@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::AsyncReadExt as _;
 
 use super::{Inner, behaviour::Act, world::Place};
@@ -15,9 +16,36 @@ pub(super) const KILLED: i64 = 137;
 const CONNECT_TRIES: u32 = 30;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where a script runs: as the main process, or beside it.
+struct Stage<'s> {
+    inner: &'s Inner,
+    id: &'s ContainerId,
+    /// What it prints, when that is not the container's log.
+    kept: Option<&'s Mutex<Vec<u8>>>,
+}
+
+impl Stage<'_> {
+    fn print(&self, output: Output, text: String) -> Result<()> {
+        match self.kept {
+            Some(kept) => {
+                kept.lock().extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+            None => self.inner.print(self.id, output, text),
+        }
+    }
+}
+
+/// Plays a script beside the main process: its exit code and what it printed.
+pub(super) async fn execute(inner: &Inner, id: &ContainerId, acts: Vec<Act>) -> Result<(i64, Vec<u8>)> {
+    let kept = Mutex::default();
+    let code = perform(&Stage { inner, id, kept: Some(&kept) }, acts).await?;
+    Ok((code, kept.into_inner()))
+}
+
 /// Plays to the end and exits. An error means that the container is gone, so there is nobody to tell.
 pub(super) async fn play(inner: Arc<Inner>, id: ContainerId, acts: Vec<Act>) {
-    let code = match perform(&inner, &id, acts).await {
+    let code = match perform(&Stage { inner: &inner, id: &id, kept: None }, acts).await {
         Ok(code) => code,
         Err(error) => {
             tracing::debug!(container = %id, %error, "a simulated script ended early");
@@ -27,11 +55,12 @@ pub(super) async fn play(inner: Arc<Inner>, id: ContainerId, acts: Vec<Act>) {
     inner.change(|world, now| world.exit(&id, code, now)).unwrap_or_default();
 }
 
-async fn perform(inner: &Inner, id: &ContainerId, acts: Vec<Act>) -> Result<i64> {
+async fn perform(stage: &Stage<'_>, acts: Vec<Act>) -> Result<i64> {
+    let (inner, id) = (stage.inner, stage.id);
     for act in acts {
         inner.thawed(id).await?;
         match act {
-            Act::Print { output, text } => inner.print(id, output, text + "\n")?,
+            Act::Print { output, text } => stage.print(output, text + "\n")?,
             Act::Sleep { millis } => tokio::time::sleep(Duration::from_millis(millis)).await,
             Act::HoldMemory { bytes } => {
                 if !inner.use_memory(id, bytes)? {
@@ -49,7 +78,7 @@ async fn perform(inner: &Inner, id: &ContainerId, acts: Vec<Act>) -> Result<i64>
                     container.usage.pids += started;
                     Ok(started)
                 })?;
-                inner.print(id, Output::Stdout, format!("started {started}\n"))?;
+                stage.print(Output::Stdout, format!("started {started}\n"))?;
             }
             Act::Listen { port } => {
                 inner.change(|world, _| Ok(world.running(id)?.listens.insert(port)))?;
@@ -59,7 +88,16 @@ async fn perform(inner: &Inner, id: &ContainerId, acts: Vec<Act>) -> Result<i64>
                     return Ok(1);
                 }
             }
-            Act::Echo => echo(inner, id).await?,
+            Act::Echo => {
+                let text = read_input(inner, id).await?;
+                stage.print(Output::Stdout, String::from_utf8_lossy(&text).into_owned())?;
+            }
+            Act::ReadObject => {
+                let text = read_input(inner, id).await?;
+                if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&text).is_err() {
+                    return Ok(64);
+                }
+            }
             Act::Write { path, text } => {
                 if !write(inner, id, &path, text.into())? {
                     return Ok(1);
@@ -68,7 +106,7 @@ async fn perform(inner: &Inner, id: &ContainerId, acts: Vec<Act>) -> Result<i64>
             Act::Read { path } => match read(inner, id, &path)? {
                 Some(bytes) => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
-                    inner.print(id, Output::Stdout, text + "\n")?;
+                    stage.print(Output::Stdout, text + "\n")?;
                 }
                 None => return Ok(1),
             },
@@ -93,12 +131,13 @@ async fn connects(inner: &Inner, id: &ContainerId, host: &str, port: u16) -> boo
     false
 }
 
-async fn echo(inner: &Inner, id: &ContainerId) -> Result<()> {
-    let Some(mut input) = inner.world.lock().running(id)?.stdin.take() else { return Ok(()) };
+async fn read_input(inner: &Inner, id: &ContainerId) -> Result<Vec<u8>> {
     let mut text = Vec::new();
-    // A writer that vanishes is an end like any other.
-    let _read = input.read_to_end(&mut text).await;
-    inner.print(id, Output::Stdout, String::from_utf8_lossy(&text).into_owned())
+    if let Some(mut input) = inner.change(|world, _| Ok(world.running(id)?.stdin.take()))? {
+        // A writer that vanishes is an end like any other.
+        let _read = input.read_to_end(&mut text).await;
+    }
+    Ok(text)
 }
 
 fn write(inner: &Inner, id: &ContainerId, path: &str, bytes: Bytes) -> Result<bool> {

@@ -183,3 +183,52 @@ pub(crate) async fn frozen_and_thawed(lab: &Lab) {
     let error = freezer.freeze(&id).await.expect_err("it does not run");
     assert!(matches!(error, Error::Conflict { .. }), "{error:?}");
 }
+
+pub(crate) async fn commands_beside_the_main_process(lab: &Lab) {
+    let id = lab.start(&lab.spec("one", &[Act::print("ready"), Act::Forever])).await;
+    lab.until_it_says(&id, "ready").await;
+    let both = [
+        Act::print("out"),
+        Act::Print { output: pierhead_engine::log::Output::Stderr, text: "err".into() },
+        Act::Exit { code: 7 },
+    ];
+    let executed = lab.engine.exec(&id, &(lab.command)(&both), PATIENCE).await.expect("executed");
+    assert_eq!(executed.code, 7);
+    let mut lines: Vec<_> = std::str::from_utf8(&executed.output).expect("text").lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["err", "out"]);
+    assert_eq!(super::text(&lab.log(&id, Default::default()).await), "ready\n", "it is not in the log");
+
+    // No input: what reads some sees its end.
+    let reading = lab.engine.exec(&id, &(lab.command)(&[Act::Echo]), PATIENCE).await.expect("executed");
+    assert_eq!((reading.code, reading.output.len()), (0, 0));
+
+    let endless = (lab.command)(&[Act::Forever]);
+    let error = lab.engine.exec(&id, &endless, Duration::from_secs(1)).await.expect_err("it takes too long");
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+    let executed = lab.engine.exec(&id, &(lab.command)(&[]), PATIENCE).await.expect("executed");
+    assert_eq!(executed.code, 0, "what took too long is in nobody's way");
+
+    let large = vec![Act::print("x".repeat(1024)); 80];
+    let executed = lab.engine.exec(&id, &(lab.command)(&large), PATIENCE).await.expect("executed");
+    assert_eq!((executed.code, executed.output.len()), (0, pierhead_engine::state::MAX_EXECUTED_OUTPUT));
+
+    lab.engine.kill(&id).await.expect("killed");
+    let error = lab.engine.exec(&id, &endless, PATIENCE).await.expect_err("it does not run");
+    assert!(matches!(error, Error::Conflict { .. }), "{error:?}");
+}
+
+pub(crate) async fn an_input_that_is_cut_is_seen_as_its_end(lab: &Lab) {
+    for (name, sent, code) in [("whole", "{\"a\":1}", 0), ("half", "{\"a\"", 64), ("none", "", 64)] {
+        let mut spec = lab.spec(name, &[Act::ReadObject]);
+        spec.stdin = true;
+        let id = lab.create(&spec).await;
+        let mut stdin = lab.engine.open_stdin(&id).await.expect("opened");
+        lab.engine.start(&id).await.expect("started");
+        stdin.write_all(sent.as_bytes()).await.expect("written");
+        stdin.flush().await.expect("flushed");
+        // As when the process that writes is killed.
+        drop(stdin);
+        assert_eq!(lab.wait(&id).await.code, code, "{name}");
+    }
+}

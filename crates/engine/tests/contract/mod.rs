@@ -179,6 +179,8 @@ macro_rules! whole_contract {
             containers::a_restart_runs_it_again,
             containers::what_does_not_exist,
             containers::frozen_and_thawed,
+            containers::commands_beside_the_main_process,
+            containers::an_input_that_is_cut_is_seen_as_its_end,
             logs::both_outputs_in_order,
             logs::a_cut_log_resumes,
             logs::a_followed_log_ends_with_the_container,

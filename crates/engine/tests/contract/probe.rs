@@ -73,6 +73,13 @@ fn perform(act: Act, kept: &mut Kept) -> Result<Option<u8>, Box<dyn Error>> {
             std::io::stdin().read_to_end(&mut text)?;
             std::io::stdout().write_all(&text)?;
         }
+        Act::ReadObject => {
+            let mut text = Vec::new();
+            std::io::stdin().read_to_end(&mut text)?;
+            if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&text).is_err() {
+                return Ok(Some(64));
+            }
+        }
         Act::Write { path, text } => {
             if fs_err::write(path, text).is_err() {
                 return Ok(Some(1));

@@ -1,0 +1,216 @@
+//! From the start of a service to its first good answer, or the reason why there is none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use pierhead_engine::Error as EngineError;
+use pierhead_engine::state::{Container, ContainerId, Exit, State};
+use pierhead_model::deployment::{Failure, Reason};
+use tokio_util::sync::CancellationToken;
+
+use super::{Running, Service, Started, health, spec, volumes};
+use crate::backoff::Backoff;
+use crate::steps::output::{Collector, Stdout, runs};
+use crate::steps::{Context, StepError, end};
+
+/// The longest wait between two starts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// What a service that is stopped before it was healthy may take.
+const GRACE: Duration = Duration::from_secs(5);
+/// Before output that was cut is read on.
+const REOPEN: Duration = Duration::from_secs(1);
+
+/// Starts the service, or finds it running, and waits until it is healthy. What fails is left as it is.
+///
+/// When `cancel` is triggered before it is healthy, it is stopped and the result is `Cancelled`. Dropping the future leaves the
+/// container as it is, for the next call.
+pub async fn start(
+    context: &Context,
+    service: &Service,
+    cancel: &CancellationToken,
+) -> Result<Started, StepError> {
+    let container = service.container();
+    let last = Mutex::new("nothing was asked yet".to_owned());
+    let starting = async {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Ok(None),
+            result = tokio::time::timeout(service.startup_timeout, Box::pin(try_starts(context, service, &container, &last))) => {
+                Ok(Some(match result {
+                    Ok(started) => started?,
+                    Err(_) => Started::Failed(late(service, &last.lock())),
+                }))
+            }
+        }
+    };
+    match starting.await? {
+        Some(started) => Ok(started),
+        None => {
+            end::stop(context, &container, GRACE).await?;
+            Ok(Started::Cancelled)
+        }
+    }
+}
+
+/// Copies what the service prints to the log, from where that was left, until its container ends.
+pub async fn follow(context: &Context, service: &Service) -> Result<(), StepError> {
+    let container = service.container();
+    let find = || context.engine.find(&container);
+    let found = context.patiently("looking for the service's container", find).await?;
+    let Some(found) = found else { return Ok(()) };
+    copy_until_it_ends(context, service, &container, &found.id).await.map(drop)
+}
+
+async fn try_starts(
+    context: &Context,
+    service: &Service,
+    container: &str,
+    last: &Mutex<String>,
+) -> Result<Started, StepError> {
+    let mut pause = Backoff::new(service.pause, LONGEST_PAUSE.max(service.pause));
+    let mut starts = 0;
+    loop {
+        let (id, found) = match launch(context, service, container).await {
+            Ok(launched) => launched,
+            Err(StepError::Engine { error, .. }) if is_final(&error) => {
+                return Ok(Started::Failed(not_started(service, &error)));
+            }
+            Err(error) => return Err(error),
+        };
+        let address = found.addresses.get(&service.network).copied();
+        let healthy = async {
+            match address.filter(|_| runs(&found.state)) {
+                Some(address) => {
+                    let running = Running { id: id.clone(), address };
+                    health::wait_until_good(context, &running, &service.health, last).await;
+                    running
+                }
+                // It has ended already: whoever waits for that learns how.
+                None => std::future::pending().await,
+            }
+        };
+        let exit = tokio::select! {
+            exit = copy_until_it_ends(context, service, container, &id) => exit?,
+            running = healthy => return Ok(Started::Healthy(running)),
+        };
+        starts += 1;
+        context.say(
+            &service.step,
+            container,
+            &format!("the process ended before it was healthy: {}", tell(service, &exit)),
+        );
+        if exit.oom_killed || starts >= service.starts {
+            return Ok(Started::Failed(ended(service, &exit, starts)));
+        }
+        *last.lock() =
+            format!("the process had ended with {} and was about to be started again", tell(service, &exit));
+        tokio::time::sleep(pause.advance()).await;
+    }
+}
+
+/// Makes the container run: takes the one that is there, or makes it.
+async fn launch(
+    context: &Context,
+    service: &Service,
+    container: &str,
+) -> Result<(ContainerId, Container), StepError> {
+    let find = || context.engine.find(container);
+    let found = context.patiently("looking for the service's container", find).await?;
+    let id = match found.filter(|found| found.state != State::Dead) {
+        Some(found) => found.id,
+        None => {
+            end::remove(context, container).await?;
+            volumes::ensure(context, &service.place, &service.volumes).await?;
+            let (engine, spec) = (Arc::clone(&context.engine), spec::of(service, container));
+            let made = context
+                .settle("creating the service's container", async move { engine.create(&spec).await })
+                .await?;
+            made.id
+        }
+    };
+    pierhead_model::crash_point!("agent.service_created");
+    let (engine, starting) = (Arc::clone(&context.engine), id.clone());
+    context.settle("starting the service", async move { engine.start(&starting).await }).await?;
+    pierhead_model::crash_point!("agent.service_started");
+    let found = context.patiently("looking at the service", || context.engine.inspect(&id)).await?;
+    Ok((id, found))
+}
+
+/// Copies the output and waits for the end, whatever cuts the output.
+async fn copy_until_it_ends(
+    context: &Context,
+    service: &Service,
+    container: &str,
+    id: &ContainerId,
+) -> Result<Exit, StepError> {
+    let mask = service.mask();
+    let mut output = Collector::new(context, &service.step, container, &mask, Stdout::Show);
+    let exit = loop {
+        let waiting = context.patiently("waiting for the service", || context.engine.wait(id));
+        tokio::select! {
+            biased;
+            exit = waiting => break exit?,
+            _ = output.follow(id) => tokio::time::sleep(REOPEN).await,
+        }
+    };
+    output.rest(id).await?;
+    Ok(exit)
+}
+
+fn late(service: &Service, last: &str) -> Failure {
+    let limit_s = u32::try_from(service.startup_timeout.as_secs()).unwrap_or(u32::MAX);
+    let last = service.mask().apply(last.to_owned());
+    let detail = format!(
+        "the service `{}` was not healthy within {limit_s} s: {last}. See its log and its health check",
+        service.step
+    );
+    Failure::new(Reason::StartupTimeout { limit_s }, detail)
+}
+
+fn ended(service: &Service, exit: &Exit, starts: u32) -> Failure {
+    if exit.oom_killed {
+        let limit_mb = service.memory_mb;
+        let detail = format!(
+            "the service `{}` needed more than its {limit_mb} MiB of memory while starting: raise its `memory_mb`, or make it use less",
+            service.step
+        );
+        return Failure::new(Reason::OutOfMemory { limit_mb, peak_mb: limit_mb }, detail);
+    }
+    let times = if starts == 1 { "once".to_owned() } else { format!("{starts} times") };
+    let detail = format!(
+        "the process of the service `{}` ended {times} before it was healthy, last with {}: see its log",
+        service.step,
+        tell(service, exit)
+    );
+    Failure::new(Reason::StartFailed { exit_code: Some(exit.code) }, detail)
+}
+
+fn not_started(service: &Service, error: &EngineError) -> Failure {
+    let why = service.mask().apply(error.to_string());
+    let detail = format!("the service `{}` could not be started: {why}", service.step);
+    match error {
+        EngineError::NoSuchImage { .. } => Failure::new(Reason::ImagePullFailed, detail),
+        _ => Failure::new(Reason::StartFailed { exit_code: None }, detail),
+    }
+}
+
+/// How a process ended, for people.
+fn tell(service: &Service, exit: &Exit) -> String {
+    if exit.oom_killed {
+        return format!("out of memory: it needed more than its {} MiB", service.memory_mb);
+    }
+    match exit.code {
+        137 => "exit code 137 (killed)".to_owned(),
+        143 => "exit code 143 (terminated)".to_owned(),
+        code => format!("exit code {code}"),
+    }
+}
+
+/// Whether the engine would say the same if it were asked again.
+fn is_final(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::NoSuchImage { .. } | EngineError::Refused { .. } | EngineError::NotFound { .. }
+    )
+}

@@ -1,0 +1,314 @@
+//! On a real engine: what only a kernel can prove. Needs Docker and a Node runtime image (`pierhead runtimes build node`).
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt as _;
+use pierhead_agent::steps::end;
+use pierhead_agent::steps::plugin::{self, Attempt, Outcome};
+use pierhead_agent::steps::service::{self, Check, SlotVolume, Started};
+use pierhead_engine::docker::{DockerEngine, Timeouts};
+use pierhead_engine::image::{BuildCache, BuildEvent, BuildNetwork, BuildOptions};
+use pierhead_engine::spec::Labels;
+use pierhead_engine::state::Removal;
+use pierhead_engine::{Engine, labels};
+use pierhead_model::deployment::{Failure, Reason};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::lab::{Lab, SECRET};
+
+/// Runs the Python of its parameter `script`, with its input as `given`.
+const DOCKERFILE: &str = r#"
+ENTRYPOINT ["python3", "-u", "-c", "import json, sys; given = json.load(sys.stdin); exec(given['parameters']['script'])"]
+USER 10001:10001
+"#;
+const YES: &str = "print(json.dumps({'success': True, 'outputs': {'n': 1}}))";
+
+/// An engine with an image of its own for each test; what an earlier, killed run left is removed first.
+struct Real {
+    lab: Lab,
+    image: String,
+    base: String,
+    subnet: u8,
+}
+
+async fn real(number: u8) -> Real {
+    let engine: Arc<dyn Engine> = Arc::new(
+        DockerEngine::connect(Path::new("/var/run/docker.sock"), Timeouts::default()).await.unwrap(),
+    );
+    let lab = Lab::new(Arc::clone(&engine), 0x57e9_5000 + u128::from(number));
+    let tags = engine.image_list(&Labels::new()).await.unwrap().into_iter().flat_map(|image| image.tags);
+    let base = tags.filter(|tag| tag.starts_with("pierhead/node:")).max();
+    let base = base.expect("there is no runtime image: run `pierhead runtimes build node`");
+    let real = Real { lab, image: format!("pierhead-test-steps-{number}:1"), base, subnet: number };
+    real.sweep().await;
+    real.build().await;
+    real
+}
+
+impl Real {
+    async fn build(&self) {
+        let dockerfile = format!("FROM {}{DOCKERFILE}", self.base);
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(dockerfile.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, "Dockerfile", dockerfile.as_bytes()).unwrap();
+        let context = archive.into_inner().unwrap();
+        let options = BuildOptions {
+            tag: self.image.clone(),
+            dockerfile: "Dockerfile".into(),
+            target: None,
+            args: Default::default(),
+            labels: self.owner(),
+            memory_bytes: 256 << 20,
+            cpu_millis: 1000,
+            network: BuildNetwork::None,
+            cache: BuildCache::Use,
+        };
+        let context = futures::stream::once(async { Ok(context.into()) });
+        let events = self.lab.engine.image_build(Box::pin(context), &options).await.unwrap();
+        let events: Vec<_> = events.try_collect().await.unwrap();
+        assert!(matches!(events.last(), Some(BuildEvent::Built(_))), "{events:?}");
+    }
+
+    fn owner(&self) -> Labels {
+        labels::owner(self.lab.place.install.as_ref(), self.lab.place.node.as_ref())
+    }
+
+    async fn sweep(&self) {
+        let (engine, ours) = (&self.lab.engine, self.owner());
+        for container in engine.list(&ours).await.unwrap() {
+            engine.remove(&container.id, Removal::Force).await.unwrap();
+        }
+        for network in engine.network_list(&ours).await.unwrap() {
+            engine.network_remove(&network.name).await.unwrap();
+        }
+        for volume in engine.volume_list(&ours).await.unwrap() {
+            engine.volume_remove(&volume.name).await.unwrap();
+        }
+        for image in engine.image_list(&ours).await.unwrap() {
+            engine.image_remove(image.id.as_str(), Removal::Force).await.unwrap();
+        }
+    }
+
+    fn attempt(&self, step: &str, script: &str) -> Attempt {
+        let mut attempt = self.lab.attempt(step);
+        attempt.image.clone_from(&self.image);
+        attempt.input.parameters.insert("script".into(), script.into());
+        attempt
+    }
+
+    async fn succeeds(&self, step: &str, script: &str) {
+        let outcome = self.lab.run(&self.attempt(step, script)).await;
+        assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?} {:?}", self.lab.memory.printed());
+    }
+
+    async fn fails(&self, attempt: &Attempt) -> Failure {
+        match self.lab.run(attempt).await {
+            Outcome::Failed(failure) => failure,
+            other => panic!("it did not fail: {other:?}"),
+        }
+    }
+
+    async fn until_it_prints(&self, words: &str) {
+        let begun = Instant::now();
+        while !self.lab.memory.printed().iter().any(|line| line.contains(words)) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", self.lab.memory.printed());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn inspect(container: &str) -> (String, Value) {
+    let output = Command::new("docker").args(["inspect", container]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    (text, value[0].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plugin_is_told_is_nowhere_but_on_its_standard_input() {
+    let real = real(1).await;
+    let script = format!(
+        "print('secret is', given['secrets']['PASSWORD'], file=sys.stderr)\n\
+         for place in ('environ', 'cmdline'):\n\
+         \x20   text = open(f'/proc/self/{{place}}').read()\n\
+         \x20   assert 'canary' not in text and 'orders' not in text, place\n\
+         print('waiting', file=sys.stderr)\n\
+         import time\n\
+         while not __import__('os').path.exists('/tmp/go'): time.sleep(0.02)\n\
+         {YES}"
+    );
+    let attempt = real.attempt("db", &script);
+    let cancel = CancellationToken::new();
+    let looking = async {
+        real.until_it_prints("waiting").await;
+        let (text, described) = inspect(&attempt.container());
+        for told in ["canary", "orders", "idempotency"] {
+            assert!(!text.contains(told), "{told} is in {text}");
+        }
+        // What the engine keeps on its disk, as far as this test may read it.
+        let id = described["Id"].as_str().unwrap();
+        for file in ["config.v2.json", "hostconfig.json"] {
+            if let Ok(kept) = fs_err::read_to_string(format!("/var/lib/docker/containers/{id}/{file}")) {
+                assert!(!kept.contains("canary"), "{file}");
+            }
+        }
+        let host = &described["HostConfig"];
+        assert_eq!(host["Memory"], 256 << 20);
+        assert_eq!(host["MemorySwap"], 256 << 20);
+        assert_eq!(host["NanoCpus"], 1_000_000_000_u64);
+        assert_eq!(host["PidsLimit"], 64);
+        assert_eq!(host["ReadonlyRootfs"], true);
+        assert_eq!(host["Privileged"], false);
+        assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]));
+        assert!(host["CapAdd"].as_array().is_none_or(Vec::is_empty), "{}", host["CapAdd"]);
+        assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges:true"]));
+        assert_eq!(host["NetworkMode"], "none");
+        assert_eq!(host["AutoRemove"], false);
+        let id = pierhead_engine::state::ContainerId::new(id);
+        let go = ["touch".to_owned(), "/tmp/go".to_owned()];
+        assert_eq!(real.lab.engine.exec(&id, &go, Duration::from_secs(30)).await.unwrap().code, 0);
+    };
+    let (outcome, ()) = tokio::join!(plugin::run(&real.lab.context, &attempt, &cancel), looking);
+    assert!(matches!(outcome, Ok(Outcome::Succeeded(_))), "{outcome:?} {:?}", real.lab.memory.printed());
+    assert_eq!(real.lab.memory.printed(), ["secret is [secret]", "waiting"]);
+    assert!(SECRET.contains("canary"));
+    real.sweep().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_can_do_nothing_beyond_its_limits() {
+    let real = real(2).await;
+    real.succeeds(
+        "places",
+        &format!(
+            "import os\n\
+             open('/tmp/x', 'w').write('y')\n\
+             for path in ('/x', '/app/x', '/home/app/x', '/etc/x'):\n\
+             \x20   try: open(path, 'w'); sys.exit('wrote ' + path)\n\
+             \x20   except OSError: pass\n\
+             assert os.getuid() == 10001\n\
+             assert [i for i in os.listdir('/sys/class/net')] == ['lo']\n\
+             {YES}"
+        ),
+    )
+    .await;
+
+    let failure = real.fails(&real.attempt("memory", "x = bytearray(400 << 20)")).await;
+    assert_eq!(failure.reason, Reason::OutOfMemory { limit_mb: 256, peak_mb: 256 });
+
+    real.succeeds(
+        "processes",
+        &format!(
+            "import os, time\n\
+             made = 0\n\
+             try:\n\
+             \x20   while made < 1000:\n\
+             \x20       if os.fork() == 0: time.sleep(3600)\n\
+             \x20       made += 1\n\
+             except OSError: pass\n\
+             assert made < 64, made\n\
+             {YES}"
+        ),
+    )
+    .await;
+
+    let failure = real.fails(&real.attempt("flood", "while True: print('x' * 65536)")).await;
+    assert!(failure.detail.contains("more than 1048576 bytes"), "{}", failure.detail);
+
+    let mut endless =
+        real.attempt("endless", "import time; print('ready', file=sys.stderr); time.sleep(3600)");
+    endless.timeout = Duration::from_secs(2);
+    let begun = Instant::now();
+    let failure = real.fails(&endless).await;
+    assert_eq!(failure.reason, Reason::PluginTimeout { limit_s: 2 });
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    let found = real.lab.engine.find(&endless.container()).await.unwrap().unwrap();
+    assert!(found.state.exit().is_some(), "{:?}", found.state);
+    real.sweep().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_dies_finds_what_became_of_its_plugin() {
+    let real = real(3).await;
+    let script = format!(
+        "import time\nfor n in range(5):\n\x20   print('line', n, file=sys.stderr)\n\x20   time.sleep(0.1)\n{YES}"
+    );
+    for generation in 1..=8 {
+        let mut attempt = real.attempt("db", &script);
+        attempt.generation = generation;
+        let cancel = CancellationToken::new();
+        // It dies after more and more of what there is to do.
+        let life = Duration::from_millis(120) * generation;
+        let died = tokio::time::timeout(life, plugin::run(&real.lab.context, &attempt, &cancel)).await;
+        real.lab.context.settling.close();
+        real.lab.context.settling.wait().await;
+        real.lab.context.settling.reopen();
+        let outcome = plugin::run(&real.lab.context, &attempt, &cancel).await.unwrap();
+        assert!(matches!(outcome, Outcome::Succeeded(_)), "{generation}: {died:?} {outcome:?}");
+        end::remove(&real.lab.context, &attempt.container()).await.unwrap();
+    }
+    assert_eq!(real.lab.held().await, Vec::<String>::new());
+    real.sweep().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_is_reached_by_its_name_and_keeps_its_volume() {
+    let real = real(4).await;
+    let network = real.lab.network(216, real.subnet).await;
+    let data = SlotVolume { name: "data".into(), path: "/data".into(), read_only: false };
+
+    let http = Check::Http { port: 8000, path: "/".into(), host: "web.qa".into() };
+    let mut web = real.lab.service("web", &real.base, http);
+    let command = "echo hello from a volume > /data/index.html; cd /data; exec python3 -m http.server 8000";
+    web.entrypoint = Some(vec!["/bin/sh".into(), "-c".into(), command.into()]);
+    web.user = Some("0:0".into());
+    web.volumes = vec![data.clone()];
+    let cancel = CancellationToken::new();
+    let Started::Healthy(running) = service::start(&real.lab.context, &web, &cancel).await.unwrap() else {
+        panic!("not healthy: {:?}", real.lab.memory.printed());
+    };
+    let again = service::start(&real.lab.context, &web, &cancel).await.unwrap();
+    assert_eq!(again, Started::Healthy(running.clone()), "it is found, not made again");
+
+    let asking = format!(
+        "import urllib.request\n\
+         text = urllib.request.urlopen('http://web:8000/', timeout=20).read().decode()\n\
+         assert text == 'hello from a volume\\n', text\n\
+         assert open('/seen/index.html').read() == text\n\
+         {YES}"
+    );
+    let mut inside = real.attempt("inside", &asking);
+    inside.network = Some(network);
+    inside.volumes = vec![SlotVolume { path: "/seen".into(), read_only: true, ..data }];
+    let outcome = real.lab.run(&inside).await;
+    assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?} {:?}", real.lab.memory.printed());
+
+    let mut outside = real.attempt("outside", &asking);
+    outside.input.parameters.insert("x".into(), 1.into());
+    let failure = real.fails(&outside).await;
+    assert!(failure.detail.contains("exit code 1"), "without a network there is no name: {}", failure.detail);
+
+    let ready = vec!["test".to_owned(), "-f".to_owned(), "/data/index.html".to_owned()];
+    web.health.check = Check::Command(ready);
+    assert!(matches!(service::start(&real.lab.context, &web, &cancel).await.unwrap(), Started::Healthy(_)));
+    web.health.check = Check::Command(vec!["false".to_owned()]);
+    web.startup_timeout = Duration::from_secs(2);
+    let Started::Failed(failure) = service::start(&real.lab.context, &web, &cancel).await.unwrap() else {
+        panic!("it cannot be healthy")
+    };
+    assert!(failure.detail.contains("`false` ended with exit code 1"), "{}", failure.detail);
+
+    for container in [web.container(), inside.container(), outside.container()] {
+        end::remove(&real.lab.context, &container).await.unwrap();
+    }
+    service::remove_volumes(&real.lab.context, &real.lab.place).await.unwrap();
+    assert_eq!(real.lab.held().await, Vec::<String>::new());
+    real.sweep().await;
+}
