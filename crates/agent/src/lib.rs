@@ -16,6 +16,8 @@
 //! | `worker` | one deployment from acceptance to removal |
 //! | `executor` | the steps of a run: clone, detect, install, build, release, start |
 //! | [`steps`] | one step of a pipeline: a plugin that is run once, a service from an image |
+//! | `pipeline` | the run of a pipeline: what its machine orders, carried out |
+//! | [`steps`] | one step of a pipeline: a plugin, a service |
 //! | `keeper` | keeps a healthy service running; adopts it after a restart |
 //! | `inventory` | what the engine holds, for whoever compares |
 //! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
@@ -51,6 +53,7 @@ mod log;
 mod node;
 pub mod options;
 mod overlay;
+mod pipeline;
 mod queue;
 mod root;
 mod runtimes;

@@ -35,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) layers: Layers,
     pub(crate) images: Images,
     pub(crate) source: Source,
+    /// What may be talked to on behalf of strangers.
+    pub(crate) addresses: AddressPolicy,
     pub(crate) builds: BuildQueue,
     /// There is a report to send.
     pub(crate) reports_due: Arc<Notify>,
@@ -61,6 +63,7 @@ impl Node {
                 layout.images(),
                 Seeks::new(Arc::clone(&reports_due)),
             ),
+            addresses: policy.clone(),
             source: Source::new(&layout, policy, options.ca_bundle.as_deref(), options.clone),
             builds: BuildQueue::new(options.build_concurrency),
             networked: Mutex::default(),

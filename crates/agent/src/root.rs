@@ -338,7 +338,8 @@ impl Desk {
     async fn erase(&self, deployment: &DeploymentId) {
         let report = self.node.book.forget(deployment).await;
         let log = self.node.logs.forget(deployment).await;
-        if let Err(error) = report.and(log) {
+        let run = crate::pipeline::forget(&self.node, deployment).await;
+        if let Err(error) = report.and(log).and(run) {
             tracing::error!(%deployment, %error, "what was reported cannot be removed");
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pierhead_engine::state::Status;
-use pierhead_model::assignment::{Goal, Phase};
+use pierhead_model::assignment::{Goal, Phase, Source};
 use pierhead_model::deployment::{Failure, Reason};
 use pierhead_model::release::Release;
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ use crate::executor::{self, Run, StepError};
 use crate::identity::Identity;
 use crate::keeper;
 use crate::node::Node;
+use crate::pipeline;
 use crate::undo::{self, Images};
 
 /// Attempts at a run that the node itself made fail.
@@ -95,6 +96,11 @@ async fn pursue(run: &Run, fresh: bool) -> StepError {
 
 async fn try_pursue(run: &Run, fresh: bool) -> Result<std::convert::Infallible, StepError> {
     let report = run.report(|_| {}).await?;
+    if let Source::Pipeline { work } = &run.held.assignment.work.source
+        && !matches!(report.phase, Phase::Failed | Phase::Stopped)
+    {
+        return Err(pipeline::pursue(run, work).await);
+    }
     let release = match (report.phase, report.release) {
         (Phase::Failed | Phase::Stopped, _) => return Ok(std::future::pending().await),
         (Phase::Healthy, Some(release)) => return Err(live(run, &release, None).await),
@@ -116,7 +122,7 @@ async fn try_pursue(run: &Run, fresh: bool) -> Result<std::convert::Infallible, 
         }
     };
     let started = match &release {
-        Release::Site(_) => None,
+        Release::Site(_) | Release::Run(_) => None,
         Release::Service(_) | Release::Image(_) => {
             Some(run.step("start", executor::start(run, &release)).await?)
         }
@@ -127,7 +133,7 @@ async fn try_pursue(run: &Run, fresh: bool) -> Result<std::convert::Infallible, 
 /// A site has nothing to run: it is healthy once it is stored.
 async fn live(run: &Run, release: &Release, started: Option<executor::Instance>) -> StepError {
     match release {
-        Release::Site(_) => {
+        Release::Site(_) | Release::Run(_) => {
             if let Err(error) = run.report(|report| report.phase = Phase::Healthy).await {
                 return error;
             }
@@ -163,7 +169,17 @@ async fn fail(run: &Run, failure: Failure) {
 
 /// Stops politely, removes everything, and says so when the engine shows nothing any more.
 async fn stop(run: &Run) {
-    let ended = run.node.book.get(&run.id).is_some_and(|report| report.phase == Phase::Stopped);
+    let ended = run
+        .node
+        .book
+        .get(&run.id)
+        .is_some_and(|report| matches!(report.phase, Phase::Stopped | Phase::Failed));
+    if let Source::Pipeline { work } = &run.held.assignment.work.source
+        && !ended
+        && let Err(error) = pipeline::undo(run, work).await
+    {
+        run.log.say("node", &format!("{error}; what it had made is removed without its plugins' help"));
+    }
     let container = run.node.engine.find(&executor::name_of(run)).await.ok().flatten();
     if let Some(container) = container.filter(|container| container.state.status() == Status::Running) {
         let grace = Duration::from_secs(run.held.assignment.work.limits.stop_grace_s.into());
@@ -174,6 +190,9 @@ async fn stop(run: &Run) {
     }
     pierhead_model::crash_point!("agent.stopped_process");
     last_words(run).await;
+    if run.held.assignment.slot_ends {
+        remove_volumes(run).await;
+    }
     let released = run.node.book.get(&run.id).is_some_and(|report| report.release.is_some());
     let images = if released { Images::Keep } else { Images::Remove };
     remove_for_sure(&run.node, &run.identity, run, images).await;
@@ -184,6 +203,17 @@ async fn stop(run: &Run) {
             report.instance = None;
         })
         .await;
+    }
+}
+
+/// Volumes go with the slot, once nothing of it mounts them any more.
+async fn remove_volumes(run: &Run) {
+    let mut pause = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    remove_for_sure(&run.node, &run.identity, run, Images::Keep).await;
+    while let Err(error) = pipeline::remove_volumes(run).await {
+        // Another deployment of the slot may be on its way out, too.
+        tracing::warn!(deployment = %run.id, %error, "the slot's volumes cannot be removed yet; trying again");
+        tokio::time::sleep(pause.advance()).await;
     }
 }
 

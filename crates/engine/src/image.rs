@@ -93,6 +93,25 @@ impl ImportOptions {
     }
 }
 
+/// Who the engine says it is when it fetches an image.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryLogin {
+    /// As the image names it: `ghcr.io`, `registry.example.com:5000`.
+    pub host: String,
+    pub username: String,
+    pub password: String,
+}
+
+/// Shows no password.
+impl fmt::Debug for RegistryLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryLogin")
+            .field("host", &self.host)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Making an image from a Dockerfile.
 ///
 /// A `# syntax=` line has no effect: the engine's own front end reads the file, nothing is fetched to do so.

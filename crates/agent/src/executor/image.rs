@@ -70,7 +70,7 @@ pub(super) async fn build(run: &Run, plan: &BuildPlan, checkout: &Path) -> Resul
 }
 
 /// By the deployment's id, never by anything a stranger wrote.
-pub(super) fn tag_of(run: &Run) -> String {
+pub(crate) fn tag_of(run: &Run) -> String {
     format!("pierhead-app:{}", run.id)
 }
 

@@ -25,6 +25,8 @@ use spool::Spool;
 
 /// Lines of one message.
 const BATCH_LINES: usize = 500;
+/// What the container of a deployment with only one is called here.
+const ONLY_CONTAINER: &str = "";
 /// Bytes of one message.
 const BATCH_BYTES: usize = 256 << 10;
 
@@ -69,6 +71,11 @@ impl DeploymentLog {
 
     /// Lines of a container, and where its output was read up to then.
     pub(crate) fn append_from(&self, step: &str, entries: Vec<Entry>, cursor: Option<LogCursor>) {
+        self.append_of(step, entries, cursor.map(|cursor| (ONLY_CONTAINER, cursor)));
+    }
+
+    /// Lines of one of several containers, and where its output was read up to then.
+    pub(crate) fn append_of(&self, step: &str, entries: Vec<Entry>, cursor: Option<(&str, LogCursor)>) {
         if entries.is_empty() && cursor.is_none() {
             return;
         }
@@ -100,7 +107,12 @@ impl DeploymentLog {
 
     /// Where the container's output was read up to.
     pub(crate) fn cursor(&self) -> Option<LogCursor> {
-        self.state.lock().spool.container()
+        self.cursor_of(ONLY_CONTAINER)
+    }
+
+    /// Where the output of one of several containers was read up to.
+    pub(crate) fn cursor_of(&self, container: &str) -> Option<LogCursor> {
+        self.state.lock().spool.cursor(container)
     }
 }
 

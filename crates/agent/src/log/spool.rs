@@ -8,7 +8,7 @@
 //! Where a container's output was read up to is written behind the lines that were read, in the same write: after a crash
 //! reading goes on exactly there. When a new segment begins, the place is also kept beside the segments.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -50,9 +50,12 @@ pub(crate) struct Spool {
     position: Position,
     /// The number of the next line to be read.
     reading: u64,
-    /// Where the container's output was read up to.
-    container: Option<LogCursor>,
+    /// Where the output of containers was read up to, by what they are called.
+    cursors: Cursors,
 }
+
+/// By what a container is called; a deployment with only one calls it nothing.
+type Cursors = BTreeMap<String, LogCursor>;
 
 /// What stands on one line of a segment.
 #[derive(Debug)]
@@ -61,9 +64,11 @@ enum Record {
     ReadUpTo(ReadUpTo),
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct ReadUpTo {
     read_up_to: LogCursor,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    of: String,
 }
 
 impl Spool {
@@ -82,10 +87,8 @@ impl Spool {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         let whole = whole_records(&mut file, newest)?;
         let (bytes, next) = (whole.bytes, whole.next);
-        let container = match whole.read_up_to {
-            Some(cursor) => Some(cursor),
-            None => durable::read_json(&beside(&folder))?,
-        };
+        let mut cursors = durable::read_json::<Cursors>(&beside(&folder))?.unwrap_or_default();
+        cursors.extend(whole.cursors);
         file.file().set_len(bytes)?;
         let mut segments = VecDeque::new();
         for first in firsts {
@@ -95,7 +98,7 @@ impl Spool {
         }
         let oldest = segments.front().map_or(newest, |segment| segment.first);
         let position = Position { segment: oldest, offset: 0 };
-        Ok(Self { folder, segments, file, next, stored: oldest - 1, position, reading: oldest, container })
+        Ok(Self { folder, segments, file, next, stored: oldest - 1, position, reading: oldest, cursors })
     }
 
     pub(crate) const fn has_unread(&self) -> bool {
@@ -106,21 +109,25 @@ impl Spool {
         self.stored + 1 == self.next
     }
 
-    /// Where the container's output was read up to.
-    pub(crate) const fn container(&self) -> Option<LogCursor> {
-        self.container
+    /// Where the output of the container that is called so was read up to.
+    pub(crate) fn cursor(&self, of: &str) -> Option<LogCursor> {
+        self.cursors.get(of).copied()
     }
 
     /// Appends lines; `number` is given by the spool. Either all of them are there afterwards or none.
-    pub(crate) fn append(&mut self, lines: &mut [LogLine], cursor: Option<LogCursor>) -> std::io::Result<()> {
+    pub(crate) fn append(
+        &mut self,
+        lines: &mut [LogLine],
+        cursor: Option<(&str, LogCursor)>,
+    ) -> std::io::Result<()> {
         let mut records = Vec::with_capacity(lines.len() * 160);
         for (number, line) in (self.next..).zip(lines.iter_mut()) {
             line.number = number;
             serde_json::to_writer(&mut records, line)?;
             records.push(b'\n');
         }
-        if let Some(read_up_to) = cursor {
-            serde_json::to_writer(&mut records, &ReadUpTo { read_up_to })?;
+        if let Some((of, read_up_to)) = cursor {
+            serde_json::to_writer(&mut records, &ReadUpTo { read_up_to, of: of.to_owned() })?;
             records.push(b'\n');
         }
         let Some(segment) = self.segments.back_mut() else { return Ok(()) };
@@ -131,7 +138,7 @@ impl Spool {
         }
         segment.bytes += records.len() as u64;
         self.next += lines.len() as u64;
-        self.container = cursor.or(self.container);
+        self.cursors.extend(cursor.map(|(of, read_up_to)| (of.to_owned(), read_up_to)));
         if segment.bytes >= SEGMENT_BYTES {
             self.begin_segment()?;
         }
@@ -203,8 +210,8 @@ impl Spool {
     }
 
     fn begin_segment(&mut self) -> std::io::Result<()> {
-        if let Some(cursor) = &self.container {
-            durable::write(&beside(&self.folder), &serde_json::to_vec(cursor)?)?;
+        if !self.cursors.is_empty() {
+            durable::write(&beside(&self.folder), &serde_json::to_vec(&self.cursors)?)?;
         }
         let path = segment_path(&self.folder, self.next);
         self.file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
@@ -220,24 +227,24 @@ fn segment_path(folder: &Path, first: u64) -> PathBuf {
 }
 
 fn beside(folder: &Path) -> PathBuf {
-    folder.join("cursor.json")
+    folder.join("cursors.json")
 }
 
 /// What the whole records of a file say.
 struct Whole {
     bytes: u64,
     next: u64,
-    read_up_to: Option<LogCursor>,
+    cursors: Cursors,
 }
 
 fn whole_records(file: &mut File, first: u64) -> std::io::Result<Whole> {
     let mut reader = BufReader::new(file);
-    let mut whole = Whole { bytes: 0, next: first, read_up_to: None };
+    let mut whole = Whole { bytes: 0, next: first, cursors: Cursors::new() };
     while let Some((record, length)) = next_record(&mut reader)? {
         whole.bytes += length;
         match record {
             Record::Line(line) => whole.next = line.number + 1,
-            Record::ReadUpTo(cursor) => whole.read_up_to = Some(cursor.read_up_to),
+            Record::ReadUpTo(cursor) => drop(whole.cursors.insert(cursor.of, cursor.read_up_to)),
         }
     }
     Ok(whole)

@@ -168,7 +168,9 @@ impl World {
                 hostname: Hostname::parse("shop.localhost").unwrap(),
                 deployment_hostname: Hostname::parse("0.localhost").unwrap(),
                 no_cache: false,
+                keys: None,
             },
+            slot_ends: false,
             known: None,
         }
     }

@@ -141,6 +141,7 @@ impl Lab {
             cpu: 1.0,
             pids: 64,
             volumes: Vec::new(),
+            mounts: Vec::new(),
             network: self.network_name(),
             health: Health {
                 check,

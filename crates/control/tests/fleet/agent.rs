@@ -99,6 +99,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
                         finished_at: Some(now),
                         exit_code: Some(0),
                         note: None,
+                        status: None,
                     });
                     Release::Service(ServiceRelease {
                         runtime: "node".into(),

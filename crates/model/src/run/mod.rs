@@ -24,6 +24,7 @@
 //! | [`mod@step`] | the forward way: start, retry, succeed, fail |
 //! | [`undo`] | the way back |
 //! | [`mod@resume`] | after a crash |
+//! | [`work`] | what a node is told |
 
 pub mod event;
 pub mod plan;
@@ -32,9 +33,11 @@ pub mod state;
 pub mod step;
 mod timer;
 mod undo;
+pub mod work;
 
 pub use event::{Effect, Event, IdempotencyKey};
 pub use plan::{Plan, PlannedStep, Policy};
 pub use resume::{Ended, Observation, Observed, StepObserved, resume};
 pub use state::{Cause, Phase, Run, StepRun, StepState};
 pub use step::step;
+pub use work::{PipelineWork, PublicStep};

@@ -19,6 +19,7 @@ mod volumes;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use pierhead_engine::spec::Mount;
 use pierhead_engine::state::ContainerId;
 use pierhead_model::deployment::Failure;
 
@@ -57,6 +58,8 @@ pub struct Service {
     pub cpu: f64,
     pub pids: u32,
     pub volumes: Vec<SlotVolume>,
+    /// What else its image does not hold, such as the files of a build.
+    pub mounts: Vec<Mount>,
     /// The engine's network of the deployment.
     pub network: String,
     pub health: Health,

@@ -19,6 +19,7 @@ pub(super) fn of(service: &Service, container: &str) -> ContainerSpec {
     spec.env.clone_from(&service.variables);
     spec.labels = service.place.labels_of_step(&service.step);
     spec.mounts = service.volumes.iter().map(|volume| volume.mount(&service.place)).collect();
+    spec.mounts.extend(service.mounts.iter().cloned());
     spec.network =
         NetworkMode::Named { network: service.network.clone(), aliases: vec![service.step.clone()] };
     spec
