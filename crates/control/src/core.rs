@@ -8,6 +8,7 @@ use pierhead_wire::BlobChannel;
 
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
+use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
 use crate::outside::Outside;
@@ -26,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) links: Links,
     /// What agents on other machines read and write.
     pub(crate) blobs: Arc<dyn BlobChannel>,
+    /// Where images come from.
+    pub(crate) images: Images,
     pub(crate) ingresses: Ingresses,
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.

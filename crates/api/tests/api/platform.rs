@@ -101,6 +101,8 @@ impl Platform {
             public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
             detector: Arc::new(Blind),
             agents: None,
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            ca_bundle: None,
         })
         .await
         .unwrap();

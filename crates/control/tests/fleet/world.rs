@@ -78,6 +78,8 @@ impl World {
             public: PublicAddress { scheme: "http".to_owned(), port: None },
             detector: Arc::new(Blind),
             agents: None,
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            ca_bundle: None,
         })
         .await
         .unwrap();
