@@ -134,7 +134,6 @@ pub(crate) mod tests {
                 no_cache: false,
                 keys: None,
             },
-            slot_ends: false,
             known: None,
         }
     }

@@ -190,9 +190,6 @@ async fn stop(run: &Run) {
     }
     pierhead_model::crash_point!("agent.stopped_process");
     last_words(run).await;
-    if run.held.assignment.slot_ends {
-        remove_volumes(run).await;
-    }
     let released = run.node.book.get(&run.id).is_some_and(|report| report.release.is_some());
     let images = if released { Images::Keep } else { Images::Remove };
     remove_for_sure(&run.node, &run.identity, run, images).await;
@@ -206,17 +203,6 @@ async fn stop(run: &Run) {
     }
 }
 
-/// Volumes go with the slot, once nothing of it mounts them any more.
-async fn remove_volumes(run: &Run) {
-    let mut pause = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    remove_for_sure(&run.node, &run.identity, run, Images::Keep).await;
-    while let Err(error) = pipeline::remove_volumes(run).await {
-        // Another deployment of the slot may be on its way out, too.
-        tracing::warn!(deployment = %run.id, %error, "the slot's volumes cannot be removed yet; trying again");
-        tokio::time::sleep(pause.advance()).await;
-    }
-}
-
 /// What the service said before it ended.
 async fn last_words(run: &Run) {
     if let Ok(Some(container)) = run.node.engine.find(&executor::name_of(run)).await {
@@ -225,6 +211,17 @@ async fn last_words(run: &Run) {
 }
 
 async fn remove_for_sure(node: &Node, identity: &Identity, run: &Run, images: Images) {
+    remove_objects_for_sure(node, identity, run, images).await;
+    if let Source::Pipeline { .. } = &run.held.assignment.work.source {
+        let mut pause = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        while let Err(error) = pipeline::remove_volumes(run).await {
+            tracing::warn!(deployment = %run.id, %error, "the slot's volumes cannot be removed yet; trying again");
+            tokio::time::sleep(pause.advance()).await;
+        }
+    }
+}
+
+async fn remove_objects_for_sure(node: &Node, identity: &Identity, run: &Run, images: Images) {
     let mut pause = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while let Err(error) = undo::remove(node, identity, &run.id, images).await {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What a node should do, derived from what is stored: there is no second list that could disagree.
 
-use pierhead_model::assignment::{Assignment, Goal, Known, Phase, Report};
+use pierhead_model::assignment::{Assignment, Goal, Known, Phase, Report, Source};
 use pierhead_model::deployment::State;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
@@ -8,6 +8,7 @@ use pierhead_store::DeploymentRecord;
 
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::services::runs;
 use crate::work::WorkRecord;
 
 /// How long after its end a deployment that was live keeps running although no ingress said that it has drained.
@@ -26,11 +27,19 @@ pub(crate) struct Wanted {
 pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, Error> {
     let records = core.store.deployments_on_node(node).await.stored()?;
     let mut assignments = Vec::with_capacity(records.len());
+    let mut logins = None;
     for record in records {
         if is_gone(&record) {
             core.store.deployment_leave_node(&record.deployment.id).await.stored()?;
         } else {
-            let assignment = assignment(core, &record)?;
+            let mut assignment = assignment(core, &record)?;
+            if matches!(assignment.work.source, Source::Pipeline { .. }) {
+                if logins.is_none() {
+                    logins = Some(runs::logins(core).await?);
+                }
+                let logins = logins.as_deref().unwrap_or_default();
+                assignment.work.keys = Some(runs::keys(core, &assignment.deployment, logins));
+            }
             assignments.push(Wanted { assignment, report: record.report });
         }
     }

@@ -54,6 +54,7 @@ pub use services::pipelines::{
 };
 pub use services::projects::{NewProject, ProjectView};
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
+pub use services::runs::inputs;
 pub use services::slots::SlotView;
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;

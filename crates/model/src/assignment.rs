@@ -35,9 +35,6 @@ pub struct Assignment {
     pub environment: EnvironmentName,
     pub slot: SlotName,
     pub work: Work,
-    /// The slot is being deleted: what it has beyond deployments (its volumes) goes as well.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub slot_ends: bool,
     /// What the node said of it so far, for a node that has lost what it wrote down. Only at the beginning of a session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,

@@ -268,6 +268,21 @@ impl Store {
         rows.into_iter().map(slot::Model::into_slot).collect()
     }
 
+    /// Slots of this name, of any project, in an environment.
+    pub async fn slots_named(
+        &self,
+        environment: &EnvironmentId,
+        name: &SlotName,
+    ) -> Result<Vec<Slot>, StoreError> {
+        let rows = slot::Entity::find()
+            .filter(slot::Column::EnvironmentId.eq(environment.to_string()))
+            .filter(slot::Column::Name.eq(name.as_str()))
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the slots", error))?;
+        rows.into_iter().map(slot::Model::into_slot).collect()
+    }
+
     pub async fn slot_mark_deleting(&self, id: &SlotId, now: Timestamp) -> Result<(), StoreError> {
         let done = slot::Entity::update_many()
             .col_expr(slot::Column::DeletingAt, Expr::value(now.as_millisecond()))

@@ -25,11 +25,13 @@ mod orders;
 mod pull;
 mod values;
 
+use pierhead_engine::Error as EngineError;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::run::PipelineWork;
 
 use crate::executor::{Run, StepError};
 use crate::node::Node;
+use crate::steps;
 pub(crate) use describe::Base;
 use driver::Driver;
 
@@ -47,10 +49,14 @@ pub(crate) async fn undo(run: &Run, work: &PipelineWork) -> Result<(), StepError
     Driver::open(run, work).await?.run_back().await
 }
 
-/// Removes the volumes of the deployment's slot.
-pub(crate) async fn remove_volumes(run: &Run) -> Result<(), crate::steps::StepError> {
+/// Removes the volumes of the deployment's slot, which go with the last deployment that is on this node. One that another
+/// deployment mounts stays.
+pub(crate) async fn remove_volumes(run: &Run) -> Result<(), steps::StepError> {
     let (place, context) = driver::surroundings(run);
-    crate::steps::service::remove_volumes(&context, &place).await
+    match steps::service::remove_volumes(&context, &place).await {
+        Err(steps::StepError::Engine { error: EngineError::Conflict { .. }, .. }) => Ok(()),
+        removed => removed,
+    }
 }
 
 /// What was noted of a run is not needed any more.

@@ -170,7 +170,6 @@ impl World {
                 no_cache: false,
                 keys: None,
             },
-            slot_ends: false,
             known: None,
         }
     }

@@ -13,6 +13,7 @@ pub(crate) mod page;
 pub(crate) mod pipelines;
 pub(crate) mod projects;
 pub(crate) mod registries;
+pub(crate) mod runs;
 pub(crate) mod slots;
 pub(crate) mod variables;
 pub(crate) mod verification;

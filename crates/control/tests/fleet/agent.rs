@@ -91,6 +91,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
             report.phase = Phase::Healthy;
             let built = match &assignment.work.source {
                 Source::Release { release } => release.clone(),
+                Source::Pipeline { .. } => unreachable!("no test here runs a pipeline"),
                 Source::Git { .. } => {
                     let now = Timestamp::now();
                     report.steps.push(StepReport {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hostname::Hostname;
 use crate::limit::Limits;
+use crate::pipeline::inputs::Inputs;
 use crate::pipeline::name::ParameterName;
 use crate::pipeline::plugin::PluginDeclaration;
 use crate::pipeline::{Pipeline, StepName};
@@ -18,6 +19,9 @@ pub struct PipelineWork {
     pub version: u64,
     /// With everything chosen: tags and catalogue entries are in it.
     pub pipeline: Pipeline,
+    /// As they were given: what a clone begins with.
+    pub inputs: Inputs,
+    /// Every one with its value.
     pub parameters: BTreeMap<ParameterName, String>,
     /// Those that its steps use, as they were registered.
     pub plugins: Vec<PluginDeclaration>,

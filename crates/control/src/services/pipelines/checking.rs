@@ -79,7 +79,7 @@ pub(super) async fn check(
 }
 
 /// What is wrong with a pipeline that could be read, in an environment.
-pub(super) async fn problems(
+pub(crate) async fn problems(
     core: &Core,
     project: Option<&Project>,
     pipeline: &Pipeline,
@@ -103,6 +103,11 @@ pub(super) async fn problems(
         unset,
     };
     Ok(validate(pipeline, context))
+}
+
+/// Who saved a version was allowed to: what is elevated stays so, whoever deploys it.
+pub(crate) const fn authority_of(elevated: bool) -> Authority {
+    if elevated { Authority::Admin } else { Authority::Member }
 }
 
 /// Names only: no value is opened to check a pipeline.

@@ -2,7 +2,6 @@
 
 use futures::StreamExt as _;
 use pierhead_model::name::{EnvironmentName, SlotName};
-use pierhead_model::pipeline::admission::Authority;
 use pierhead_model::pipeline::document::problem::has_errors;
 use pierhead_model::pipeline::dry_run::{Facts, ImageFound, Room, judge, wanted};
 use pierhead_model::pipeline::image::ImageReference;
@@ -75,8 +74,7 @@ pub(super) async fn answer(
             version.pipeline
         }
     };
-    // Who saved it was allowed to: what is elevated stays so, whoever deploys it.
-    let authority = if version.elevated { Authority::Admin } else { Authority::Member };
+    let authority = checking::authority_of(version.elevated);
     let found =
         checking::problems(core, Some(project), &pipeline, authority, &environment, Severity::Error).await?;
     problems.extend(found);

@@ -1,6 +1,6 @@
 //! Pipelines of projects: read, checked, saved as versions that never change, compared, tried without deploying.
 
-mod checking;
+pub(crate) mod checking;
 mod dry_run;
 mod templates;
 
