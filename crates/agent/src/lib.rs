@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`options`] | what the composition root hands in |
 //! | `runtimes` | the base images, made on this node |
+//! | [`plugins`] | the plugins that come with Pierhead: manifests and images |
 //! | `inspect` | a repository looked at without deploying it |
 //! | `root` | the task that owns all others: sessions, one worker for each deployment |
 //! | [`Uplink`] | the connections over which a control plane on another machine is met |
@@ -49,6 +50,7 @@ mod log;
 mod node;
 pub mod options;
 mod overlay;
+pub mod plugins;
 mod queue;
 mod root;
 mod runtimes;

@@ -2,7 +2,6 @@
 //!
 //! Each test is named after the promise it holds the platform to. Needs root: networks are namespaces.
 
-
 use std::time::{Duration, Instant};
 
 use pierhead_testkit::{GitServer, NodeAgent, Server, Wire};
