@@ -30,7 +30,7 @@ pub enum PluginError {
     #[error("the image of the plugin {name} could not be made: {reason}")]
     Failed { name: String, reason: String },
     #[error("the base image of the plugin {name} is missing")]
-    Runtime { name: String, source: RuntimeError },
+    Runtime { name: String, source: Box<RuntimeError> },
     #[error("the image of the plugin {name} could not be looked up or built: {source}")]
     Engine { name: String, source: EngineError },
 }
@@ -90,7 +90,8 @@ impl PluginBuilder {
         let mut files: Vec<(&str, Vec<u8>, u32)> = vec![("Dockerfile", source.dockerfile.into(), 0o644)];
         if source.package.is_empty() {
             let ensured = self.runtimes.ensure(RUNTIME, None, say).await;
-            ensured.map_err(|error| PluginError::Runtime { name: name.to_owned(), source: error })?;
+            ensured
+                .map_err(|error| PluginError::Runtime { name: name.to_owned(), source: Box::new(error) })?;
         } else {
             files.push((name, compile::compile(source, &self.folder, say).await?, 0o755));
         }
