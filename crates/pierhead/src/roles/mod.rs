@@ -5,6 +5,7 @@ pub(crate) mod detector;
 pub(crate) mod engine;
 pub(crate) mod host;
 pub(crate) mod logging;
+pub(crate) mod plugin_trial;
 pub(crate) mod plugins;
 pub(crate) mod runtimes;
 pub(crate) mod server;

@@ -1,7 +1,13 @@
 //! `plugins`: the plugins that come with Pierhead. Works on the machine that runs the engine.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use pierhead_agent::plugins::{Manifest, first_party};
+use pierhead_agent::steps::Line;
+use pierhead_agent::steps::contract::Action;
+use pierhead_agent::steps::plugin::Outcome;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::up;
@@ -9,6 +15,7 @@ use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
 use crate::output::{Table, safe_text};
+use crate::roles::plugin_trial::{self, Trial};
 use crate::roles::plugins;
 use crate::settings::Flags;
 
@@ -33,6 +40,30 @@ enum PluginsCommand {
         /// Such as run-sql
         name: String,
     },
+    /// Run a plugin of your own as a deployment would, and show how it is judged
+    Try(TryArgs),
+}
+
+#[derive(Debug, Args)]
+struct TryArgs {
+    /// Its manifest
+    #[arg(default_value = "plugin.yaml")]
+    manifest: PathBuf,
+    /// A file with its parameters, as one JSON object [default: none]
+    #[arg(long, value_name = "FILE")]
+    parameters: Option<PathBuf>,
+    /// A file with secrets, as one JSON object of texts [default: none]
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+    /// Undo what an earlier trial made
+    #[arg(long)]
+    destroy: bool,
+    /// A file with what `create` left, as one JSON object, for --destroy [default: none]
+    #[arg(long, value_name = "FILE", requires = "destroy")]
+    outputs: Option<PathBuf>,
+    /// A network of the engine to run on [default: one of its own, if it needs one]
+    #[arg(long, value_name = "NAME")]
+    network: Option<String>,
 }
 
 pub(crate) async fn run(context: &Context, args: PluginsArgs) -> Result<Exit, Error> {
@@ -40,6 +71,7 @@ pub(crate) async fn run(context: &Context, args: PluginsArgs) -> Result<Exit, Er
         PluginsCommand::Build { names } => build(context, &names).await?,
         PluginsCommand::List => list(context).await?,
         PluginsCommand::Show { name } => show(context, &name)?,
+        PluginsCommand::Try(args) => return Box::pin(try_out(context, args)).await,
     }
     Ok(Exit::Done)
 }
@@ -81,6 +113,68 @@ fn show(context: &Context, name: &str) -> Result<(), Error> {
     };
     let value = serde_json::to_value(manifest).unwrap_or_default();
     context.show(&value, || text_of(manifest))
+}
+
+async fn try_out(context: &Context, args: TryArgs) -> Result<Exit, Error> {
+    let settings = up::settings(context, &Flags::default())?;
+    let path = context.path(&args.manifest);
+    let text = fs_err::read_to_string(&path).map_err(|error| {
+        Error::local("there is no manifest to try", error, "Name the path of a plugin.yaml.")
+    })?;
+    let manifest = Manifest::parse(&text).map_err(|error| {
+        let what = format!("the manifest {} cannot be used", path.display());
+        Error::local(what, error, "docs/plugins.md describes every field.")
+    })?;
+    let action = if args.destroy { Action::Destroy } else { Action::Create };
+    if !manifest.actions.contains(&action) {
+        let fix = "Its manifest names the actions that it knows.";
+        return Err(Error::usage(format!("the plugin `{}` does not know --destroy", manifest.name), fix));
+    }
+    let trial = Trial {
+        action,
+        parameters: read_json(context, args.parameters.as_deref())?,
+        secrets: read_json(context, args.secrets.as_deref())?,
+        outputs: read_json(context, args.outputs.as_deref())?,
+        network: args.network,
+        manifest,
+    };
+    let printer = context.printer.clone();
+    let told = move |line: &Line| printer.complain(&safe_text::plain(&line.text));
+    match plugin_trial::run(&settings, trial, told).await.map_err(failed)? {
+        Outcome::Succeeded(answer) => {
+            let value = json!({ "success": true, "output": answer.output, "outputs": answer.outputs });
+            context.show(&value, || {
+                let outputs = answer.outputs.iter().map(|(name, value)| format!("  {name}: {value}"));
+                let said = if answer.output.is_empty() { "It succeeded." } else { &answer.output };
+                let lines = std::iter::once(said.to_owned()).chain(outputs);
+                lines.map(|line| safe_text::plain(&line)).collect()
+            })?;
+            Ok(Exit::Done)
+        }
+        Outcome::Failed(failure) => {
+            let value =
+                json!({ "success": false, "reason": failure.reason.code(), "output": failure.detail });
+            let told = format!("{}: {}", failure.reason.code(), failure.detail);
+            context.show(&value, || vec![safe_text::plain(&told)])?;
+            Ok(Exit::Failure)
+        }
+        Outcome::Cancelled => {
+            context.say("It was stopped.");
+            Ok(Exit::Failure)
+        }
+    }
+}
+
+/// A file that holds one JSON object; nothing without a file.
+fn read_json<T: DeserializeOwned + Default>(context: &Context, path: Option<&Path>) -> Result<T, Error> {
+    let Some(path) = path else { return Ok(T::default()) };
+    let path = context.path(path);
+    let unusable = |error: String| {
+        let what = format!("{} cannot be used", path.display());
+        Error::local(what, error, "It must be one JSON object.")
+    };
+    let text = fs_err::read_to_string(&path).map_err(|error| unusable(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))
 }
 
 /// A manifest for people.
