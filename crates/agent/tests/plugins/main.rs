@@ -10,6 +10,7 @@
 
 mod database;
 mod files;
+mod guide;
 mod harness;
 mod http;
 mod keycloak;
