@@ -20,6 +20,8 @@ test: ## every test of every kind; installs and starts what they need
 lint: ## formatting and clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
+	cargo fmt --manifest-path plugins/wait-for/Cargo.toml --check
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/plugins cargo clippy --manifest-path plugins/wait-for/Cargo.toml --all-targets -- --deny warnings
 
 build: ## the release binary, at target/release/pierhead
 	CARGO_TARGET_DIR=target cargo build --release --package pierhead

@@ -21,7 +21,10 @@ export PIERHEAD_TEST_POSTGRES_URL
 
 cargo build --workspace --all-targets
 # The runtimes that end-to-end tests build with; made once per machine.
-PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$CARGO_TARGET_DIR/debug/pierhead" runtimes build node python php
+PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$CARGO_TARGET_DIR/debug/pierhead" runtimes build node python php plugin
+PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$CARGO_TARGET_DIR/debug/pierhead" plugins build
+# Plugins in Rust are packages of their own.
+CARGO_TARGET_DIR=$CARGO_TARGET_DIR/plugins cargo test --quiet --manifest-path plugins/wait-for/Cargo.toml
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace --no-fail-fast
 else

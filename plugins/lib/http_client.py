@@ -1,7 +1,6 @@
 """One HTTP request for plugins: http and https only, certificates checked, no redirects, bounded answers."""
 
 import http.client
-import socket
 import ssl
 import urllib.parse
 
@@ -51,10 +50,10 @@ def ask(method, url, headers, body, timeout_s):
             contract.STRANGE_ANSWER,
             "the certificate of %s is not valid: %s" % (parts.hostname, error.verify_message),
         ) from error
-    except (http.client.HTTPException, OSError, socket.timeout) as error:
-        raise Unreachable("%s (%s)" % (error or type(error).__name__, parts.netloc)) from error
-    except (ValueError, UnicodeError) as error:
+    except (http.client.InvalidURL, ValueError) as error:
         # A method, header or path with characters that do not belong there, such as line breaks.
         raise contract.Failure(contract.BAD_INPUT, "the request cannot be sent: %s" % error) from error
+    except (http.client.HTTPException, OSError) as error:
+        raise Unreachable("%s (%s)" % (error or type(error).__name__, parts.netloc)) from error
     finally:
         connection.close()

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs SQL on a PostgreSQL database, once for each idempotency key.
 #
-# The key is written into the table pierhead.applied in the transaction of the SQL itself. So an attempt that is repeated after
+# The key is written into the table pierhead_steps.applied (no user is called like that schema, so no user's tables land in it) in the transaction of the SQL itself. So an attempt that is repeated after
 # its answer was lost finds it and does nothing, and one that failed half way has left nothing.
 . /plugin/contract.sh
 . /plugin/postgres.sh
@@ -28,8 +28,8 @@ printf '%s\n' "$sql" >"$text"
 
 note_table() {
     postgres <<'SQL'
-CREATE SCHEMA IF NOT EXISTS pierhead;
-CREATE TABLE IF NOT EXISTS pierhead.applied (key text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());
+CREATE SCHEMA IF NOT EXISTS pierhead_steps;
+CREATE TABLE IF NOT EXISTS pierhead_steps.applied (key text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());
 SQL
 }
 
@@ -37,7 +37,7 @@ run_once_in_transaction() {
     local status=0
     postgres_try -v key="$key" -v text="$text" -v results="$results" <<'SQL' || status=$?
 BEGIN;
-WITH noted AS (INSERT INTO pierhead.applied (key) VALUES (:'key') ON CONFLICT DO NOTHING RETURNING key)
+WITH noted AS (INSERT INTO pierhead_steps.applied (key) VALUES (:'key') ON CONFLICT DO NOTHING RETURNING key)
 SELECT count(*) = 0 AS done FROM noted \gset
 \if :done
 ROLLBACK;
@@ -55,7 +55,7 @@ SQL
     # SQL that commits by itself has committed the note as well, though not all of it was run.
     postgres_words_kept=$(cat "$postgres_errors") status_kept=$status
     postgres_try -v key="$key" <<'SQL' || true
-DELETE FROM pierhead.applied WHERE key = :'key';
+DELETE FROM pierhead_steps.applied WHERE key = :'key';
 SQL
     printf '%s' "$postgres_words_kept" >"$postgres_errors"
     printf '%s' "$status_kept" >"$postgres_errors.status"
@@ -65,7 +65,7 @@ SQL
 run_once() {
     local done
     done=$(postgres -v key="$key" <<'SQL'
-SELECT 'done' FROM pierhead.applied WHERE key = :'key';
+SELECT 'done' FROM pierhead_steps.applied WHERE key = :'key';
 SQL
     )
     if [ "$done" = done ]; then
@@ -75,7 +75,7 @@ SQL
     # Without a transaction around it, a failure half way is run again from the beginning.
     postgres --file "$text" >&2
     postgres -v key="$key" <<'SQL'
-INSERT INTO pierhead.applied (key) VALUES (:'key') ON CONFLICT DO NOTHING;
+INSERT INTO pierhead_steps.applied (key) VALUES (:'key') ON CONFLICT DO NOTHING;
 SQL
     echo ran
 }

@@ -25,7 +25,7 @@ check() {
     fi
     local bad
     bad=$(jq -r '[(.parameters.files // {}), (.parameters.files_base64 // {}) | keys[]]
-        | map(select(startswith("/") or endswith("/")
+        | map(select(. == "" or startswith("/") or endswith("/")
                      or (split("/") | any(. == "" or . == "." or . == "..")))) | first // empty | tojson' <<<"$contract_input")
     if [ -n "$bad" ]; then
         contract_fail "$BAD_INPUT" "$bad is not a path below the volume: no leading or doubled slash, no . or .."

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`options`] | what the composition root hands in |
 //! | `runtimes` | the base images, made on this node |
+//! | [`plugins`] | the plugins that come with Pierhead: manifests and images |
 //! | `inspect` | a repository looked at without deploying it |
 //! | `root` | the task that owns all others: sessions, one worker for each deployment |
 //! | [`Uplink`] | the connections over which a control plane on another machine is met |
@@ -17,7 +18,6 @@
 //! | `executor` | the steps of a run: clone, detect, install, build, release, start |
 //! | [`steps`] | one step of a pipeline: a plugin that is run once, a service from an image |
 //! | `pipeline` | the run of a pipeline: what its machine orders, carried out |
-//! | [`steps`] | one step of a pipeline: a plugin, a service |
 //! | `keeper` | keeps a healthy service running; adopts it after a restart |
 //! | `inventory` | what the engine holds, for whoever compares |
 //! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
@@ -54,6 +54,7 @@ mod node;
 pub mod options;
 mod overlay;
 mod pipeline;
+pub mod plugins;
 mod queue;
 mod root;
 mod runtimes;

@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes, open,
-    projects, runtimes, session, ship, slots, tokens, up, validate, version,
+    plugins, projects, runtimes, session, ship, slots, tokens, up, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -102,6 +102,9 @@ pub(crate) enum Command {
     /// Build and list the runtime images of this machine
     #[command(visible_alias = "runtime")]
     Runtimes(runtimes::RuntimesArgs),
+    /// Build, list and show the plugins that come with Pierhead; try one of your own
+    #[command(alias = "plugin")]
+    Plugins(plugins::PluginsArgs),
     /// Sign in to a server
     Login(session::LoginArgs),
     /// Sign out
@@ -168,7 +171,7 @@ pub(crate) enum Command {
 
 /// The groups of the root help, in the order in which somebody new needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Start a server", &["up", "agent", "runtimes"]),
+    ("Start a server", &["up", "agent", "runtimes", "plugins"]),
     ("Sign in", &["login", "logout", "whoami"]),
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),

@@ -135,7 +135,8 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes,
-        open, projects, ps, runtimes, session, ship, slots, status, tokens, up, validate, verify, version,
+        open, plugins, projects, ps, runtimes, session, ship, slots, status, tokens, up, validate, verify,
+        version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -143,6 +144,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Verify => return verify::run(context).await.map(ExitCode::from),
         Command::Validate(args) => return validate::run(context, &args).map(ExitCode::from),
         Command::Runtimes(args) => Box::pin(runtimes::run(context, args)).await?,
+        Command::Plugins(args) => return Box::pin(plugins::run(context, args)).await.map(ExitCode::from),
         Command::Login(args) => session::login(context, &args).await?,
         Command::Logout(args) => session::logout(context, &args).await?,
         Command::Whoami => session::whoami(context).await?,

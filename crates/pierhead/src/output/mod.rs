@@ -45,7 +45,7 @@ pub(crate) enum Verbosity {
 }
 
 /// The one place that writes to stdout and stderr.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Printer {
     out: ColorChoice,
     err: ColorChoice,

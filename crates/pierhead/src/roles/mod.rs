@@ -1,10 +1,12 @@
-//! What the program can be: everything in one process, a node on a machine of its own, the maker of runtime images.
+//! What the program can be: everything in one process, a node on a machine of its own, the maker of runtime and plugin images.
 
 pub(crate) mod agent;
 pub(crate) mod detector;
 pub(crate) mod engine;
 pub(crate) mod host;
 pub(crate) mod logging;
+pub(crate) mod plugin_trial;
+pub(crate) mod plugins;
 pub(crate) mod runtimes;
 pub(crate) mod server;
 pub(crate) mod up;

@@ -13,4 +13,5 @@ mod folder;
 mod following;
 mod listing;
 mod offline;
+mod plugins;
 mod session;

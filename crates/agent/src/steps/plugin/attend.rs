@@ -61,12 +61,10 @@ impl Attending<'_> {
         let made =
             self.context.settle("creating the plugin's container", async move { engine.create(&spec).await });
         let id = made.await?.id;
-        pierhead_model::crash_point!("agent.plugin_created");
         let opened = self.context.engine.open_stdin(&id).await;
         let stdin = opened.map_err(StepError::engine("opening the plugin's standard input"))?;
         let (engine, starting) = (Arc::clone(&self.context.engine), id.clone());
         self.context.settle("starting the plugin", async move { engine.start(&starting).await }).await?;
-        pierhead_model::crash_point!("agent.plugin_started");
         Ok((id, stdin))
     }
 
@@ -80,7 +78,6 @@ impl Attending<'_> {
             tracing::debug!(container = self.container, %error, "a plugin did not read all of its input");
         }
         handed::note(self.context, self.container, id).await;
-        pierhead_model::crash_point!("agent.plugin_handed");
     }
 
     /// Attends to a container that runs and has its input.
@@ -132,7 +129,6 @@ impl Attending<'_> {
                 }
             }
         };
-        pierhead_model::crash_point!("agent.plugin_ended");
         if !matches!(ended, Ended::ByItself(_)) {
             self.stop(id, &ended).await?;
         }

@@ -129,10 +129,8 @@ async fn launch(
             made.id
         }
     };
-    pierhead_model::crash_point!("agent.service_created");
     let (engine, starting) = (Arc::clone(&context.engine), id.clone());
     context.settle("starting the service", async move { engine.start(&starting).await }).await?;
-    pierhead_model::crash_point!("agent.service_started");
     let found = context.patiently("looking at the service", || context.engine.inspect(&id)).await?;
     Ok((id, found))
 }

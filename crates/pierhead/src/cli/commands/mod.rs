@@ -14,6 +14,7 @@ pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod nodes;
 pub(crate) mod open;
+pub(crate) mod plugins;
 pub(crate) mod projects;
 pub(crate) mod ps;
 pub(crate) mod runtimes;
