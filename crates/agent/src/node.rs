@@ -20,6 +20,7 @@ use crate::layers::Layers;
 use crate::layout::Layout;
 use crate::log::Logs;
 use crate::options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
+use crate::plugins::PluginBuilder;
 use crate::queue::BuildQueue;
 
 /// A node's state and tools. What it owns locks for itself; no lock is held across an await.
@@ -30,6 +31,7 @@ pub(crate) struct Node {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<dyn BlobChannel>,
     pub(crate) runtimes: Arc<dyn RuntimeImages>,
+    pub(crate) plugins: PluginBuilder,
     pub(crate) book: Book,
     pub(crate) logs: Logs,
     pub(crate) layers: Layers,
@@ -68,6 +70,11 @@ impl Node {
             builds: BuildQueue::new(options.build_concurrency),
             networked: Mutex::default(),
             identity: RwLock::new(durable::read_json(&layout.identity())?),
+            plugins: PluginBuilder::new(
+                Arc::clone(&tools.engine),
+                Arc::clone(&tools.runtimes),
+                layout.root().join("plugins"),
+            ),
             engine: tools.engine,
             blobs: tools.blobs,
             runtimes: tools.runtimes,

@@ -89,6 +89,8 @@ pub struct Options {
     pub allow_addresses: Vec<IpNet>,
     /// PEM certificates of authorities to trust beside the system's.
     pub ca_bundle: Option<Vec<u8>>,
+    /// Those that come with this version.
+    pub plugins: Vec<pierhead_model::pipeline::plugin::PluginDeclaration>,
 }
 
 /// A running control plane.
@@ -117,6 +119,7 @@ impl Control {
             agents,
             allow_addresses,
             ca_bundle,
+            plugins,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
@@ -137,6 +140,7 @@ impl Control {
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
+        services::catalogue::provide(&core, plugins).await?;
         let auth = Auth::new(Arc::clone(&core), token_key(&core).await?)?;
         let services = Arc::new(Services::new(&core, auth, detector));
         let stop = watch::Sender::new(false);

@@ -28,13 +28,8 @@ pub(super) async fn ensure(run: &Run, image: &ImageReference) -> Result<(), Fail
         return Err(failed("this name is for images that Pierhead built for other deployments".to_owned()));
     }
     if image.repository().starts_with(OWN) {
-        return match images.ensure_if_known(&reference).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(failed(
-                "no node has it; `pierhead plugins build` makes Pierhead's own plugins on a node".to_owned(),
-            )),
-            Err(error) => Err(failed(error.to_string())),
-        };
+        let known = images.ensure_if_known(&reference).await.map_err(|error| failed(error.to_string()))?;
+        return if known { Ok(()) } else { make(run, &reference).await.map_err(failed) };
     }
     let here = images.has(&reference).await.map_err(|error| failed(error.to_string()))?;
     let moves = image.digest().is_none() && image.tag().is_none_or(|tag| tag == MOVING);
@@ -53,6 +48,21 @@ pub(super) async fn ensure(run: &Run, image: &ImageReference) -> Result<(), Fail
         }
         Err(why) => Err(failed(why)),
     }
+}
+
+/// One of Pierhead's own plugins, made here.
+async fn make(run: &Run, reference: &str) -> Result<(), String> {
+    let known = crate::plugins::first_party().map_err(|error| error.to_string())?;
+    let Some(plugin) = known.into_iter().find(|manifest| manifest.image == reference) else {
+        return Err("no node has it, and it is not one that comes with this version".to_owned());
+    };
+    let say = |line: &str| run.log.say("images", line);
+    run.node.plugins.ensure(&plugin.name, &say).await.map(drop).map_err(|error| {
+        match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        }
+    })
 }
 
 async fn pull(run: &Run, image: &ImageReference) -> Result<(), String> {

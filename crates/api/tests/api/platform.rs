@@ -105,6 +105,7 @@ impl Platform {
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,
+            plugins: Vec::new(),
         })
         .await
         .unwrap();

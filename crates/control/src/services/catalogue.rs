@@ -11,7 +11,7 @@ use pierhead_model::pipeline::plugin::PluginDeclaration;
 use pierhead_model::pipeline::service::{ServiceStep, TagMode};
 use pierhead_model::pipeline::{Format, Problem};
 use pierhead_registry::tags::{Freshness, Order};
-use pierhead_store::{CatalogueEntry, CatalogueKind};
+use pierhead_store::{CatalogueEntry, CatalogueKind, StoreError};
 
 use super::auth::Principal;
 use crate::core::Core;
@@ -260,6 +260,42 @@ pub(crate) async fn find(core: &Core, kind: CatalogueKind, name: &str) -> Result
     let not_found = || Error::not_found(what(kind), name.chars().take(80).collect::<String>());
     let name = CatalogueName::parse(name).map_err(|_| not_found())?;
     core.store.catalogue_get(kind, &name).await.stored()?.ok_or_else(not_found)
+}
+
+/// Who registered what comes with Pierhead.
+const PROVIDER: &str = "pierhead";
+
+/// Registers the plugins that come with this version. What an admin made of one, or under its name, stays.
+pub(crate) async fn provide(core: &Core, plugins: Vec<PluginDeclaration>) -> Result<(), Error> {
+    for plugin in plugins {
+        let name = CatalogueName::parse(&plugin.name).map_err(Error::internal)?;
+        let body = serde_json::to_string(&plugin).map_err(Error::internal)?;
+        let now = core.outside.now();
+        let entry = CatalogueEntry {
+            kind: CatalogueKind::Plugin,
+            name,
+            lookup: plugin.repository,
+            body,
+            version: 1,
+            created_by: PROVIDER.to_owned(),
+            created_at: now,
+            updated_at: now,
+        };
+        let done = match core.store.catalogue_get(CatalogueKind::Plugin, &entry.name).await.stored()? {
+            None => core.store.catalogue_create(&entry).await,
+            Some(known) if known.created_by == PROVIDER && known.version == 1 && known.body != entry.body => {
+                let kept = CatalogueEntry { version: known.version, created_at: known.created_at, ..entry };
+                core.store.catalogue_update(&kept).await
+            }
+            Some(_) => Ok(()),
+        };
+        match done {
+            // Its image was registered under another name.
+            Ok(()) | Err(StoreError::Taken { .. }) => {}
+            Err(error) => return Err(error).stored(),
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn new_entry<T: serde::Serialize>(

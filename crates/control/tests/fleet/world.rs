@@ -80,6 +80,7 @@ impl World {
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,
+            plugins: Vec::new(),
         })
         .await
         .unwrap();

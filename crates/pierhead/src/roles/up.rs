@@ -73,6 +73,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         agents,
         allow_addresses: agent_options.allow_addresses.clone(),
         ca_bundle,
+        plugins: super::plugins::declarations()?,
     })
     .await
     .context("the control plane cannot start")?;
