@@ -42,8 +42,8 @@ const POINTS: [&str; 25] = [
 /// Passed by a start on an empty data directory.
 const AT_FIRST_START: [&str; 1] = ["store.migrate.before_commit"];
 
-/// Driven by the tests of nodes.
-const OF_NODES: [&str; 1] = ["control.rotate_token.before_disconnect"];
+/// Driven by the tests of nodes and of pipelines.
+const ELSEWHERE: [&str; 2] = ["control.rotate_token.before_disconnect", "agent.run_noted"];
 
 /// Deaths at moments that nobody chose.
 const RANDOM_DEATHS: usize = 12;
@@ -172,7 +172,7 @@ fn every_crash_point_is_driven() {
             }
         }
     }
-    let driven = POINTS.iter().chain(&AT_FIRST_START).chain(&OF_NODES);
+    let driven = POINTS.iter().chain(&AT_FIRST_START).chain(&ELSEWHERE);
     let driven: BTreeSet<_> =
         driven.map(|point| point.split_once(':').map_or(*point, |(name, _)| name).to_owned()).collect();
     assert_eq!(written, driven);

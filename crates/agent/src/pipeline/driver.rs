@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -21,10 +22,10 @@ use pierhead_model::run::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::keep::keep;
+use super::keep::{keep, not_running};
 use super::lines::IntoLog;
 use super::notes::{Notebook, Notes, Outputs};
-use super::orders::{Order, Orders, Told};
+use super::orders::{Made, Order, Orders, Told};
 use crate::executor::{Run, StepError};
 use crate::steps::Context;
 use crate::steps::place::Place;
@@ -38,6 +39,8 @@ pub(super) struct Driver<'r> {
     /// Steps that are attended to, and how they are stopped.
     attended: HashMap<StepName, CancellationToken>,
     keepers: Vec<(StepName, BoxFuture<'r, ()>)>,
+    /// Where services that became healthy in this process are reached: told before anything counts on them.
+    addresses: HashMap<StepName, SocketAddr>,
 }
 
 impl<'r> Driver<'r> {
@@ -65,7 +68,15 @@ impl<'r> Driver<'r> {
         let (place, context) = surroundings(run);
         let orders = Orders { run, work, place, context, building: Arc::default() };
         let (underway, keepers) = (FuturesUnordered::new(), Vec::new());
-        Ok(Self { orders, notebook, notes, underway, attended: HashMap::new(), keepers })
+        Ok(Self {
+            orders,
+            notebook,
+            notes,
+            underway,
+            attended: HashMap::new(),
+            keepers,
+            addresses: HashMap::new(),
+        })
     }
 
     /// Runs to success and keeps what runs, for as long as nobody says otherwise. Returns when it failed and was undone.
@@ -126,7 +137,9 @@ impl<'r> Driver<'r> {
         match told {
             Told::Nothing => Ok(()),
             Told::Happened(event) => self.happened(event).await,
-            Told::Left { step, attempt, outputs, release } => {
+            Told::Succeeded { step, attempt, made } => {
+                let Made { outputs, release, address } = *made;
+                self.addresses.extend(address.map(|address| (step.clone(), address)));
                 let names = outputs.keys().filter_map(|name| OutputName::parse(name).ok()).collect();
                 self.notes.outputs.insert(step.clone(), outputs);
                 if let Some(release) = release {
@@ -244,9 +257,15 @@ impl<'r> Driver<'r> {
         };
         let release =
             Release::Run(RunRelease { deployment: self.orders.run.id.clone(), sites: self.sites() });
+        let addresses = std::mem::take(&mut self.addresses);
         self.orders
             .run
             .report(|report| {
+                for (name, address) in addresses {
+                    let instance = report.services.entry(name).or_insert_with(not_running);
+                    instance.address = Some(address);
+                    instance.healthy = true;
+                }
                 report.steps.retain(|step| step.status.is_none());
                 report.steps.extend(steps);
                 report.phase = report.phase.max(phase);

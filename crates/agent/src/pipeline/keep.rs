@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::notes::Notes;
-use super::orders::Orders;
+use super::orders::{Orders, shown_port};
 use crate::backoff::Backoff;
 use crate::steps;
 use crate::steps::service::{Service, Started};
@@ -41,7 +41,7 @@ pub(super) fn keep<'r>(
             }
         };
         // Visitors are led to the first replica only for now; the others share the work inside of the network.
-        let port = step.public.or_else(|| step.ports.first().copied());
+        let port = shown_port(&step);
         let kept = replicas
             .iter()
             .enumerate()
@@ -108,15 +108,14 @@ async fn runs(orders: &Orders<'_>, service: &Service) -> bool {
 }
 
 async fn say(orders: &Orders<'_>, name: &StepName, change: impl Fn(&mut InstanceReport)) {
-    let none = || InstanceReport {
-        address: None,
-        healthy: false,
-        restarts: 0,
-        last_exit: None,
-        next_start_at: None,
-    };
-    let said = orders.run.report(|report| change(report.services.entry(name.clone()).or_insert_with(none)));
+    let said =
+        orders.run.report(|report| change(report.services.entry(name.clone()).or_insert_with(not_running)));
     if let Err(error) = said.await {
         tracing::warn!(step = %name, %error, "a report cannot be written");
     }
+}
+
+/// A service of which nothing is known yet.
+pub(super) fn not_running() -> InstanceReport {
+    InstanceReport { address: None, healthy: false, restarts: 0, last_exit: None, next_start_at: None }
 }

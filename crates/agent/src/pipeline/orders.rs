@@ -3,6 +3,7 @@
 //! Every order may be carried out again after a crash, so each looks first for what there is. None of them changes the run:
 //! they end by telling what happened.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,14 +41,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) enum Told {
     Nothing,
     Happened(Event),
-    /// A step succeeded, and left something.
-    Left {
-        step: StepName,
-        attempt: u32,
-        outputs: Map<String, Value>,
-        /// What a build made.
-        release: Option<Release>,
-    },
+    Succeeded { step: StepName, attempt: u32, made: Box<Made> },
 }
 
 /// What orders are carried out with. Cheap to clone.
@@ -93,15 +87,15 @@ impl<'r> Orders<'r> {
                 Some(Step::Build(build)) => {
                     let building = super::build::build(&self, &step, build, &notes);
                     tokio::select! {
-                        built = building => built.map(|(outputs, release)| Some((outputs, Some(release)))),
+                        built = building => built.map(|(outputs, release)| Some(Made { release: Some(release), ..Made::of(outputs) })),
                         () = cancel.cancelled() => Ok(None),
                     }
                 }
-                Some(Step::Site(site)) => Ok(Some((self.site(&step, &site.build, &notes), None))),
+                Some(Step::Site(site)) => Ok(Some(Made::of(self.site(&step, &site.build, &notes)))),
                 None => Err(Failure::new(Reason::Internal, format!("there is no step `{step}`"))),
             };
             match told {
-                Ok(Some((outputs, release))) => Told::Left { step, attempt, outputs, release },
+                Ok(Some(made)) => Told::Succeeded { step, attempt, made: Box::new(made) },
                 Ok(None) => Told::Happened(Event::Stopped { step, attempt }),
                 Err(failure) => {
                     self.run.log.say(step.as_str(), &failure.detail);
@@ -181,7 +175,7 @@ impl<'r> Orders<'r> {
                 if !answer.output.is_empty() {
                     self.run.log.say(name.as_str(), &answer.output);
                 }
-                Ok(Some((answer.outputs, None)))
+                Ok(Some(Made::of(answer.outputs)))
             }
             Outcome::Failed(failure) => Err(failure),
             Outcome::Cancelled => Ok(None),
@@ -198,9 +192,10 @@ impl<'r> Orders<'r> {
     ) -> Result<Option<Made>, Failure> {
         let replicas = self.describe_service(name, step, attempt, notes).await?;
         let started = replicas.iter().map(|service| self.start_replica(service, cancel));
+        let mut first = None;
         for started in join_all(started).await {
             match started {
-                Started::Healthy(_) => {}
+                Started::Healthy(running) => first = first.or(Some(running.address)),
                 Started::Failed(failure) => return Err(failure),
                 Started::Cancelled => return Ok(None),
             }
@@ -210,7 +205,8 @@ impl<'r> Orders<'r> {
         if let Some(public) = self.work.public.get(name) {
             outputs.insert("url".to_owned(), json!(public.url));
         }
-        Ok(Some((outputs, None)))
+        let address = first.zip(shown_port(step)).map(SocketAddr::from);
+        Ok(Some(Made { address, ..Made::of(outputs) }))
     }
 
     pub(super) async fn start_replica(&self, service: &Service, cancel: &CancellationToken) -> Started {
@@ -345,8 +341,27 @@ impl<'r> Orders<'r> {
     }
 }
 
-/// What a step made: what it leaves, and what was built.
-pub(super) type Made = (Map<String, Value>, Option<Release>);
+/// The port at which visitors, or whoever looks at its health, meet a service.
+pub(super) fn shown_port(step: &ServiceStep) -> Option<u16> {
+    step.public.or_else(|| step.ports.first().copied())
+}
+
+/// What a step made.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// For later steps.
+    pub(super) outputs: Map<String, Value>,
+    /// What a build made.
+    pub(super) release: Option<Release>,
+    /// Where a service is reached.
+    pub(super) address: Option<SocketAddr>,
+}
+
+impl Made {
+    const fn of(outputs: Map<String, Value>) -> Self {
+        Self { outputs, release: None, address: None }
+    }
+}
 
 /// Until the engine answers: nothing can be said about a step before.
 async fn patiently<T, F: Future<Output = Result<T, StepError>>>(mut attempt: impl FnMut() -> F) -> T {
