@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::steps::contract::Action;
+use crate::steps::network::Networks;
 use crate::steps::plugin;
 
 /// What one attempt may take, unless the manifest says otherwise, in seconds.
@@ -52,6 +53,18 @@ pub enum Network {
     Deployment,
     /// Its own deployment, and whatever deployments may reach outside.
     Internet,
+}
+
+impl Network {
+    /// The engine's network that an attempt is attached to.
+    #[must_use]
+    pub fn of(self, deployment: &Networks) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Deployment => Some(deployment.inside.clone()),
+            Self::Internet => Some(deployment.outside.clone()),
+        }
+    }
 }
 
 /// What it may use.

@@ -78,7 +78,7 @@ async fn try_starts(
             }
             Err(error) => return Err(error),
         };
-        let address = found.addresses.get(&service.network).copied();
+        let address = found.addresses.get(&service.networks.outside).copied();
         let healthy = async {
             match address.filter(|_| runs(&found.state)) {
                 Some(address) => {
