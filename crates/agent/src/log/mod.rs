@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::durable;
 use crate::steps::{Line, Lines};
-pub(crate) use splitter::{Splitter, clean};
+pub(crate) use splitter::{CUT, Splitter, clean};
 use spool::Spool;
 
 /// Lines of one message.

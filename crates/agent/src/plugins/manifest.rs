@@ -161,18 +161,18 @@ impl Manifest {
         if !self.actions.contains(&Action::Create) {
             return wrong("actions", "must name `create`");
         }
-        if !(1..=86_400).contains(&self.timeout_s) {
-            return wrong("timeout_s", "must be 1 to 86400 seconds");
+        if !(1..=3_600).contains(&self.timeout_s) {
+            return wrong("timeout_s", "must be 1 to 3600 seconds");
         }
         let Limits { memory_mb, cpu, pids, scratch_mb } = self.limits;
-        if !(8..=1_048_576).contains(&memory_mb) {
-            return wrong("limits.memory_mb", "must be 8 to 1048576 MiB");
+        if !(16..=1_048_576).contains(&memory_mb) {
+            return wrong("limits.memory_mb", "must be 16 to 1048576 MiB");
         }
         if !(0.05..=256.0).contains(&cpu) {
             return wrong("limits.cpu", "must be 0.05 to 256 cores");
         }
-        if !(4..=32_768).contains(&pids) {
-            return wrong("limits.pids", "must be 4 to 32768 processes");
+        if !(8..=32_768).contains(&pids) {
+            return wrong("limits.pids", "must be 8 to 32768 processes");
         }
         if !(1..=memory_mb).contains(&scratch_mb) {
             return wrong(
