@@ -7,6 +7,7 @@ use pierhead_agent::steps::{StepError, network};
 use pierhead_engine::Engine as _;
 use pierhead_engine::log::Output;
 use pierhead_engine::simulated::{Act, Behaviour, Fault, Operation, Selector, SimulatedEngine};
+use pierhead_engine::state::Removal;
 use pierhead_model::deployment::{Failure, Reason};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -120,6 +121,24 @@ async fn a_process_that_ends_is_started_again_a_few_times() {
 
     let failure = fails(&lab, &lab.service("absent", "nowhere:1", ready())).await;
     assert_eq!(failure.reason, Reason::ImagePullFailed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_somebody_removes_is_made_again() {
+    let (engine, lab) = simulated();
+    main_process(&engine, [Act::Forever]);
+    command(&engine, [Act::Exit { code: 1 }]);
+    lab.networks(217, 1).await;
+    let service = lab.service("web", IMAGE, ready());
+    let removing = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let id = engine.id_of(&service.container()).unwrap();
+        command(&engine, []);
+        lab.engine.remove(&id, Removal::Force).await.unwrap();
+    };
+    let (started, ()) = tokio::join!(start(&lab, &service), removing);
+    let Started::Healthy(running) = started else { panic!("{started:?}") };
+    assert_eq!(engine.id_of(&service.container()), Some(running.id));
 }
 
 #[tokio::test(start_paused = true)]
