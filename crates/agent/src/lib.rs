@@ -50,6 +50,7 @@ mod labels;
 mod layers;
 mod layout;
 mod log;
+mod networks;
 mod node;
 pub mod options;
 mod overlay;

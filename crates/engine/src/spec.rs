@@ -37,6 +37,9 @@ pub struct ContainerSpec {
     pub limits: Limits,
     pub mounts: Vec<Mount>,
     pub network: NetworkMode,
+    /// Further networks that it is attached to; only beside a [`NetworkMode::Named`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_on: Vec<Attachment>,
     pub profile: Profile,
     pub read_only_root: bool,
     /// Keep standard input open for one [`crate::Engine::open_stdin`]; it sees end-of-file when that is closed.
@@ -63,12 +66,23 @@ impl ContainerSpec {
             limits,
             mounts: Vec::new(),
             network: NetworkMode::None,
+            also_on: Vec::new(),
             profile,
             read_only_root: false,
             stdin: false,
             stop_signal: None,
             extra_hosts: Vec::new(),
         }
+    }
+
+    /// Every network that it is attached to, with its aliases there.
+    pub(crate) fn attachments(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let first = match &self.network {
+            NetworkMode::Named { network, aliases } => Some((network.as_str(), aliases.as_slice())),
+            NetworkMode::None | NetworkMode::SharedWith { .. } => None,
+        };
+        let further = self.also_on.iter().map(|one| (one.network.as_str(), one.aliases.as_slice()));
+        first.into_iter().chain(further)
     }
 
     /// SHA-256 over every field, in hex. Two specs with the same hash make the same container.
@@ -169,6 +183,13 @@ pub enum NetworkMode {
     /// The network namespace of another container of ours, which must be running at start. It lets a tiny
     /// holder keep the (slow to set up) namespace while the server in it sleeps and wakes.
     SharedWith { container: ContainerId },
+}
+
+/// A network made by [`crate::Engine::network_create`], and the names by which the container is reached there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attachment {
+    pub network: String,
+    pub aliases: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 /// Asks until the answer is good or the time is over.
 fn wait(input: &Input) -> Result<Value, Failure> {
     let target = Target::of(input)?;
-    let limit = Duration::from_secs_f64(input.number("wait_s", 60.0, 0.0..=3600.0)?);
+    let limit = Duration::from_secs_f64(input.number("wait_s", 60.0, 0.0..=3500.0)?);
     let pause = Duration::from_secs_f64(input.number("interval_s", 0.5, 0.05..=60.0)?);
     let each = Duration::from_secs_f64(input.number("timeout_s", 5.0, 0.1..=60.0)?);
     let begun = Instant::now();

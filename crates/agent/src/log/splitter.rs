@@ -10,6 +10,9 @@ const MARKER_BYTES: usize = 64;
 /// Bytes of a line that are kept before it is made text.
 const KEPT_BYTES: usize = MAX_LINE_BYTES - MARKER_BYTES;
 
+/// What follows the kept part of a line that was cut.
+pub(crate) const CUT: &str = " … [line cut: ";
+
 /// Collects bytes until a line is whole.
 #[derive(Debug, Default)]
 pub(crate) struct Splitter {
@@ -71,7 +74,7 @@ pub(crate) fn clean(bytes: &[u8], dropped: u64) -> String {
         text.truncate(end);
     }
     if dropped > 0 {
-        text.push_str(&format!(" … [line cut: {dropped} bytes more]"));
+        text.push_str(&format!("{CUT}{dropped} bytes more]"));
     }
     text
 }

@@ -14,6 +14,7 @@ use pierhead_model::run::IdempotencyKey;
 
 use super::values::Values;
 use crate::steps::contract::{Action, DeploymentInput, Input, StepInput};
+use crate::steps::network::Networks;
 use crate::steps::place::Place;
 use crate::steps::plugin::{Attempt, Limits};
 use crate::steps::service::{self, Service, SlotVolume};
@@ -56,7 +57,6 @@ impl Base {
 pub(super) fn plugin(
     values: Values<'_>,
     place: &Place,
-    network: &str,
     (name, step): (&StepName, &PluginStep),
     (action, attempt, key): (Action, u32, &IdempotencyKey),
 ) -> Result<Attempt, Failure> {
@@ -78,7 +78,12 @@ pub(super) fn plugin(
         secrets.insert(wanted.to_string(), found.value.clone());
     }
     let access = step.network.unwrap_or(declared.network);
-    let network = (access != NetworkAccess::None).then(|| network.to_owned());
+    let networks = Networks::of(place);
+    let network = match access {
+        NetworkAccess::None => None,
+        NetworkAccess::Deployment => Some(networks.inside),
+        NetworkAccess::Internet => Some(networks.outside),
+    };
     let resources =
         |step: Option<u32>, declared: Option<u32>, otherwise| step.or(declared).unwrap_or(otherwise);
     let standard = Limits::default();
@@ -127,7 +132,6 @@ pub(super) fn plugin(
 pub(super) fn service(
     values: Values<'_>,
     place: &Place,
-    network: &str,
     (name, step): (&StepName, &ServiceStep),
     base: Base,
     (attempt, replica): (u32, u32),
@@ -168,7 +172,7 @@ pub(super) fn service(
         pids: step.resources.pids.unwrap_or(defaults.pids),
         volumes: volumes(&step.volumes),
         mounts: base.mounts,
-        network: network.to_owned(),
+        networks: Networks::of(place),
         health: health(values, name, step, port),
         startup_timeout: Duration::from_secs(
             step.startup_timeout_s.unwrap_or(defaults.startup_timeout_s).into(),

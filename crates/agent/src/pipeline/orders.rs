@@ -22,7 +22,7 @@ use super::describe::{self, Base};
 use super::notes::Notes;
 use super::pull;
 use super::values::Values;
-use crate::executor::{self, Run};
+use crate::executor::Run;
 use crate::labels;
 use crate::steps::contract::Action;
 use crate::steps::place::Place;
@@ -61,7 +61,8 @@ pub(super) type Order<'r> = BoxFuture<'r, Told>;
 impl<'r> Orders<'r> {
     pub(super) fn prepare(self) -> Order<'r> {
         Box::pin(async move {
-            Told::Happened(match executor::ensure_network(self.run).await {
+            let pool = self.run.node.options.subnet_pool;
+            Told::Happened(match steps::network::prepare(&self.context, &self.place, pool).await {
                 Ok(_) => Event::Prepared,
                 Err(error) => Event::NotPrepared { message: error.to_string() },
             })
@@ -167,9 +168,8 @@ impl<'r> Orders<'r> {
         cancel: &CancellationToken,
     ) -> Result<Option<Made>, Failure> {
         pull::ensure(self.run, &step.image).await?;
-        let network = executor::name_of(self.run);
         let how = (Action::Create, attempt, key);
-        let described = describe::plugin(self.values(notes), &self.place, &network, (name, step), how)?;
+        let described = describe::plugin(self.values(notes), &self.place, (name, step), how)?;
         match patiently(|| steps::plugin::run(&self.context, &described, cancel)).await {
             Outcome::Succeeded(answer) => {
                 if !answer.output.is_empty() {
@@ -222,14 +222,12 @@ impl<'r> Orders<'r> {
         notes: &Notes,
     ) -> Result<Vec<Service>, Failure> {
         let limits = &self.run.held.assignment.work.limits;
-        let network = executor::name_of(self.run);
         let mut replicas = Vec::new();
         for replica in 1..=step.replicas.max(1) {
             let base = self.base_of(name, step, replica, notes).await?;
             replicas.push(describe::service(
                 self.values(notes),
                 &self.place,
-                &network,
                 (name, step),
                 base,
                 (attempt, replica),
@@ -286,11 +284,10 @@ impl<'r> Orders<'r> {
         };
         let described = match step {
             Some(Step::Plugin(plugin)) if destroy => {
-                let network = executor::name_of(self.run);
                 let how = (Action::Destroy, attempt, key);
                 let values = self.values(notes);
                 Some(
-                    describe::plugin(values, &self.place, &network, (name, plugin), how)
+                    describe::plugin(values, &self.place, (name, plugin), how)
                         .map_err(|failure| failure.detail)?,
                 )
             }

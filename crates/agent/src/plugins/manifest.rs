@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::steps::contract::Action;
+use crate::steps::network::Networks;
 use crate::steps::plugin;
 
 /// What one attempt may take, unless the manifest says otherwise, in seconds.
@@ -52,6 +53,18 @@ pub enum Network {
     Deployment,
     /// Its own deployment, and whatever deployments may reach outside.
     Internet,
+}
+
+impl Network {
+    /// The engine's network that an attempt is attached to.
+    #[must_use]
+    pub fn of(self, deployment: &Networks) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Deployment => Some(deployment.inside.clone()),
+            Self::Internet => Some(deployment.outside.clone()),
+        }
+    }
 }
 
 /// What it may use.
@@ -148,18 +161,18 @@ impl Manifest {
         if !self.actions.contains(&Action::Create) {
             return wrong("actions", "must name `create`");
         }
-        if !(1..=86_400).contains(&self.timeout_s) {
-            return wrong("timeout_s", "must be 1 to 86400 seconds");
+        if !(1..=3_600).contains(&self.timeout_s) {
+            return wrong("timeout_s", "must be 1 to 3600 seconds");
         }
         let Limits { memory_mb, cpu, pids, scratch_mb } = self.limits;
-        if !(8..=1_048_576).contains(&memory_mb) {
-            return wrong("limits.memory_mb", "must be 8 to 1048576 MiB");
+        if !(16..=1_048_576).contains(&memory_mb) {
+            return wrong("limits.memory_mb", "must be 16 to 1048576 MiB");
         }
         if !(0.05..=256.0).contains(&cpu) {
             return wrong("limits.cpu", "must be 0.05 to 256 cores");
         }
-        if !(4..=32_768).contains(&pids) {
-            return wrong("limits.pids", "must be 4 to 32768 processes");
+        if !(8..=32_768).contains(&pids) {
+            return wrong("limits.pids", "must be 8 to 32768 processes");
         }
         if !(1..=memory_mb).contains(&scratch_mb) {
             return wrong(

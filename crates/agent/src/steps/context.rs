@@ -58,6 +58,8 @@ pub enum StepError {
     Engine { doing: &'static str, error: EngineError },
     #[error("{doing} did not end well; look at the agent's log")]
     Task { doing: &'static str },
+    #[error("no subnet is free in {pool}: stop deployments on this node, or give it a larger range")]
+    NoSubnet { pool: ipnet::Ipv4Net },
 }
 
 impl StepError {
@@ -71,6 +73,7 @@ impl StepError {
         match self {
             Self::Engine { error, .. } => error.retryable(),
             Self::Task { .. } => true,
+            Self::NoSubnet { .. } => false,
         }
     }
 }

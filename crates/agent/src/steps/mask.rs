@@ -48,6 +48,23 @@ impl Mask {
     }
 }
 
+impl Mask {
+    /// The same for a text that was cut at this byte: a secret may have been cut with it, and its beginning is taken out, too.
+    #[must_use]
+    pub fn apply_to_cut(&self, text: &str, at: usize) -> String {
+        let (kept, rest) = text.split_at(text.floor_char_boundary(at));
+        let kept = self.apply(kept.to_owned());
+        let halves = self.patterns.iter().filter_map(|pattern| {
+            let longest = (SHORTEST..pattern.len()).rev().filter(|&length| pattern.is_char_boundary(length));
+            longest.into_iter().find(|&length| kept.ends_with(&pattern[..length]))
+        });
+        match halves.max() {
+            Some(half) => format!("{}{MARK}{rest}", &kept[..kept.len() - half]),
+            None => kept + rest,
+        }
+    }
+}
+
 /// A secret in all the ways in which it is looked for.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.trim().to_owned(), escaped(secret), percent(secret)];
@@ -107,6 +124,21 @@ mod tests {
         let masked = mask.apply(format!("Authorization: Basic {basic}"));
         assert!(masked.contains(MARK) && !masked.contains(&basic[8..20]), "{masked}");
         assert!(!format!("{mask:?}").contains("line"));
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_before_a_cut_is_one_too() {
+        let mask = Mask::new(["hunter2-hunter2", "hunter3"]);
+        for (text, at, masked) in [
+            ("a hunter2-hun … cut", 13, "a [secret] … cut"),
+            ("a hunt", 6, "a [secret]"),
+            ("a hun", 5, "a hun"),
+            ("hunter2-hunter2 hunter … x", 22, "[secret] [secret] … x"),
+            ("nothing", 7, "nothing"),
+            ("a hunté", 8, "a hunté"),
+        ] {
+            assert_eq!(mask.apply_to_cut(text, at), masked);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`place`] | whose step it is: its labels, and the names of its container and volumes |
+//! | [`network`] | the two networks of a deployment |
 //! | [`contract`] | what a plugin reads and what it must answer; pure |
 //! | [`mask`] | secrets, taken out of what a plugin prints; pure |
 //! | [`plugin`] | one attempt of a plugin, from its creation to its answer |
@@ -25,6 +26,7 @@ pub mod contract;
 pub mod end;
 mod handed;
 pub mod mask;
+pub mod network;
 mod output;
 pub mod place;
 pub mod plugin;

@@ -84,7 +84,7 @@ async fn the_plugin_of_the_guide_keeps_its_own_rules() {
     parameters["server"] = format!("http://{}:{port}", harness.host).into();
     let run = async |action: Action, parameters: &Value, token: &str| {
         // Any plugin's attempt, made into one of this plugin.
-        let other = harness.attempt("seed-files", action, parameters).await;
+        let other = harness.attempt("http-request", action, parameters).await;
         let (limits, timeout) = (manifest.limits.of_step(), manifest.timeout());
         let mut attempt = Attempt { image: manifest.image.clone(), limits, timeout, ..other };
         attempt.input.secrets.insert("CONSUL_TOKEN".into(), token.into());

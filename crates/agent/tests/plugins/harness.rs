@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use pierhead_agent::plugins::{Manifest, PluginBuilder, first_party};
 use pierhead_agent::steps::contract::{Action, Answer};
 use pierhead_agent::steps::end;
+use pierhead_agent::steps::network::Networks;
 use pierhead_agent::steps::plugin::{Attempt, Outcome};
 use pierhead_agent::steps::service::SlotVolume;
 use pierhead_agent::{RuntimeBuilder, RuntimeError, RuntimeImage, RuntimeImages, Say};
@@ -72,7 +73,7 @@ impl Harness {
             runtimes,
         };
         harness.sweep().await;
-        harness.lab.network(215, number).await;
+        harness.lab.networks(215, number).await;
         harness
     }
 
@@ -102,7 +103,7 @@ impl Harness {
         attempt.image.clone_from(&manifest.image);
         attempt.limits = manifest.limits.of_step();
         attempt.timeout = manifest.timeout();
-        attempt.network = Some(self.lab.network_name());
+        attempt.network = manifest.network.of(&Networks::of(&self.lab.place));
         attempt.volumes.clone_from(&self.volumes);
         attempt.input.action = action;
         attempt.input.idempotency_key = format!("{}/made/{}", self.lab.place.deployment, action.as_str());

@@ -198,7 +198,7 @@ async fn a_service_whose_start_dies_anywhere_becomes_healthy_once() {
             ]),
         );
         let asks = Check::Command(vec!["ready".to_owned()]);
-        lab.network(217, 1).await;
+        lab.networks(217, 1).await;
         let (service, cancel) = (lab.service("web", IMAGE, asks), CancellationToken::new());
         slow(&engine);
         let survived = for_polls(polls, service::start(&lab.context, &service, &cancel)).await.is_some();

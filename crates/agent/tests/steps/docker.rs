@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
+use pierhead_agent::plugins::manifest::Network;
 use pierhead_agent::steps::end;
 use pierhead_agent::steps::plugin::{self, Attempt, Outcome};
 use pierhead_agent::steps::service::{self, Check, SlotVolume, Started};
@@ -19,6 +20,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::{Lab, SECRET};
+use crate::outside::Outside;
 
 /// Runs the Python of its parameter `script`, with its input as `given`.
 const DOCKERFILE: &str = r#"
@@ -261,7 +263,7 @@ async fn an_agent_that_dies_finds_what_became_of_its_plugin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_reached_by_its_name_and_keeps_its_volume() {
     let real = real(4).await;
-    let network = real.lab.network(216, real.subnet).await;
+    let networks = real.lab.networks(216, real.subnet).await;
     let data = SlotVolume { name: "data".into(), path: "/data".into(), read_only: false };
 
     let http = Check::Http { port: 8000, path: "/".into(), host: "web.qa".into() };
@@ -285,10 +287,24 @@ async fn a_service_is_reached_by_its_name_and_keeps_its_volume() {
          {YES}"
     );
     let mut inside = real.attempt("inside", &asking);
-    inside.network = Some(network);
+    inside.network = Network::Deployment.of(&networks);
     inside.volumes = vec![SlotVolume { path: "/seen".into(), read_only: true, ..data }];
     let outcome = real.lab.run(&inside).await;
     assert!(matches!(outcome, Outcome::Succeeded(_)), "{outcome:?} {:?}", real.lab.memory.printed());
+
+    let server = Outside::start();
+    let reaching = format!("{}\n{YES}", server.reached_by());
+    for (step, access, reaches) in [
+        ("internet", Network::Internet, true),
+        ("deployment", Network::Deployment, false),
+        ("none", Network::None, false),
+    ] {
+        let mut attempt = real.attempt(step, &reaching);
+        attempt.network = access.of(&networks);
+        let outcome = real.lab.run(&attempt).await;
+        assert_eq!(matches!(outcome, Outcome::Succeeded(_)), reaches, "{step}: {outcome:?}");
+        end::remove(&real.lab.context, &attempt.container()).await.unwrap();
+    }
 
     let mut outside = real.attempt("outside", &asking);
     outside.input.parameters.insert("x".into(), 1.into());

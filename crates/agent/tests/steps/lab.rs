@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pierhead_agent::steps::contract::{Action, DeploymentInput, Input, StepInput};
+use pierhead_agent::steps::network::Networks;
 use pierhead_agent::steps::place::Place;
 use pierhead_agent::steps::plugin::{self, Attempt, Limits, Outcome};
 use pierhead_agent::steps::service::{Check, Health, Service};
@@ -142,7 +143,7 @@ impl Lab {
             pids: 64,
             volumes: Vec::new(),
             mounts: Vec::new(),
-            network: self.network_name(),
+            networks: Networks::of(&self.place),
             health: Health {
                 check,
                 interval: Duration::from_secs(1),
@@ -155,20 +156,19 @@ impl Lab {
         }
     }
 
-    pub(crate) fn network_name(&self) -> String {
-        format!("ph-{}", self.place.deployment)
-    }
-
-    /// The network of the deployment; `third` is the third byte of its subnet.
-    pub(crate) async fn network(&self, second: u8, third: u8) -> String {
-        let spec = NetworkSpec {
-            name: self.network_name(),
-            labels: labels::owner(self.place.install.as_ref(), self.place.node.as_ref()),
-            subnet: format!("10.{second}.{third}.0/28").parse().unwrap(),
-            internal: false,
-        };
-        self.engine.network_create(&spec).await.unwrap();
-        spec.name
+    /// The networks of the deployment; their subnets begin with `10.second.third`.
+    pub(crate) async fn networks(&self, second: u8, third: u8) -> Networks {
+        let names = Networks::of(&self.place);
+        for (name, fourth, internal) in [(&names.outside, 0, false), (&names.inside, 16, true)] {
+            let spec = NetworkSpec {
+                name: name.clone(),
+                labels: labels::owner(self.place.install.as_ref(), self.place.node.as_ref()),
+                subnet: format!("10.{second}.{third}.{fourth}/28").parse().unwrap(),
+                internal,
+            };
+            self.engine.network_create(&spec).await.unwrap();
+        }
+        names
     }
 
     /// What the engine holds of this lab.

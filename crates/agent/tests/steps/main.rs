@@ -9,5 +9,6 @@
 mod crashes;
 mod docker;
 mod lab;
+mod outside;
 mod plugins;
 mod services;

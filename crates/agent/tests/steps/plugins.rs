@@ -9,6 +9,7 @@ use pierhead_agent::steps::{StepError, end};
 use pierhead_engine::Error;
 use pierhead_engine::log::Output;
 use pierhead_engine::simulated::{Act, Behaviour, Fault, Operation, Selector};
+use pierhead_engine::state::Removal;
 use pierhead_model::deployment::{Failure, Reason};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -150,6 +151,21 @@ async fn what_the_engine_refuses_is_the_steps_failure_and_what_it_cannot_is_not(
     let error = plugin::run(&lab.context, &attempt, &CancellationToken::new()).await.unwrap_err();
     assert!(matches!(error, StepError::Engine { .. }) && !error.retryable(), "{error}");
     assert!(matches!(lab.run(&attempt).await, Outcome::Succeeded(_)), "later it goes well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_somebody_removes_is_a_failure_that_says_so() {
+    let (engine, lab) = simulated();
+    behave(&engine, [Act::Forever]);
+    let (attempt, cancel) = (lab.attempt("db"), CancellationToken::new());
+    let removing = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let id = engine.id_of(&attempt.container()).unwrap();
+        lab.engine.remove(&id, Removal::Force).await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(plugin::run(&lab.context, &attempt, &cancel), removing);
+    let failure = failed(outcome.unwrap());
+    assert!(failure.detail.contains("removed by somebody else"), "{}", failure.detail);
 }
 
 #[tokio::test(start_paused = true)]

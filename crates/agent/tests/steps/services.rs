@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use pierhead_agent::steps::service::{self, Check, Service, SlotVolume, Started};
+use pierhead_agent::steps::{StepError, network};
+use pierhead_engine::Engine as _;
 use pierhead_engine::log::Output;
 use pierhead_engine::simulated::{Act, Behaviour, Fault, Operation, Selector, SimulatedEngine};
+use pierhead_engine::state::Removal;
 use pierhead_model::deployment::{Failure, Reason};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -41,12 +44,12 @@ async fn a_service_is_as_it_was_described() {
         &engine,
         [Act::Write { path: "/data/f".into(), text: "x".into() }, says("serving"), Act::Forever],
     );
-    lab.network(217, 1).await;
+    lab.networks(217, 1).await;
     let mut web = lab.service("web", IMAGE, Check::Process);
     web.volumes = vec![SlotVolume { name: "data".into(), path: "/data".into(), read_only: false }];
     let Started::Healthy(running) = start(&lab, &web).await else { panic!("not healthy") };
     let found = lab.engine.inspect(&running.id).await.unwrap();
-    assert_eq!(found.addresses[&lab.network_name()], running.address);
+    assert_eq!(found.addresses[&web.networks.outside], running.address);
     assert_eq!(found.labels["pierhead.deployment"], lab.place.deployment.to_string());
     assert_eq!(found.labels["pierhead.step"], "web");
     assert_eq!(found.memory_limit, 256 << 20);
@@ -67,7 +70,7 @@ async fn a_service_is_as_it_was_described() {
 async fn health_is_waited_for_and_its_last_answer_told() {
     let (engine, lab) = simulated();
     main_process(&engine, [Act::Forever]);
-    lab.network(217, 1).await;
+    lab.networks(217, 1).await;
     let mut service = lab.service("web", IMAGE, ready());
     service.secret_values = vec![SECRET.to_owned()];
     let told = Act::Print { output: Output::Stderr, text: format!("no route to {SECRET}") };
@@ -91,7 +94,7 @@ async fn health_is_waited_for_and_its_last_answer_told() {
 async fn good_answers_must_come_in_a_row() {
     let (engine, lab) = simulated();
     main_process(&engine, [Act::Forever]);
-    lab.network(217, 1).await;
+    lab.networks(217, 1).await;
     let mut service = lab.service("web", IMAGE, ready());
     service.health.healthy_after = 3;
     let bad = pierhead_engine::Error::Unavailable { operation: "testing", cause: None };
@@ -106,7 +109,7 @@ async fn good_answers_must_come_in_a_row() {
 async fn a_process_that_ends_is_started_again_a_few_times() {
     let (engine, lab) = simulated();
     main_process(&engine, [says("no database"), Act::Exit { code: 4 }]);
-    lab.network(217, 1).await;
+    lab.networks(217, 1).await;
     let failure = fails(&lab, &lab.service("web", IMAGE, ready())).await;
     assert_eq!(failure.reason, Reason::StartFailed { exit_code: Some(4) });
     assert!(failure.detail.contains("ended 3 times"), "{}", failure.detail);
@@ -121,11 +124,29 @@ async fn a_process_that_ends_is_started_again_a_few_times() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_container_that_somebody_removes_is_made_again() {
+    let (engine, lab) = simulated();
+    main_process(&engine, [Act::Forever]);
+    command(&engine, [Act::Exit { code: 1 }]);
+    lab.networks(217, 1).await;
+    let service = lab.service("web", IMAGE, ready());
+    let removing = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let id = engine.id_of(&service.container()).unwrap();
+        command(&engine, []);
+        lab.engine.remove(&id, Removal::Force).await.unwrap();
+    };
+    let (started, ()) = tokio::join!(start(&lab, &service), removing);
+    let Started::Healthy(running) = started else { panic!("{started:?}") };
+    assert_eq!(engine.id_of(&service.container()), Some(running.id));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancel_stops_what_is_starting() {
     let (engine, lab) = simulated();
     main_process(&engine, [Act::Forever]);
     command(&engine, [Act::Exit { code: 1 }]);
-    lab.network(217, 1).await;
+    lab.networks(217, 1).await;
     let (service, cancel) = (lab.service("web", IMAGE, ready()), CancellationToken::new());
     let cancelling = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -135,4 +156,28 @@ async fn a_cancel_stops_what_is_starting() {
     assert_eq!(started.unwrap(), Started::Cancelled);
     let found = lab.engine.find(&service.container()).await.unwrap().unwrap();
     assert_eq!(found.state.exit().unwrap().code, 143);
+}
+
+#[tokio::test(start_paused = true)]
+async fn networks_are_made_once_and_a_full_range_is_told() {
+    let (engine, lab) = simulated();
+    let pool = "10.9.0.0/22".parse().unwrap();
+    for number in 0..32 {
+        let place = pierhead_agent::steps::place::Place {
+            deployment: pierhead_model::id::DeploymentId::from_random(number * 7919),
+            ..lab.place.clone()
+        };
+        let first = network::prepare(&lab.context, &place, pool).await.unwrap();
+        assert_eq!(network::prepare(&lab.context, &place, pool).await.unwrap(), first);
+        let inside = engine.network_inspect(&first.inside).await.unwrap();
+        let outside = engine.network_inspect(&first.outside).await.unwrap();
+        assert!(inside.internal && !outside.internal);
+        assert_eq!(
+            inside.labels["pierhead.deployment"],
+            place.deployment.to_string(),
+            "it goes with the deployment"
+        );
+    }
+    let error = network::prepare(&lab.context, &lab.place, pool).await.unwrap_err();
+    assert!(matches!(error, StepError::NoSubnet { .. }) && !error.retryable(), "{error}");
 }

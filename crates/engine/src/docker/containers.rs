@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bollard::{
-    models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum},
+    models::{
+        ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum, EndpointSettings,
+        NetworkConnectRequest,
+    },
     query_parameters::{
         CreateContainerOptions, DownloadFromContainerOptions, KillContainerOptions, ListContainersOptions,
         RemoveContainerOptions, StopContainerOptions, WaitContainerOptions,
@@ -21,7 +24,7 @@ use crate::{
     engine::ByteStream,
     error::{Error, Object, Result},
     labels,
-    spec::{ContainerSpec, Labels, Mount, NetworkMode},
+    spec::{Attachment, ContainerSpec, Labels, Mount, NetworkMode},
     state::{Container, ContainerId, ContainerSummary, Created, Exit, Made, Removal, State, Status},
 };
 
@@ -36,7 +39,11 @@ impl DockerEngine {
         let call = Call::on("creating a container", Object::Container, &spec.name);
         let options = CreateContainerOptions { name: Some(spec.name.clone()), ..Default::default() };
         let error = match self.docker.create_container(Some(options), create_body(spec)).await {
-            Ok(made) => return Ok(Created { id: ContainerId::new(made.id), made: Made::Now }),
+            Ok(made) => {
+                let id = ContainerId::new(made.id);
+                self.attach_further(&id, spec).await?;
+                return Ok(Created { id, made: Made::Now });
+            }
             Err(error) => classify(error, call),
         };
         if !matches!(error, Error::Conflict { .. }) {
@@ -44,6 +51,8 @@ impl DockerEngine {
         }
         match self.container_find(&spec.name).await? {
             Some(found) if found.labels.get(labels::SPEC) == Some(&spec.hash()) => {
+                // Whoever made it may have died before it was attached.
+                self.attach_further(&found.id, spec).await?;
                 Ok(Created { id: found.id, made: Made::Before })
             }
             Some(_) => Err(Error::NameTaken { object: Object::Container, name: spec.name.clone() }),
@@ -52,14 +61,39 @@ impl DockerEngine {
         }
     }
 
+    /// Engines before 25 take one network at creation, so further ones follow. Being on one already is fine.
+    async fn attach_further(&self, id: &ContainerId, spec: &ContainerSpec) -> Result<()> {
+        if spec.also_on.is_empty() {
+            return Ok(());
+        }
+        let call = Call::on("attaching a container to a network", Object::Container, &spec.name);
+        let found = self.docker.inspect_container(id.as_str(), None).await;
+        let networks = found.map_err(|error| classify(error, call))?.network_settings;
+        let networks = networks.and_then(|settings| settings.networks).unwrap_or_default();
+        for Attachment { network, aliases } in &spec.also_on {
+            if networks.contains_key(network) {
+                continue;
+            }
+            let request = NetworkConnectRequest {
+                container: id.as_str().to_owned(),
+                endpoint_config: Some(EndpointSettings {
+                    aliases: Some(aliases.clone()),
+                    ..Default::default()
+                }),
+            };
+            let connected = self.docker.connect_network(network, request).await;
+            connected.map_err(|error| classify(error, call))?;
+        }
+        Ok(())
+    }
+
     /// Docker makes missing volumes up and notices missing networks only at the start; here they are errors.
     async fn check_parts(&self, spec: &ContainerSpec) -> Result<()> {
-        match &spec.network {
-            NetworkMode::None => {}
-            NetworkMode::Named { network, .. } => drop(self.network_get(network).await?),
-            NetworkMode::SharedWith { container } => {
-                drop(self.container_inspect(container.as_str()).await?);
-            }
+        for (network, _) in spec.attachments() {
+            drop(self.network_get(network).await?);
+        }
+        if let NetworkMode::SharedWith { container } = &spec.network {
+            drop(self.container_inspect(container.as_str()).await?);
         }
         for mount in &spec.mounts {
             if let Mount::Volume { name, .. } = mount {

@@ -50,7 +50,8 @@ pub(super) struct SimContainer {
     pub(super) listens: BTreeSet<u16>,
     pub(super) ignores_stop: bool,
     pub(super) frozen: bool,
-    pub(super) address: Option<Ipv4Addr>,
+    /// In each network, while it runs.
+    pub(super) addresses: BTreeMap<String, Ipv4Addr>,
     pub(super) stdin: Option<DuplexStream>,
     /// The script being played; dropping it stops it.
     pub(super) task: Option<AbortOnDropHandle<()>>,
@@ -100,7 +101,7 @@ impl World {
             listens: BTreeSet::new(),
             ignores_stop: false,
             frozen: false,
-            address: None,
+            addresses: BTreeMap::new(),
             stdin: None,
             task: None,
         };
@@ -109,10 +110,11 @@ impl World {
     }
 
     fn check_parts(&self, spec: &ContainerSpec) -> Result<()> {
-        match &spec.network {
-            NetworkMode::None => {}
-            NetworkMode::Named { network, .. } => drop(self.network(network)?),
-            NetworkMode::SharedWith { container } => drop(self.describe(container)?),
+        for (network, _) in spec.attachments() {
+            drop(self.network(network)?);
+        }
+        if let NetworkMode::SharedWith { container } = &spec.network {
+            drop(self.describe(container)?);
         }
         for mount in &spec.mounts {
             match mount {
@@ -133,19 +135,18 @@ impl World {
         }
         let spec = container.spec.clone();
         self.check_parts(&spec)?;
-        let address = match &spec.network {
-            NetworkMode::Named { network, .. } => Some(self.free_address(network)?),
-            NetworkMode::None => None,
-            NetworkMode::SharedWith { container } => {
-                self.running(container)?;
-                None
-            }
-        };
+        if let NetworkMode::SharedWith { container } = &spec.network {
+            self.running(container)?;
+        }
+        let mut addresses = BTreeMap::new();
+        for (network, _) in spec.attachments() {
+            addresses.insert(network.to_owned(), self.free_address(network)?);
+        }
         self.made += 1;
         let pid = self.made;
         let container = self.container_mut(id)?;
         container.state = State::Running { pid, started_at: now };
-        container.address = address;
+        container.addresses = addresses;
         container.usage = Stats { pids: 1, memory_limit: spec.limits.memory_bytes, ..Stats::default() };
         container.listens.clear();
         container.ignores_stop = false;
@@ -155,7 +156,8 @@ impl World {
     fn free_address(&self, network: &str) -> Result<Ipv4Addr> {
         let subnet =
             self.networks.get(network).ok_or_else(|| Error::not_found(Object::Network, network))?.subnet;
-        let taken: BTreeSet<_> = self.attached(network).filter_map(|(_, one)| one.address).collect();
+        let taken: BTreeSet<_> =
+            self.attached(network).filter_map(|(_, one)| one.addresses.get(network).copied()).collect();
         // The first host address is the gateway's.
         subnet
             .hosts()
@@ -167,8 +169,7 @@ impl World {
     /// Running containers attached to a network.
     fn attached(&self, network: &str) -> impl Iterator<Item = (&ContainerId, &SimContainer)> {
         self.containers.iter().filter(move |(_, one)| {
-            one.state.pid().is_some()
-                && matches!(&one.spec.network, NetworkMode::Named { network: name, .. } if name == network)
+            one.state.pid().is_some() && one.spec.attachments().any(|(name, _)| name == network)
         })
     }
 
@@ -183,7 +184,7 @@ impl World {
                 finished_at: now,
             });
             container.frozen = false;
-            container.address = None;
+            container.addresses.clear();
             container.listens.clear();
             container.stdin = None;
             container.task = None;
@@ -202,10 +203,6 @@ impl World {
 
     pub(super) fn describe(&self, id: &ContainerId) -> Result<Container> {
         let one = self.container(id)?;
-        let mut addresses = BTreeMap::new();
-        if let (NetworkMode::Named { network, .. }, Some(address)) = (&one.spec.network, one.address) {
-            addresses.insert(network.clone(), address);
-        }
         let mut labels = one.spec.labels.clone();
         labels.insert(crate::labels::SPEC.to_owned(), one.spec.hash());
         Ok(Container {
@@ -215,7 +212,7 @@ impl World {
             labels,
             created_at: one.created_at,
             state: one.state.clone(),
-            addresses,
+            addresses: one.addresses.clone(),
             memory_limit: one.spec.limits.memory_bytes,
         })
     }
@@ -338,21 +335,31 @@ impl World {
 
     /// Whether a connection from one container reaches a listener: same network, by name, alias or address.
     pub(super) fn reaches(&self, from: &ContainerId, host: &str, port: u16) -> bool {
-        let Some(mine) = self.network_of(from) else { return false };
+        let mine = self.networks_of(from);
         self.containers.iter().any(|(id, one)| {
-            let NetworkMode::Named { aliases, .. } = &one.spec.network else { return false };
-            let is_host = one.spec.name == host
-                || aliases.iter().any(|alias| alias == host)
-                || one.address.is_some_and(|address| address.to_string() == host);
-            is_host && self.network_of(id) == Some(mine) && self.sockets_of(id).contains(&port)
+            let is_host = |network: &str, aliases: &[String]| {
+                one.spec.name == host
+                    || aliases.iter().any(|alias| alias == host)
+                    || one.addresses.get(network).is_some_and(|address| address.to_string() == host)
+            };
+            one.state.pid().is_some()
+                && one
+                    .spec
+                    .attachments()
+                    .any(|(network, aliases)| mine.contains(&network) && is_host(network, aliases))
+                && self.sockets_of(id).contains(&port)
         })
     }
 
-    fn network_of(&self, id: &ContainerId) -> Option<&str> {
-        match &self.containers.get(id).filter(|one| one.state.pid().is_some())?.spec.network {
-            NetworkMode::None => None,
-            NetworkMode::Named { network, .. } => Some(network),
-            NetworkMode::SharedWith { container } => self.network_of(container),
+    fn networks_of(&self, id: &ContainerId) -> Vec<&str> {
+        let Some(one) = self.containers.get(id).filter(|one| one.state.pid().is_some()) else {
+            return Vec::new();
+        };
+        match &one.spec.network {
+            NetworkMode::SharedWith { container } => self.networks_of(container),
+            NetworkMode::None | NetworkMode::Named { .. } => {
+                one.spec.attachments().map(|(network, _)| network).collect()
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! Engines accept more than is meant (a `:` in a bind, a `,` in overlay options, a missing limit), and say less
 //! about what is wrong. Here each refusal names the field.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{ContainerSpec, Limits, Mount, NetworkMode, NetworkSpec, VolumeKind, VolumeSpec};
 use crate::error::{Error, Result};
@@ -29,12 +29,18 @@ impl ContainerSpec {
         for mount in &self.mounts {
             mount.validate()?;
         }
-        if let NetworkMode::Named { network, aliases } = &self.network {
+        let mut networks = BTreeSet::new();
+        for (network, aliases) in self.attachments() {
             check_network(network)?;
+            ensure(networks.insert(network), || format!("it is attached to the network `{network}` twice"))?;
             for alias in aliases {
                 check_name("alias", alias)?;
             }
         }
+        let named = matches!(self.network, NetworkMode::Named { .. });
+        ensure(named || self.also_on.is_empty(), || {
+            "a container without a named network cannot be on further ones".to_owned()
+        })?;
         let shared = matches!(self.network, NetworkMode::SharedWith { .. });
         ensure(!shared || self.extra_hosts.is_empty(), || {
             "a shared network namespace brings its own hosts; give extra hosts to the container that holds it"
@@ -164,7 +170,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::spec::{Labels, Profile};
+    use crate::spec::{Attachment, Labels, Profile};
 
     fn spec() -> ContainerSpec {
         ContainerSpec::new("a", "image", Profile::Service, Limits::new(64 << 20, 500, 64))
@@ -219,6 +225,26 @@ mod tests {
             let mount = Mount::Bind { source: source.into(), target: "/x".into(), read_only: true };
             assert!(refused(|s| s.mounts.push(mount)).contains("bind source"), "{source:?}");
         }
+    }
+
+    #[test]
+    fn further_networks_are_named_ones_and_each_is_named_once() {
+        let on = |network: &str| Attachment { network: network.into(), aliases: vec!["a".into()] };
+        let first = NetworkMode::Named { network: "one".into(), aliases: Vec::new() };
+        assert!(refused(|s| s.also_on.push(on("two"))).contains("without a named network"));
+        for (network, told) in [("one", "twice"), ("host", "the engine's own"), ("a b", "name")] {
+            let reason = refused(|s| {
+                s.network = first.clone();
+                s.also_on.push(on(network));
+            });
+            assert!(reason.contains(told), "{reason}");
+        }
+        let mut both = spec();
+        both.network = first;
+        let alone = both.hash();
+        both.also_on.push(on("two"));
+        both.validate().expect("valid");
+        assert_ne!(both.hash(), alone);
     }
 
     #[test]

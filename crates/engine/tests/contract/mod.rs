@@ -190,6 +190,7 @@ macro_rules! whole_contract {
             limits::samples_are_plausible,
             networks::chosen_subnet_and_overlap,
             networks::reach_by_alias_within_a_network_only,
+            networks::two_networks_at_once,
             networks::a_namespace_can_be_shared,
             networks::listening_sockets,
             files::a_volume_outlives_its_containers,

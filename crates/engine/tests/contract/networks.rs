@@ -6,7 +6,7 @@ use pierhead_engine::{
     Error,
     error::Object,
     simulated::Act,
-    spec::NetworkMode,
+    spec::{Attachment, NetworkMode},
     state::{ContainerId, Removal},
 };
 
@@ -73,6 +73,40 @@ pub(crate) async fn reach_by_alias_within_a_network_only(lab: &Lab) {
         let connected = matches!(waited, Ok(Ok(exit)) if exit.code == 0);
         assert_eq!(connected, reaches, "{client}");
     }
+}
+
+pub(crate) async fn two_networks_at_once(lab: &Lab) {
+    let (front, mut back) = (lab.network("front", 64), lab.network("back", 80));
+    back.internal = true;
+    lab.engine.network_create(&front).await.expect("created");
+    let mut web = lab.spec("web", &server());
+    web.network = on(&front, "web");
+    web.also_on = vec![Attachment { network: back.name.clone(), aliases: vec!["inner".to_owned()] }];
+    let error = lab.engine.create(&web).await.expect_err("the second is missing");
+    assert!(matches!(error, Error::NotFound { object: Object::Network, .. }), "{error:?}");
+    lab.engine.network_create(&back).await.expect("created");
+    let first = lab.engine.create(&web).await.expect("created");
+    assert_eq!(lab.engine.create(&web).await.expect("the same again").id, first.id);
+    let id = lab.start(&web).await;
+    lab.until_it_says(&id, "ready").await;
+    let addresses = lab.engine.inspect(&id).await.expect("inspected").addresses;
+    assert!(front.subnet.contains(&addresses[&front.name]) && back.subnet.contains(&addresses[&back.name]));
+
+    for (client, network, host, reaches) in [
+        ("in-front", &front, "web", true),
+        ("in-back", &back, "inner", true),
+        ("front-by-the-other-name", &front, "inner", false),
+        ("back-by-the-other-address", &back, &addresses[&front.name].to_string(), false),
+    ] {
+        let mut spec = lab.spec(client, &[Act::Connect { host: host.to_owned(), port: PORT }]);
+        spec.network = on(network, client);
+        let id = lab.start(&spec).await;
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(6), lab.engine.wait(&id)).await;
+        let connected = matches!(waited, Ok(Ok(exit)) if exit.code == 0);
+        assert_eq!(connected, reaches, "{client}");
+    }
+    let error = lab.engine.network_remove(&back.name).await.expect_err("in use");
+    assert!(matches!(error, Error::Conflict { object: Object::Network, .. }), "{error:?}");
 }
 
 pub(crate) async fn a_namespace_can_be_shared(lab: &Lab) {

@@ -81,8 +81,11 @@ pub(crate) async fn run(
     };
     let place = place()?;
     let own_network = trial.network.is_none() && trial.manifest.network != Network::None;
-    let network =
-        if own_network { Some(make_network(engine.as_ref(), &place).await?) } else { trial.network.clone() };
+    let network = if own_network {
+        Some(make_network(engine.as_ref(), &place, trial.manifest.network).await?)
+    } else {
+        trial.network.clone()
+    };
     let attempt = attempt(trial, place, network.clone());
     let cancel = CancellationToken::new();
     let outcome = {
@@ -121,7 +124,7 @@ fn place() -> Result<Place> {
     })
 }
 
-async fn make_network(engine: &dyn Engine, place: &Place) -> Result<String> {
+async fn make_network(engine: &dyn Engine, place: &Place, access: Network) -> Result<String> {
     let name = format!("ph-{}", place.deployment);
     let start: u8 = rand::random();
     for step in 0..SUBNETS {
@@ -130,7 +133,7 @@ async fn make_network(engine: &dyn Engine, place: &Place) -> Result<String> {
             name: name.clone(),
             labels: labels::owner(place.install.as_ref(), place.node.as_ref()),
             subnet: Ipv4Net::new_assert([10, 210, third, 0].into(), 28),
-            internal: false,
+            internal: access != Network::Internet,
         };
         match engine.network_create(&spec).await {
             Err(EngineError::SubnetOverlap { .. }) => {}

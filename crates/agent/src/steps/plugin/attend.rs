@@ -21,6 +21,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long the connection to the input of a plugin that has ended may take to notice.
 const LAST_INPUT: Duration = Duration::from_secs(2);
 
+const REMOVED: &str = "its container was removed by somebody else";
+
 /// An attempt while it is attended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attending<'a> {
@@ -36,6 +38,8 @@ enum Ended {
     TooMuch(TooMuch),
     TimedOut,
     Cancelled,
+    /// By somebody else.
+    Removed,
 }
 
 impl Attending<'_> {
@@ -120,7 +124,11 @@ impl Attending<'_> {
                         if !fed {
                             let _cut = tokio::time::timeout(LAST_INPUT, &mut feeding).await;
                         }
-                        break Ended::ByItself(exit?);
+                        break match exit {
+                            Ok(exit) => Ended::ByItself(exit),
+                            Err(StepError::Engine { error, .. }) if error.is_not_found() => Ended::Removed,
+                            Err(error) => return Err(error),
+                        };
                     }
                     broken = &mut reading => break Ended::TooMuch(broken),
                     () = cancel.cancelled() => break Ended::Cancelled,
@@ -129,8 +137,11 @@ impl Attending<'_> {
                 }
             }
         };
-        if !matches!(ended, Ended::ByItself(_)) {
-            self.stop(id, &ended).await?;
+        match ended {
+            Ended::ByItself(_) => {}
+            // Neither its exit code nor its answer can be known any more.
+            Ended::Removed => return Ok(self.judge().failed(REMOVED.to_owned())),
+            Ended::TooMuch(_) | Ended::TimedOut | Ended::Cancelled => self.stop(id, &ended).await?,
         }
         let broken = output.rest(id).await?;
         Ok(match (ended, broken) {
@@ -140,13 +151,14 @@ impl Attending<'_> {
             }
             (Ended::TimedOut, _) => self.judge().timed_out(self.attempt.timeout),
             (Ended::Cancelled, _) => Outcome::Cancelled,
+            (Ended::Removed, _) => self.judge().failed(REMOVED.to_owned()),
         })
     }
 
     /// The end of a container that was found ended.
     pub(super) async fn read_end(&self, found: &Container) -> Result<Outcome, StepError> {
         let Some(exit) = found.state.exit() else {
-            return Ok(self.judge().failed("its container was removed by somebody else".to_owned()));
+            return Ok(self.judge().failed(REMOVED.to_owned()));
         };
         let mut output = self.collector();
         let broken = output.rest(&found.id).await?;

@@ -42,8 +42,7 @@ impl Judge<'_> {
                 self.failed(format!("it ended with {} and printed no answer", code(exit.code)))
             }
             Err(violation) => {
-                let printed = String::from_utf8_lossy(&stdout[..stdout.len().min(LOOKED_AT)]);
-                let excerpt = self.words(&printed, "");
+                let excerpt = self.excerpt(stdout);
                 let code = if exit.code == 0 { String::new() } else { format!(", {}", code(exit.code)) };
                 let printed =
                     if excerpt.is_empty() { String::new() } else { format!("; it printed: {excerpt}") };
@@ -110,6 +109,17 @@ impl Judge<'_> {
             Action::Create => format!("the plugin step `{}`", self.step),
             Action::Destroy => format!("undoing the plugin step `{}`", self.step),
         }
+    }
+
+    /// The beginning of what was printed.
+    fn excerpt(&self, stdout: &[u8]) -> String {
+        let looked_at = String::from_utf8_lossy(&stdout[..stdout.len().min(LOOKED_AT)]);
+        let masked = if stdout.len() > LOOKED_AT {
+            self.mask.apply_to_cut(&looked_at, looked_at.len())
+        } else {
+            self.mask.apply(looked_at.into_owned())
+        };
+        self.words(&masked, "")
     }
 
     /// Somebody's text on one line, masked, at most [`EXCERPT`] characters.
@@ -198,8 +208,11 @@ mod tests {
     #[test]
     fn an_excerpt_is_short_and_cuts_no_secret_in_halves() {
         let long = format!("{}hunter2{}", "x".repeat(EXCERPT - 3), "y".repeat(5000));
-        let (_, detail) = failure(0, false, &long);
-        assert!(detail.len() < 2 * EXCERPT && detail.contains('…'), "{detail}");
-        assert!(!detail.contains("hun"), "{detail}");
+        let blank = format!("{}hunter2", " ".repeat(LOOKED_AT - 5));
+        for text in [long, blank] {
+            let (_, detail) = failure(0, false, &text);
+            assert!(detail.len() < 2 * EXCERPT, "{detail}");
+            assert!(!detail.contains("hun"), "{detail}");
+        }
     }
 }

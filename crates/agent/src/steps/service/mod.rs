@@ -24,6 +24,7 @@ use pierhead_engine::state::ContainerId;
 use pierhead_model::deployment::Failure;
 
 use super::mask::Mask;
+use super::network::Networks;
 use super::place::Place;
 
 pub use start::{follow, start};
@@ -60,8 +61,8 @@ pub struct Service {
     pub volumes: Vec<SlotVolume>,
     /// What else its image does not hold, such as the files of a build.
     pub mounts: Vec<Mount>,
-    /// The engine's network of the deployment.
-    pub network: String,
+    /// Those of the deployment: it is on both, under its step's name.
+    pub networks: Networks,
     pub health: Health,
     /// From its first start until it is healthy.
     pub startup_timeout: Duration,
@@ -109,7 +110,7 @@ pub enum Check {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
     pub id: ContainerId,
-    /// In its deployment's network.
+    /// In its deployment's network that has a way out.
     pub address: Ipv4Addr,
 }
 

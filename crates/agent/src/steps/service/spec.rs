@@ -1,9 +1,10 @@
 //! The container of a service, built from what its description names and nothing else.
 
-use pierhead_engine::spec::{ContainerSpec, Limits, NetworkMode, Profile};
+use pierhead_engine::spec::{Attachment, ContainerSpec, Limits, NetworkMode, Profile};
 
 use super::Service;
 use crate::executor::millis;
+use crate::steps::network::Networks;
 
 pub(super) fn of(service: &Service, container: &str) -> ContainerSpec {
     let limits = Limits::new(u64::from(service.memory_mb) << 20, millis(service.cpu), service.pids);
@@ -20,7 +21,9 @@ pub(super) fn of(service: &Service, container: &str) -> ContainerSpec {
     spec.labels = service.place.labels_of_step(&service.step);
     spec.mounts = service.volumes.iter().map(|volume| volume.mount(&service.place)).collect();
     spec.mounts.extend(service.mounts.iter().cloned());
-    spec.network =
-        NetworkMode::Named { network: service.network.clone(), aliases: vec![service.step.clone()] };
+    let aliases = vec![service.step.clone()];
+    let Networks { outside, inside } = service.networks.clone();
+    spec.network = NetworkMode::Named { network: outside, aliases: aliases.clone() };
+    spec.also_on = vec![Attachment { network: inside, aliases }];
     spec
 }

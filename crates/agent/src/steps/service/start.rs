@@ -78,7 +78,7 @@ async fn try_starts(
             }
             Err(error) => return Err(error),
         };
-        let address = found.addresses.get(&service.network).copied();
+        let address = found.addresses.get(&service.networks.outside).copied();
         let healthy = async {
             match address.filter(|_| runs(&found.state)) {
                 Some(address) => {
@@ -91,7 +91,14 @@ async fn try_starts(
             }
         };
         let exit = tokio::select! {
-            exit = copy_until_it_ends(context, service, container, &id) => exit?,
+            exit = copy_until_it_ends(context, service, container, &id) => match exit {
+                // Removed by somebody else: it is made again, and that is a start like any other.
+                Err(StepError::Engine { error, .. }) if error.is_not_found() && starts + 1 < service.starts => {
+                    starts += 1;
+                    continue;
+                }
+                exit => exit?,
+            },
             running = healthy => return Ok(Started::Healthy(running)),
         };
         starts += 1;
