@@ -72,8 +72,9 @@ impl From<Listed<PluginDeclaration>> for Plugin {
     }
 }
 
-/// A plugin as it is registered: `name`, `image` without a tag, `description`, `schema`, `outputs`, `destroys`, `timeout_s`,
-/// `network`, `resources`. YAML is understood too.
+/// A plugin as it is registered: `name`, `image`, `description`, `schema`, `outputs`, `destroys`, `timeout_s`, `network`,
+/// `resources`; or its `plugin.yaml` as it is. A tag of the image is not kept, because each pipeline pins its own. YAML is
+/// understood too.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "name": "plugin",

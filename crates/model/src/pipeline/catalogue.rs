@@ -4,16 +4,16 @@
 //! ([`expand`]). The saved version holds everything: an entry that is changed later changes new versions only, and the
 //! difference between two versions shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::{NetworkAccess, Pipeline, Resources, Step};
 use super::document::problem::{closest, has_errors};
 use super::document::reader::{Cursor, Fields, Sink};
 use super::document::{Format, Problem, parse};
 use super::image::ImageReference;
-use super::name::{CatalogueName, OutputName, StepName};
+use super::name::{CatalogueName, OutputName, SecretName, StepName};
 use super::plugin::{DEFAULT_TIMEOUT_S, PluginDeclaration};
-use super::read::{resources, text};
+use super::read::{resource_fields, resources, text};
 use super::read_service::service;
 use super::service::ServiceStep;
 
@@ -60,31 +60,30 @@ pub fn read_service(text: &str, format: Format) -> Result<ServiceEntry, Vec<Prob
     })
 }
 
-/// Reads a plugin as it is registered.
+/// Reads a plugin as it is registered: as the API says it, or as the `plugin.yaml` beside a plugin's source does.
+///
+/// A manifest says more than is kept: which version it describes, the secrets it looks for, what it may write. That belongs to
+/// the image, and each pipeline pins its own.
 pub fn read_plugin(document: &str, format: Format) -> Result<PluginDeclaration, Vec<Problem>> {
     read_entry(document, format, |mut fields| {
         let name = fields.require("name").and_then(|it| it.parse(CatalogueName::parse));
         let repository = fields.require("image").and_then(|image| {
             let parsed = image.parse(ImageReference::parse)?;
-            if parsed.tag().is_some() || parsed.digest().is_some() {
-                image.problem("without tag and digest: each pipeline pins its own");
-                return None;
-            }
             Some(parsed.repository().to_owned())
         });
         let description = text(&mut fields, "description", 1_000).unwrap_or_default();
-        let schema = fields.get("schema").and_then(|it| parameter_schema(&it));
-        let outputs = fields
-            .get("outputs")
-            .map(|it| it.list(|name| name.parse(OutputName::parse)).into_iter().collect());
+        let schema = either(&mut fields, "schema", "parameters").and_then(|it| parameter_schema(&it));
+        let (outputs, more) = (fields.get("outputs"), fields.get("more_outputs"));
+        let outputs = outputs.map(|it| output_names(&it));
+        let has_more = more.and_then(|it| it.boolean()).unwrap_or_default();
         let networks = [
             ("none", NetworkAccess::None),
             ("deployment", NetworkAccess::Deployment),
             ("internet", NetworkAccess::Internet),
         ];
         let plugin = PluginDeclaration {
-            outputs,
-            destroys: fields.get("destroys").and_then(|it| it.boolean()).unwrap_or_default(),
+            outputs: outputs.filter(|_| !has_more),
+            destroys: destroys(&mut fields),
             timeout_s: fields
                 .get("timeout_s")
                 .and_then(|it| it.integer(1..=3_600))
@@ -93,15 +92,67 @@ pub fn read_plugin(document: &str, format: Format) -> Result<PluginDeclaration, 
                 .get("network")
                 .and_then(|it| it.choice(&networks))
                 .unwrap_or(NetworkAccess::Deployment),
-            resources: resources(&mut fields),
+            resources: limits(&mut fields),
             description,
             schema: schema.unwrap_or_else(|| serde_json::json!({ "type": "object" })),
             name: String::new(),
             repository: String::new(),
         };
+        text(&mut fields, "version", 64);
+        if let Some(secrets) = fields.get("secrets") {
+            secrets.map(SecretName::parse, |about| about.text().map(drop));
+        }
         fields.finish();
         Some(PluginDeclaration { name: name?.to_string(), repository: repository?, ..plugin })
     })
+}
+
+/// A field under one of two names.
+fn either<'a>(fields: &mut Fields<'a>, name: &'static str, other: &'static str) -> Option<Cursor<'a>> {
+    let (first, second) = (fields.get(name), fields.get(other));
+    if let (Some(_), Some(second)) = (&first, &second) {
+        second.problem(format!("`{name}` says this already"));
+    }
+    first.or(second)
+}
+
+/// A list of names, or a map of what each is.
+fn output_names(cursor: &Cursor<'_>) -> BTreeSet<OutputName> {
+    if !cursor.is_map() {
+        return cursor.list(|name| name.parse(OutputName::parse)).into_iter().collect();
+    }
+    let described = cursor.map(OutputName::parse, |output| {
+        let mut fields = output.fields("an output")?;
+        text(&mut fields, "description", 1_000);
+        fields.get("secret").and_then(|it| it.boolean());
+        fields.finish();
+        Some(())
+    });
+    described.into_keys().collect()
+}
+
+/// `destroys`, or `destroy` among the `actions`.
+fn destroys(fields: &mut Fields<'_>) -> bool {
+    let said = fields.get("destroys").and_then(|it| it.boolean()).unwrap_or_default();
+    let actions = fields.get("actions").map(|it| {
+        let actions = it.list(|action| action.choice(&[("create", false), ("destroy", true)]));
+        if actions.iter().all(|is_destroy| *is_destroy) {
+            it.problem("a plugin knows at least `create`");
+        }
+        actions
+    });
+    said || actions.is_some_and(|actions| actions.contains(&true))
+}
+
+/// `resources`, or `limits` with the space for temporary files besides.
+fn limits(fields: &mut Fields<'_>) -> Resources {
+    let Some(limits) = fields.get("limits") else { return resources(fields) };
+    if let Some(at) = fields.get("resources") {
+        at.problem("`limits` says this already");
+    }
+    let Some(mut fields) = limits.fields("`limits`") else { return Resources::default() };
+    fields.get("scratch_mb").and_then(|it| it.integer(0..=1_048_576));
+    resource_fields(fields)
 }
 
 /// Parameters are an object, so its schema is one of objects. Whether it is a schema at all is for a complete checker.
@@ -307,8 +358,36 @@ resources: {memory_mb: 64}
 ";
         let plugin = read_plugin(all, Format::Yaml).unwrap();
         assert!(plugin.destroys && plugin.outputs.unwrap().len() == 1);
-        let bad = "name: x\nimage: a:1\nschema: {type: array}\nnetwork: lan\ntimeout_s: 0";
+        let bad = "name: x\nimage: A\nschema: {type: array}\nnetwork: lan\ntimeout_s: 0";
         let problems = shown(read_plugin(bad, Format::Yaml).unwrap_err());
+        assert_eq!(problems.len(), 4, "{problems:?}");
+    }
+
+    #[test]
+    fn a_manifest_is_a_plugin_as_well() {
+        let manifest = "
+name: consul-key
+version: 1.0.0
+image: example/consul-key:1.0.0
+description: Writes a value into Consul's key-value store.
+actions: [create, destroy]
+network: internet
+timeout_s: 60
+limits: {memory_mb: 64, cpu: 0.5, pids: 32, scratch_mb: 4}
+parameters: {type: object, required: [key], properties: {key: {type: string}}}
+secrets: {CONSUL_TOKEN: Its access token}
+outputs:
+  url: {description: Where the value is.}
+  token: {description: For reading it., secret: true}
+";
+        let plugin = read_plugin(manifest, Format::Yaml).unwrap();
+        assert_eq!((plugin.repository.as_str(), plugin.destroys, plugin.timeout_s), ("example/consul-key", true, 60));
+        assert_eq!(plugin.resources, Resources { memory_mb: Some(64), cpu: Some(0.5), pids: Some(32) });
+        assert_eq!(plugin.outputs.unwrap().len(), 2);
+        let open = read_plugin(&format!("{manifest}more_outputs: true"), Format::Yaml).unwrap();
+        assert_eq!(open.outputs, None);
+        let bad = manifest.replace("[create, destroy]", "[destroy]").replace("secret: true", "secrt: true");
+        let problems = shown(read_plugin(&format!("{bad}schema: {{}}\nresources: {{}}"), Format::Yaml).unwrap_err());
         assert_eq!(problems.len(), 4, "{problems:?}");
     }
 }

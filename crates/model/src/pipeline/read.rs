@@ -261,17 +261,18 @@ pub(super) fn variables(fields: &mut Fields<'_>) -> BTreeMap<VariableKey, Templa
 }
 
 pub(super) fn resources(fields: &mut Fields<'_>) -> Resources {
-    let resources = fields.get("resources").and_then(|it| {
-        let mut fields = it.fields("`resources`")?;
-        let resources = Resources {
-            memory_mb: fields.get("memory_mb").and_then(|it| it.integer(16..=1_048_576)),
-            cpu: fields.get("cpu").and_then(|it| it.number(0.05..=256.0)),
-            pids: fields.get("pids").and_then(|it| it.integer(8..=32_768)),
-        };
-        fields.finish();
-        Some(resources)
-    });
+    let resources = fields.get("resources").and_then(|it| it.fields("`resources`")).map(resource_fields);
     resources.unwrap_or_default()
+}
+
+pub(super) fn resource_fields(mut fields: Fields<'_>) -> Resources {
+    let resources = Resources {
+        memory_mb: fields.get("memory_mb").and_then(|it| it.integer(16..=1_048_576)),
+        cpu: fields.get("cpu").and_then(|it| it.number(0.05..=256.0)),
+        pids: fields.get("pids").and_then(|it| it.integer(8..=32_768)),
+    };
+    fields.finish();
+    resources
 }
 
 pub(super) fn volumes(fields: &mut Fields<'_>) -> Vec<Volume> {

@@ -7,7 +7,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes, open,
-    plugins, projects, runtimes, session, ship, slots, tokens, up, validate, version,
+    pipelines, plugins, projects, registries, runtimes, services, session, ship, slots, tokens, up, validate,
+    version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -102,7 +103,7 @@ pub(crate) enum Command {
     /// Build and list the runtime images of this machine
     #[command(visible_alias = "runtime")]
     Runtimes(runtimes::RuntimesArgs),
-    /// Build, list and show the plugins that come with Pierhead; try one of your own
+    /// Build, list, show and register plugins; try one of your own
     #[command(alias = "plugin")]
     Plugins(plugins::PluginsArgs),
     /// Sign in to a server
@@ -151,6 +152,15 @@ pub(crate) enum Command {
     Verify,
     /// Variables and secrets
     Env(env::EnvArgs),
+    /// Show, apply, check and compare a project's pipeline
+    #[command(alias = "pipeline")]
+    Pipelines(Box<pipelines::PipelinesArgs>),
+    /// Services of the catalogue, and their tags
+    #[command(alias = "service")]
+    Services(services::ServicesArgs),
+    /// Registries that images come from, and the accounts there
+    #[command(alias = "registry")]
+    Registries(registries::RegistriesArgs),
     /// List environments
     #[command(alias = "environment")]
     Environments(environments::EnvironmentsArgs),
@@ -171,12 +181,13 @@ pub(crate) enum Command {
 
 /// The groups of the root help, in the order in which somebody new needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Start a server", &["up", "agent", "runtimes", "plugins"]),
+    ("Start a server", &["up", "agent", "runtimes"]),
     ("Sign in", &["login", "logout", "whoami"]),
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
     ("Configure", &["env"]),
+    ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     ("Platform", &["environments", "nodes", "tokens"]),
     ("Tool", &["api", "completions", "version"]),
 ];

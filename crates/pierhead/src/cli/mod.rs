@@ -135,8 +135,8 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes,
-        open, plugins, projects, ps, runtimes, session, ship, slots, status, tokens, up, validate, verify,
-        version,
+        open, pipelines, plugins, projects, ps, registries, runtimes, services, session, ship, slots, status,
+        tokens, up, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -164,6 +164,11 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Ps => ps::run(context).await?,
         Command::Logs(args) => Box::pin(logs::run(context, &args)).await?,
         Command::Env(args) => env::run(context, args).await?,
+        Command::Pipelines(args) => {
+            return Box::pin(pipelines::run(context, &args)).await.map(ExitCode::from);
+        }
+        Command::Services(args) => services::run(context, &args).await?,
+        Command::Registries(args) => return registries::run(context, &args).await.map(ExitCode::from),
         Command::Environments(args) => environments::run(context, &args).await?,
         Command::Nodes(args) => nodes::run(context, &args).await?,
         Command::Tokens(args) => tokens::run(context, args).await?,

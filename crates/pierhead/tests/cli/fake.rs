@@ -32,6 +32,8 @@ pub(crate) struct Asked {
     pub(crate) what: String,
     pub(crate) query: String,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) text: String,
     pub(crate) headers: HeaderMap,
 }
 
@@ -104,9 +106,10 @@ async fn answer(
     let what = format!("{method} {}", uri.path());
     let answer = {
         let mut script = shared.0.lock().unwrap();
+        let text = String::from_utf8_lossy(&body).into_owned();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let query = uri.query().unwrap_or_default().to_owned();
-        script.asked.push(Asked { what: what.clone(), query, body, headers });
+        script.asked.push(Asked { what: what.clone(), query, body, text, headers });
         match script.answers.get_mut(&what) {
             Some(answers) if answers.len() > 1 => Some(answers.remove(0)),
             Some(answers) => answers.first().cloned(),

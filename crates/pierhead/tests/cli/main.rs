@@ -13,5 +13,6 @@ mod folder;
 mod following;
 mod listing;
 mod offline;
+mod pipelines;
 mod plugins;
 mod session;

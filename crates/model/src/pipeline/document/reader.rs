@@ -224,6 +224,10 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         self.node.value == Value::Null
     }

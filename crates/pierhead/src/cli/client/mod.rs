@@ -4,6 +4,7 @@
 //! lock that all commands of this user share, because a refresh token works once and using it twice signs everybody out.
 
 pub(crate) mod calls;
+pub(crate) mod pipelines;
 mod problem;
 pub(crate) mod sse;
 pub(crate) mod types;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pierhead_model::Timestamp;
+use pierhead_model::pipeline::Format;
 use reqwest::{Method, StatusCode, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -64,15 +66,27 @@ pub(crate) struct Answer<T> {
 pub(crate) struct Request {
     method: Method,
     url: Url,
-    body: Option<Value>,
+    body: Option<Body>,
     /// Makes a POST safe to repeat.
     idempotency_key: Option<String>,
     if_match: Option<String>,
 }
 
+#[derive(Debug)]
+enum Body {
+    Json(Value),
+    /// A person's text as it is, so that the server can name its lines.
+    Document(String, Format),
+}
+
 impl Request {
     pub(crate) fn body(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_value(body).ok();
+        self.body = serde_json::to_value(body).ok().map(Body::Json);
+        self
+    }
+
+    pub(crate) fn document(mut self, text: &str) -> Self {
+        self.body = Some(Body::Document(text.to_owned(), Format::guess(text)));
         self
     }
 
@@ -198,9 +212,17 @@ impl<'p> Client<'p> {
         if let Some(token) = token {
             builder = builder.bearer_auth(token.expose_secret());
         }
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
-        }
+        builder = match &request.body {
+            None => builder,
+            Some(Body::Json(body)) => builder.json(body),
+            Some(Body::Document(text, format)) => {
+                let kind = match format {
+                    Format::Yaml => "application/yaml",
+                    Format::Json => "application/json",
+                };
+                builder.header("content-type", kind).body(text.clone())
+            }
+        };
         for (name, value) in [("idempotency-key", &request.idempotency_key), ("if-match", &request.if_match)]
         {
             if let Some(value) = value {

@@ -1,4 +1,5 @@
-//! `plugins`: the plugins that come with Pierhead. Works on the machine that runs the engine.
+//! `plugins`: those that come with Pierhead, built and tried on the machine that runs the engine; and those that a server knows
+//! ([`super::plugin_catalogue`]).
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use pierhead_agent::steps::plugin::Outcome;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::up;
+use super::{plugin_catalogue, up};
 use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::cli::exit::Exit;
@@ -42,6 +43,15 @@ enum PluginsCommand {
     },
     /// Run a plugin of your own as a deployment would, and show how it is judged
     Try(TryArgs),
+    /// List the plugins that pipelines on the server may use
+    Registered,
+    /// Let pipelines on the server use a plugin
+    Register {
+        /// A plugin.yaml, or the name of one that comes with Pierhead, such as run-sql; `-` is standard input
+        plugin: String,
+    },
+    /// Take a plugin away; pipelines that use it cannot be run any more
+    Unregister { name: String },
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +82,9 @@ pub(crate) async fn run(context: &Context, args: PluginsArgs) -> Result<Exit, Er
         PluginsCommand::List => list(context).await?,
         PluginsCommand::Show { name } => show(context, &name)?,
         PluginsCommand::Try(args) => return Box::pin(try_out(context, args)).await,
+        PluginsCommand::Registered => plugin_catalogue::list(context).await?,
+        PluginsCommand::Register { plugin } => plugin_catalogue::register(context, &plugin).await?,
+        PluginsCommand::Unregister { name } => plugin_catalogue::unregister(context, &name).await?,
     }
     Ok(Exit::Done)
 }
