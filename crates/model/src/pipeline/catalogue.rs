@@ -381,13 +381,17 @@ outputs:
   token: {description: For reading it., secret: true}
 ";
         let plugin = read_plugin(manifest, Format::Yaml).unwrap();
-        assert_eq!((plugin.repository.as_str(), plugin.destroys, plugin.timeout_s), ("example/consul-key", true, 60));
+        assert_eq!(
+            (plugin.repository.as_str(), plugin.destroys, plugin.timeout_s),
+            ("example/consul-key", true, 60)
+        );
         assert_eq!(plugin.resources, Resources { memory_mb: Some(64), cpu: Some(0.5), pids: Some(32) });
         assert_eq!(plugin.outputs.unwrap().len(), 2);
         let open = read_plugin(&format!("{manifest}more_outputs: true"), Format::Yaml).unwrap();
         assert_eq!(open.outputs, None);
         let bad = manifest.replace("[create, destroy]", "[destroy]").replace("secret: true", "secrt: true");
-        let problems = shown(read_plugin(&format!("{bad}schema: {{}}\nresources: {{}}"), Format::Yaml).unwrap_err());
+        let problems =
+            shown(read_plugin(&format!("{bad}schema: {{}}\nresources: {{}}"), Format::Yaml).unwrap_err());
         assert_eq!(problems.len(), 4, "{problems:?}");
     }
 }

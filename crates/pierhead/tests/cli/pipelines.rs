@@ -139,7 +139,11 @@ fn the_catalogue() {
     ]));
     assert_eq!(fake.asked("PUT /services/api")[0].headers["if-match"], "\"4\"");
     let made = fake.asked("POST /plugins");
-    assert_eq!((made.len(), &made[1].body["name"]), (2, &json!("run-sql")), "they were not there, so they are made");
+    assert_eq!(
+        (made.len(), &made[1].body["name"]),
+        (2, &json!("run-sql")),
+        "they were not there, so they are made"
+    );
 }
 
 #[test]

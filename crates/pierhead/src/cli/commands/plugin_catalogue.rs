@@ -39,7 +39,11 @@ fn document(context: &Context, plugin: &str) -> Result<String, Error> {
         return read(context, Path::new(plugin));
     }
     let broken = |error: &dyn std::fmt::Display| {
-        Error::local("the plugins that come with Pierhead cannot be read", error.to_string(), "Reinstall Pierhead.")
+        Error::local(
+            "the plugins that come with Pierhead cannot be read",
+            error.to_string(),
+            "Reinstall Pierhead.",
+        )
     };
     let all = first_party().map_err(|error| broken(&error))?;
     match all.iter().find(|manifest| manifest.name == plugin) {
