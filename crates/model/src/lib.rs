@@ -14,6 +14,7 @@
 //! | [`pipeline`] | graphs of steps: read, validated, compared, imported |
 //! | [`run`] | the run of a pipeline: `step(run, event, now)`, and what a crash changes about it |
 //! | [`address`] | which addresses may be reached on behalf of somebody |
+//! | [`lifetime`] | how long slots live |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
@@ -27,6 +28,7 @@ pub mod digest;
 pub mod health;
 pub mod hostname;
 pub mod id;
+pub mod lifetime;
 pub mod limit;
 pub mod log;
 pub mod name;

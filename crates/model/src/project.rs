@@ -17,6 +17,8 @@ pub struct ProjectSettings {
     pub health: HealthCheck,
     /// Idle seconds before a service may sleep; 0 never.
     pub sleep_after_s: u32,
+    /// Of its slots; see [`crate::lifetime`]. The environment's when it is not said, 0 for ever.
+    pub lifetime_s: Option<u32>,
 }
 
 /// The repository a project is built from.

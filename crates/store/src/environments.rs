@@ -15,6 +15,8 @@ pub struct Environment {
     pub id: EnvironmentId,
     pub name: EnvironmentName,
     pub base_domain: Hostname,
+    /// Of its slots, in seconds: 0 for ever, `None` when nothing is said.
+    pub lifetime_s: Option<u32>,
     pub created_at: Timestamp,
 }
 
@@ -28,6 +30,7 @@ pub(crate) mod environment {
         pub id: String,
         pub name: String,
         pub base_domain: String,
+        pub lifetime_s: Option<i64>,
         pub created_at: i64,
     }
 
@@ -42,6 +45,7 @@ pub(crate) mod environment {
                 id: document::parse("environment", &self.id)?,
                 name: document::parse("environment", &self.name)?,
                 base_domain: document::parse("base domain", &self.base_domain)?,
+                lifetime_s: document::seconds(self.lifetime_s),
                 created_at: document::time(self.created_at)?,
             })
         }
@@ -56,6 +60,7 @@ impl Store {
             id: Set(new.id.to_string()),
             name: Set(new.name.to_string()),
             base_domain: Set(new.base_domain.to_string()),
+            lifetime_s: Set(new.lifetime_s.map(i64::from)),
             created_at: Set(new.created_at.as_millisecond()),
         };
         let update = OnConflict::column(environment::Column::Name)

@@ -115,4 +115,8 @@ pub(crate) mod document {
         pierhead_model::Timestamp::from_millisecond(milliseconds)
             .map_err(|error| StoreError::corrupt("time", error))
     }
+    /// A number of seconds.
+    pub(crate) fn seconds(stored: Option<i64>) -> Option<u32> {
+        stored.and_then(|seconds| u32::try_from(seconds).ok())
+    }
 }

@@ -30,6 +30,10 @@ pub struct Slot {
     pub project: ProjectId,
     pub environment: EnvironmentId,
     pub name: SlotName,
+    /// Its own, in seconds: 0 for ever, `None` when nothing is said.
+    pub lifetime_s: Option<u32>,
+    /// When it is deleted unless it is needed again; `None` for never.
+    pub expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub deleting_at: Option<Timestamp>,
 }
@@ -85,6 +89,8 @@ pub(crate) mod slot {
         pub environment_id: String,
         pub name: String,
         pub next_number: i64,
+        pub lifetime_s: Option<i64>,
+        pub expires_at: Option<i64>,
         pub created_at: i64,
         pub deleting_at: Option<i64>,
     }
@@ -101,6 +107,8 @@ pub(crate) mod slot {
                 project: document::parse("project", &self.project_id)?,
                 environment: document::parse("environment", &self.environment_id)?,
                 name: document::parse("slot", &self.name)?,
+                lifetime_s: document::seconds(self.lifetime_s),
+                expires_at: self.expires_at.map(document::time).transpose()?,
                 created_at: document::time(self.created_at)?,
                 deleting_at: self.deleting_at.map(document::time).transpose()?,
             })
@@ -243,6 +251,8 @@ impl Store {
             environment_id: Set(new.environment.to_string()),
             name: Set(new.name.to_string()),
             next_number: Set(1),
+            lifetime_s: Set(new.lifetime_s.map(i64::from)),
+            expires_at: Set(new.expires_at.map(Timestamp::as_millisecond)),
             created_at: Set(new.created_at.as_millisecond()),
             deleting_at: Set(None),
         };
@@ -281,6 +291,55 @@ impl Store {
             .await
             .map_err(|error| StoreError::from_db("reading the slots", error))?;
         rows.into_iter().map(slot::Model::into_slot).collect()
+    }
+
+    /// It was needed: from now on it expires at another time. With `lifetime_s`, that is its own from now on.
+    ///
+    /// A conflict when it is being deleted already.
+    pub async fn slot_extend(
+        &self,
+        id: &SlotId,
+        lifetime_s: Option<u32>,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let mut change = slot::Entity::update_many()
+            .col_expr(slot::Column::ExpiresAt, Expr::value(expires_at.map(Timestamp::as_millisecond)));
+        if let Some(lifetime_s) = lifetime_s {
+            change = change.col_expr(slot::Column::LifetimeS, Expr::value(i64::from(lifetime_s)));
+        }
+        let done = change
+            .filter(slot::Column::Id.eq(id.to_string()))
+            .filter(slot::Column::DeletingAt.is_null())
+            .exec(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("extending a slot", error))?;
+        if done.rows_affected == 1 { Ok(()) } else { Err(StoreError::Conflict { what: "slot" }) }
+    }
+
+    /// Those that expire, the soonest first.
+    pub async fn slots_expiring(&self, limit: u64) -> Result<Vec<Slot>, StoreError> {
+        let rows = slot::Entity::find()
+            .filter(slot::Column::ExpiresAt.is_not_null())
+            .filter(slot::Column::DeletingAt.is_null())
+            .order_by_asc(slot::Column::ExpiresAt)
+            .limit(limit)
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the slots", error))?;
+        rows.into_iter().map(slot::Model::into_slot).collect()
+    }
+
+    /// Marks a slot that has expired by now. False when it was extended meanwhile.
+    pub async fn slot_expire(&self, id: &SlotId, now: Timestamp) -> Result<bool, StoreError> {
+        let done = slot::Entity::update_many()
+            .col_expr(slot::Column::DeletingAt, Expr::value(now.as_millisecond()))
+            .filter(slot::Column::Id.eq(id.to_string()))
+            .filter(slot::Column::DeletingAt.is_null())
+            .filter(slot::Column::ExpiresAt.lte(now.as_millisecond()))
+            .exec(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("deleting a slot", error))?;
+        Ok(done.rows_affected == 1)
     }
 
     pub async fn slot_mark_deleting(&self, id: &SlotId, now: Timestamp) -> Result<(), StoreError> {

@@ -68,6 +68,7 @@ impl World {
                 id: EnvironmentId::new(now(), 1),
                 name: EnvironmentName::local(),
                 base_domain: Hostname::parse("localhost").unwrap(),
+                lifetime_s: Some(600),
                 created_at: now(),
             })
             .await
@@ -89,6 +90,8 @@ impl World {
             project: project.id.clone(),
             environment: environment.id,
             name: SlotName::production(),
+            lifetime_s: None,
+            expires_at: None,
             created_at: now(),
             deleting_at: None,
         };
@@ -178,6 +181,7 @@ on_both!(
     a_pipeline_version_is_written_once_and_numbered_in_order,
     the_catalogue_is_changed_by_who_has_seen_it,
     a_host_has_one_registry,
+    a_slot_expires_unless_it_is_extended_first,
 );
 
 async fn a_life_is_written_with_its_events_in_order(world: &World) {
@@ -439,4 +443,23 @@ async fn a_host_has_one_registry(world: &World) {
     store.registry_delete(&registry.name).await.unwrap();
     assert_eq!(store.registry_get(&registry.name).await.unwrap(), None);
     assert!(matches!(store.registry_delete(&registry.name).await, Err(StoreError::NotFound { .. })));
+}
+
+async fn a_slot_expires_unless_it_is_extended_first(world: &World) {
+    let store = &world.store;
+    let after = |seconds: i64| now() + jiff::SignedDuration::from_secs(seconds);
+    assert_eq!(store.slots_expiring(10).await.unwrap(), [], "it lives for ever");
+    store.slot_extend(&world.slot, Some(60), Some(after(60))).await.unwrap();
+    let slot = store.slots_expiring(10).await.unwrap().remove(0);
+    assert_eq!((slot.lifetime_s, slot.expires_at), (Some(60), Some(after(60))));
+    assert!(!store.slot_expire(&world.slot, after(59)).await.unwrap());
+    // Extended in the moment before.
+    store.slot_extend(&world.slot, None, Some(after(120))).await.unwrap();
+    assert!(!store.slot_expire(&world.slot, after(60)).await.unwrap());
+    assert!(store.slot_expire(&world.slot, after(120)).await.unwrap());
+    assert!(!store.slot_expire(&world.slot, after(120)).await.unwrap(), "once");
+    let late = store.slot_extend(&world.slot, None, None).await;
+    assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+    assert_eq!(store.slots_expiring(10).await.unwrap(), []);
+    assert_eq!(store.slots_deleting().await.unwrap(), [world.slot.clone()]);
 }
