@@ -51,6 +51,7 @@ pub(crate) struct Signals {
     pub(crate) deployments: Signal,
     pub(crate) routes: Signal,
     pub(crate) removals: Signal,
+    pub(crate) expiry: Signal,
     pub(crate) drains: Signal,
     pub(crate) images: Signal,
     pub(crate) nodes: Signal,

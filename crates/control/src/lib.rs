@@ -55,7 +55,7 @@ pub use services::pipelines::{
 pub use services::projects::{NewProject, ProjectView};
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
-pub use services::slots::SlotView;
+pub use services::slots::{NewClone, SlotView};
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
@@ -167,6 +167,11 @@ impl Control {
                 stop.subscribe(),
             ),
             drive(
+                Arc::new(reconcilers::expiry::Expiry(Arc::clone(&core))),
+                core.signals.expiry.clone(),
+                stop.subscribe(),
+            ),
+            drive(
                 Arc::new(reconcilers::removals::Removals(Arc::clone(&core))),
                 core.signals.removals.clone(),
                 stop.subscribe(),
@@ -248,6 +253,7 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         id: EnvironmentId::new(now, random_bits(&*core.outside)),
         name: EnvironmentName::local(),
         base_domain,
+        lifetime_s: None,
         created_at: now,
     };
     let environment = core.store.environment_ensure(&environment).await.stored()?;

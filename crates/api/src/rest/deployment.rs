@@ -281,7 +281,7 @@ impl From<DeploymentView> for Deployment {
             peak_memory_mb: view.peak_memory_mb,
             instance: view.instance.map(Into::into),
             services: view.services.into_iter().map(|(name, it)| (name.to_string(), it.into())).collect(),
-            expires_at: None,
+            expires_at: view.expires_at.map(Into::into),
         }
     }
 }

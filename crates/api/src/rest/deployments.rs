@@ -25,9 +25,9 @@ use crate::problem::Problem;
 /// Longest that a call may wait for a deployment, in seconds.
 const LONGEST_WAIT_S: u64 = 60;
 
-type Accepted = (StatusCode, [(HeaderName, String); 1], Answer<Deployment>);
+pub(super) type Accepted = (StatusCode, [(HeaderName, String); 1], Answer<Deployment>);
 
-fn accepted(view: DeploymentView) -> Accepted {
+pub(super) fn accepted(view: DeploymentView) -> Accepted {
     let location = location(&format!("deployments/{}", view.id));
     (StatusCode::ACCEPTED, location, Answer(view.into()))
 }

@@ -60,6 +60,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(deployments::rollback_slot))
         .routes(routes!(slots::list))
         .routes(routes!(slots::get, slots::delete))
+        .routes(routes!(slots::extend))
+        .routes(routes!(slots::clone))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
         .routes(routes!(environments::list))

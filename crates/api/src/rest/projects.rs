@@ -30,6 +30,8 @@ pub(crate) struct Project {
     health: Health,
     /// Idle seconds before a service may sleep; 0 never.
     sleep_after_s: u32,
+    /// Seconds without activity after which a slot is deleted, except `production`: 0 never, `null` as its environment says.
+    lifetime_s: Option<u32>,
     /// Of its production slot.
     url: String,
     /// The deployment that is live in production.
@@ -42,7 +44,7 @@ pub(crate) struct Project {
 
 impl From<ProjectView> for Project {
     fn from(view: ProjectView) -> Self {
-        let ProjectSettings { source, build, limits, health, sleep_after_s } = view.settings;
+        let ProjectSettings { source, build, limits, health, sleep_after_s, lifetime_s } = view.settings;
         Self {
             id: view.id.to_string(),
             name: view.name.to_string(),
@@ -51,6 +53,7 @@ impl From<ProjectView> for Project {
             limits: limits.into(),
             health: health.into(),
             sleep_after_s,
+            lifetime_s,
             url: view.url,
             live: view.live.map(|id| id.to_string()),
             deleting: view.deleting,
@@ -106,6 +109,8 @@ pub(crate) struct NewProjectRequest {
     health: Health,
     #[serde(default)]
     sleep_after_s: u32,
+    /// Seconds without activity after which a slot is deleted, except `production`: 0 never, `null` as its environment says.
+    lifetime_s: Option<u32>,
 }
 
 /// Make a project
@@ -122,6 +127,7 @@ pub(crate) async fn create(
         limits: new.limits.into(),
         health: new.health.into(),
         sleep_after_s: new.sleep_after_s,
+        lifetime_s: new.lifetime_s,
     };
     let new = NewProject { name: new.name, settings };
     let view = app.services.projects.create(&caller.principal, new).await?;
@@ -186,6 +192,7 @@ pub(crate) struct ProjectPatch {
     #[serde(default, deserialize_with = "maybe_object")]
     health: Option<Health>,
     sleep_after_s: Option<u32>,
+    lifetime_s: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

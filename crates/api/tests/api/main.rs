@@ -10,3 +10,4 @@ mod pages;
 mod pipelines;
 mod platform;
 mod problems;
+mod slots;

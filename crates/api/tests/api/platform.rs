@@ -59,7 +59,7 @@ pub(crate) struct Platform {
     pub(crate) router: Router,
     pub(crate) token: String,
     control: Control,
-    store: Store,
+    pub(crate) store: Store,
     _folder: tempfile::TempDir,
 }
 

@@ -6,6 +6,7 @@
 //! | [`drains`] | what is live on a node that is drained goes live on another |
 //! | [`routes`] | every ingress shows what is live |
 //! | [`images`] | an image that is live outlives the node that built it |
+//! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //!
 //! What a node should do is compared by its session, see [`crate::fleet`].
@@ -13,6 +14,7 @@
 pub(crate) mod deployments;
 pub(crate) mod drains;
 pub(crate) mod driver;
+pub(crate) mod expiry;
 pub(crate) mod images;
 pub(crate) mod removals;
 pub(crate) mod routes;

@@ -24,7 +24,8 @@ use pierhead_store::{self as store, DeploymentRecord, Environment, Project, Slot
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
-use super::{projects, runs, variables};
+use super::slots::NewClone;
+use super::{projects, runs, slots, variables};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::lifecycle::advance;
@@ -111,6 +112,8 @@ pub struct DeploymentView {
     pub inputs: Option<Inputs>,
     pub limits: Limits,
     pub cancel_requested: bool,
+    /// When its slot is deleted unless it is needed again.
+    pub expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
@@ -217,6 +220,47 @@ impl Deployments {
         self.create(principal, project, &slot.id, plan, &variables, trigger).await
     }
 
+    /// A copy of a slot beside it: the latest version of the pipeline with what was chosen there, or the commit that it has.
+    pub async fn clone_slot(
+        &self,
+        principal: &Principal,
+        project: &str,
+        from: &str,
+        clone: NewClone,
+    ) -> Result<DeploymentView, Error> {
+        let project = projects::find(&self.0, project).await?;
+        let source = slots::find(&self.0, &project, from).await?;
+        let name = SlotName::parse(&clone.slot).map_err(|error| Error::invalid("/slot", error))?;
+        if slots::find(&self.0, &project, name.as_str()).await.is_ok() {
+            return Err(Error::NameTaken { what: "slot", name: name.to_string() });
+        }
+        let history = self.0.store.slot_summary(&source.id).await.stored()?;
+        let live = history.iter().find(|summary| summary.state == State::Production);
+        let Some(copied) = live.or(history.first()) else {
+            let detail = format!("The slot {from} has no deployment yet: there is nothing to copy.");
+            return Err(Error::Conflict { detail });
+        };
+        let copied = record(&self.0, copied.id.as_str()).await?;
+        let environment = Some(copied.environment_name.to_string());
+        let view = view(&self.0, copied);
+        let inputs = match self.0.store.pipeline_latest(&project.id).await.stored()? {
+            Some(latest) => {
+                let inherited = view.inputs.unwrap_or_default().kept_by(&latest.pipeline);
+                inherited.with(clone.inputs)
+            }
+            None => Inputs::default(),
+        };
+        let new = NewDeployment {
+            slot: Some(name.to_string()),
+            reference: view.commit.map(|commit| commit.hash),
+            environment,
+            inputs,
+            no_cache: false,
+        };
+        slots::touch(&self.0, &source).await?;
+        self.deploy(principal, &project, new, "clone").await
+    }
+
     async fn environment(&self, name: Option<&str>) -> Result<Environment, Error> {
         let Some(name) = name else { return projects::local(&self.0).await };
         let not_found = || Error::invalid("/environment", "there is no such environment");
@@ -241,6 +285,8 @@ impl Deployments {
             project: project.id.clone(),
             environment: environment.id.clone(),
             name,
+            lifetime_s: None,
+            expires_at: None,
             created_at: now,
             deleting_at: None,
         };
@@ -248,6 +294,8 @@ impl Deployments {
         if slot.deleting_at.is_some() {
             return Err(Error::Conflict { detail: format!("The slot {} is being deleted.", slot.name) });
         }
+        slots::touch(&self.0, &slot).await?;
+        self.0.signals.expiry.raise();
         Ok(slot)
     }
 
@@ -654,6 +702,7 @@ fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
         inputs,
         limits: deployment.limits,
         cancel_requested: deployment.cancel_requested_at.is_some(),
+        expires_at: record.slot_expires_at,
         created_at: record.created_at,
     }
 }

@@ -11,6 +11,7 @@ use pierhead_store::{Project, StoreError};
 
 use super::auth::Principal;
 use super::page::{Page, PageRequest};
+use super::slots;
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::outside::random_bits;
@@ -93,6 +94,12 @@ impl Projects {
         let expected = if_version.unwrap_or(project.version);
         let updated = self.0.store.project_update(&project.id, &settings, expected).await;
         updated.asked_for("project", &project.name)?;
+        if settings.lifetime_s != project.settings.lifetime_s {
+            for slot in self.0.store.slots_of_project(&project.id).await.stored()? {
+                slots::touch(&self.0, &slot).await?;
+            }
+            self.0.signals.expiry.raise();
+        }
         self.view(find(&self.0, name_or_id).await?).await
     }
 
@@ -185,6 +192,11 @@ pub(crate) fn settings_problems(settings: &ProjectSettings) -> Vec<FieldProblem>
         && let Err(error) = pierhead_model::source::Folder::parse(output)
     {
         problems.push(FieldProblem::new("/build/output_directory", error));
+    }
+    if let Some(seconds) = settings.lifetime_s
+        && let Err(error) = pierhead_model::lifetime::check(seconds)
+    {
+        problems.push(FieldProblem::new("/lifetime_s", error));
     }
     if !settings.health.path.starts_with('/') || settings.health.path.len() > 1024 {
         problems.push(FieldProblem::new("/health/path", "must begin with `/`"));

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use pierhead_model::Timestamp;
 use pierhead_model::deployment::State;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
+use pierhead_model::lifetime::{self, Lifetimes};
 use pierhead_model::name::{EnvironmentName, SlotName};
-use pierhead_store::Slot;
+use pierhead_model::pipeline::inputs::Inputs;
+use pierhead_store::{Environment, Project, Slot, StoreError};
 
 use super::auth::Principal;
 use super::projects;
@@ -24,28 +27,55 @@ pub struct SlotView {
     pub live: Option<DeploymentId>,
     /// The newest deployment, whatever became of it.
     pub latest: Option<DeploymentId>,
+    /// What counts for it, in seconds; `None` for ever.
+    pub lifetime_s: Option<u32>,
+    /// When it is deleted unless it is needed again; `None` for never.
+    pub expires_at: Option<Timestamp>,
     pub deleting: bool,
+}
+
+/// A copy of a slot that somebody wants.
+#[derive(Debug, Clone, Default)]
+pub struct NewClone {
+    /// The name of the copy.
+    pub slot: String,
+    /// What is chosen otherwise than in the slot that is copied.
+    pub inputs: Inputs,
 }
 
 impl Slots {
     pub async fn list(&self, _principal: &Principal, project: &str) -> Result<Vec<SlotView>, Error> {
         let project = projects::find(&self.0, project).await?;
-        let environment = projects::local(&self.0).await?;
+        let environments = self.0.store.environment_list().await.stored()?;
         let mut views = Vec::new();
         for slot in self.0.store.slots_of_project(&project.id).await.stored()? {
-            let history = self.0.store.slot_summary(&slot.id).await.stored()?;
-            let live = history.iter().find(|summary| summary.state == State::Production);
-            let host = Hostname::of_slot(&slot.name, &project.name, &environment.base_domain);
-            views.push(SlotView {
-                url: self.0.public.url(&host),
-                environment: environment.name.clone(),
-                live: live.map(|summary| summary.id.clone()),
-                latest: history.first().map(|summary| summary.id.clone()),
-                deleting: slot.deleting_at.is_some(),
-                name: slot.name,
-            });
+            let environment = environments.iter().find(|environment| environment.id == slot.environment);
+            let environment =
+                environment.ok_or_else(|| Error::not_found("environment", &slot.environment))?;
+            views.push(self.view(&project, environment, slot).await?);
         }
         Ok(views)
+    }
+
+    async fn view(
+        &self,
+        project: &Project,
+        environment: &Environment,
+        slot: Slot,
+    ) -> Result<SlotView, Error> {
+        let history = self.0.store.slot_summary(&slot.id).await.stored()?;
+        let live = history.iter().find(|summary| summary.state == State::Production);
+        let host = Hostname::of_slot(&slot.name, &project.name, &environment.base_domain);
+        Ok(SlotView {
+            url: self.0.public.url(&host),
+            environment: environment.name.clone(),
+            live: live.map(|summary| summary.id.clone()),
+            latest: history.first().map(|summary| summary.id.clone()),
+            lifetime_s: lifetimes(project, environment, &slot).of(&slot.name),
+            expires_at: slot.expires_at,
+            deleting: slot.deleting_at.is_some(),
+            name: slot.name,
+        })
     }
 
     pub async fn get(&self, principal: &Principal, project: &str, slot: &str) -> Result<SlotView, Error> {
@@ -56,15 +86,76 @@ impl Slots {
             .ok_or_else(|| Error::not_found("slot", slot))
     }
 
+    /// It is needed: its lifetime begins anew, and is another one from now on when `lifetime_s` says so (0: for ever).
+    pub async fn extend(
+        &self,
+        principal: &Principal,
+        project: &str,
+        slot: &str,
+        lifetime_s: Option<u32>,
+    ) -> Result<SlotView, Error> {
+        if let Some(seconds) = lifetime_s {
+            lifetime::check(seconds).map_err(|error| Error::invalid("/lifetime_s", error))?;
+        }
+        let found = self.find(project, slot).await?;
+        if found.name.is_production() && lifetime_s.is_some_and(|seconds| seconds > 0) {
+            let detail = "`production` lives until it is deleted: it has no lifetime";
+            return Err(Error::invalid("/lifetime_s", detail));
+        }
+        let changed = Slot { lifetime_s: lifetime_s.or(found.lifetime_s), ..found };
+        extended(&self.0, &changed, lifetime_s).await?;
+        self.0.signals.expiry.raise();
+        self.get(principal, project, slot).await
+    }
+
     /// Begins to tear the slot down, what is live in it included.
     pub async fn delete(&self, principal: &Principal, project: &str, slot: &str) -> Result<(), Error> {
-        let project = projects::find(&self.0, project).await?;
-        let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
-        let found = slots.into_iter().find(|found| found.name.as_str() == slot);
-        let Slot { id, .. } = found.ok_or_else(|| Error::not_found("slot", slot))?;
-        tracing::warn!(project = %project.name, slot, by = principal.email, "deleting a slot with what is live in it");
+        let Slot { id, .. } = self.find(project, slot).await?;
+        tracing::warn!(project, slot, by = principal.email, "deleting a slot with what is live in it");
         self.0.store.slot_mark_deleting(&id, self.0.outside.now()).await.stored()?;
         self.0.signals.removals.raise();
         Ok(())
+    }
+
+    async fn find(&self, project: &str, slot: &str) -> Result<Slot, Error> {
+        let project = projects::find(&self.0, project).await?;
+        find(&self.0, &project, slot).await
+    }
+}
+
+/// By name.
+pub(crate) async fn find(core: &Core, project: &Project, slot: &str) -> Result<Slot, Error> {
+    let slots = core.store.slots_of_project(&project.id).await.stored()?;
+    let found = slots.into_iter().find(|found| found.name.as_str() == slot);
+    found.ok_or_else(|| Error::not_found("slot", slot.chars().take(80).collect::<String>()))
+}
+
+fn lifetimes(project: &Project, environment: &Environment, slot: &Slot) -> Lifetimes {
+    Lifetimes {
+        slot: slot.lifetime_s,
+        project: project.settings.lifetime_s,
+        environment: environment.lifetime_s,
+    }
+}
+
+/// Something shows that a slot is needed: its lifetime begins anew.
+pub(crate) async fn touch(core: &Core, slot: &Slot) -> Result<(), Error> {
+    match extended(core, slot, None).await {
+        // It is being deleted: whoever deletes it does not need it.
+        Err(Error::Conflict { .. }) => Ok(()),
+        done => done,
+    }
+}
+
+async fn extended(core: &Core, slot: &Slot, own: Option<u32>) -> Result<(), Error> {
+    let Some(project) = core.store.project_get(&slot.project).await.stored()? else { return Ok(()) };
+    let environments = core.store.environment_list().await.stored()?;
+    let Some(environment) = environments.iter().find(|it| it.id == slot.environment) else { return Ok(()) };
+    let expires_at = lifetimes(&project, environment, slot).expiry(&slot.name, core.outside.now());
+    match core.store.slot_extend(&slot.id, own, expires_at).await {
+        Err(StoreError::Conflict { .. }) => {
+            Err(Error::Conflict { detail: format!("The slot {} is being deleted.", slot.name) })
+        }
+        done => done.stored(),
     }
 }

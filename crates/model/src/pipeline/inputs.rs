@@ -42,6 +42,37 @@ pub fn choose(pipeline: &Pipeline, inputs: &Inputs) -> Result<Chosen, Vec<Proble
     if problems.is_empty() { Ok(Chosen { pipeline: chosen, parameters }) } else { Err(problems) }
 }
 
+impl Inputs {
+    /// What of these choices another version of the pipeline still lets be chosen. The rest has its default there.
+    pub fn kept_by(&self, pipeline: &Pipeline) -> Self {
+        let fits = |inputs: &Self, place: String| {
+            let refused = choose(pipeline, inputs).err().unwrap_or_default();
+            !refused.iter().any(|problem| problem.path == place)
+        };
+        let mut kept = Self::default();
+        for (name, tag) in &self.tags {
+            let one = Self { tags: [(name.clone(), tag.clone())].into(), ..Self::default() };
+            if fits(&one, format!("tags.{name}")) {
+                kept.tags.insert(name.clone(), tag.clone());
+            }
+        }
+        for (name, value) in &self.parameters {
+            let one = Self { parameters: [(name.clone(), value.clone())].into(), ..Self::default() };
+            if fits(&one, format!("parameters.{name}")) {
+                kept.parameters.insert(name.clone(), value.clone());
+            }
+        }
+        kept
+    }
+
+    /// These choices, and in their place those of `other` where it says something.
+    pub fn with(mut self, other: Self) -> Self {
+        self.tags.extend(other.tags);
+        self.parameters.extend(other.parameters);
+        self
+    }
+}
+
 fn choose_tag(pipeline: &mut Pipeline, name: &StepName, tag: &str) -> Result<(), Problem> {
     let path = format!("tags.{name}");
     let refused = |message: String| Err(Problem::error(path.clone(), message));
@@ -156,5 +187,17 @@ mod tests {
                 "parameters.seed: `huge` is none of `small`, `large`",
             ]
         );
+    }
+
+    #[test]
+    fn a_clone_keeps_what_the_latest_version_still_lets_be_chosen() {
+        let before = inputs(
+            &[("api", "v7"), ("gone", "v1"), ("db", "15")],
+            &[("seed", "large"), ("mail_to", "a@b"), ("old", "x")],
+        );
+        let kept = before.kept_by(&shop());
+        assert_eq!(kept, inputs(&[("api", "v7")], &[("seed", "large"), ("mail_to", "a@b")]));
+        let changed = kept.with(inputs(&[("api", "main")], &[]));
+        assert_eq!(changed, inputs(&[("api", "main")], &[("seed", "large"), ("mail_to", "a@b")]));
     }
 }

@@ -178,3 +178,32 @@ fn registries_and_a_password_that_is_not_on_the_command_line() {
     );
     assert_eq!(asked.headers["if-match"], "\"2\"");
 }
+
+#[test]
+fn copies_are_made_with_other_tags_and_kept_for_longer() {
+    let copy = crate::fake::deployment(json!({"slot": "qa", "state": "QUEUED"}));
+    let slot = |expires_at: Value| json!({"name": "qa", "environment": "local", "url": "https://x", "expires_at": expires_at});
+    let fake = Fake::new()
+        .on("POST /projects/shop/slots/main/clone", 202, copy.clone())
+        .on("POST /projects/shop/slots/qa/extend", 200, slot(json!("2026-11-27T10:00:00Z")))
+        .on("POST /projects/shop/slots/demo/extend", 200, slot(Value::Null))
+        .on("POST /projects/shop/deployments", 202, copy)
+        .list("GET /projects/shop/slots", json!([slot(json!("2026-11-27T10:00:00Z"))]));
+    let terminal = Terminal::with(&fake).variable("PIERHEAD_PROJECT", "shop");
+    insta::assert_snapshot!(terminal.transcript(&[
+        "slots clone main qa --tag api=v3 --parameter seed=large --detach",
+        "slots extend qa --lifetime 7d",
+        "slots extend demo --lifetime forever",
+        "slots extend demo --lifetime soon",
+        "slots",
+        "deploy --slot qa --tag api=v4 --detach",
+    ]));
+    let cloned = &fake.asked("POST /projects/shop/slots/main/clone")[0].body;
+    assert_eq!(cloned, &json!({"slot": "qa", "tags": {"api": "v3"}, "parameters": {"seed": "large"}}));
+    assert_eq!(fake.asked("POST /projects/shop/slots/qa/extend")[0].body, json!({"lifetime_s": 604_800}));
+    assert_eq!(fake.asked("POST /projects/shop/slots/demo/extend")[0].body, json!({"lifetime_s": 0}));
+    assert_eq!(
+        fake.asked("POST /projects/shop/deployments")[0].body,
+        json!({"slot": "qa", "tags": {"api": "v4"}})
+    );
+}

@@ -4,9 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::types::{
-    Deployment, Detect, EnvironmentItem, Event, LogPage, Login, Me, NewDeployment, NewQuickDeployment,
-    NewToken, NewVariable, NewVariables, Node, Page, Project, Slot, Token, Tokens, VariableValue, Variables,
-    Verdict,
+    Deployment, Detect, EnvironmentItem, Event, LogPage, Login, Me, NewClone, NewDeployment,
+    NewQuickDeployment, NewToken, NewVariable, NewVariables, Node, Page, Project, Slot, Token, Tokens,
+    VariableValue, Variables, Verdict,
 };
 use super::{Answer, Client, Request, types};
 use crate::cli::error::Error;
@@ -148,6 +148,26 @@ impl Client<'_> {
 
     pub(crate) async fn slot_delete(&self, project: &str, slot: &str) -> Result<Value, Error> {
         self.call_raw(&self.request(Method::DELETE, &["projects", project, "slots", slot])).await
+    }
+
+    pub(crate) async fn slot_extend(
+        &self,
+        project: &str,
+        slot: &str,
+        lifetime_s: Option<u32>,
+    ) -> Result<Answer<Slot>, Error> {
+        let request = self.request(Method::POST, &["projects", project, "slots", slot, "extend"]);
+        self.call(request.body(&json!({ "lifetime_s": lifetime_s }))).await
+    }
+
+    pub(crate) async fn slot_clone(
+        &self,
+        project: &str,
+        slot: &str,
+        body: &NewClone,
+    ) -> Result<Answer<Deployment>, Error> {
+        let request = self.request(Method::POST, &["projects", project, "slots", slot, "clone"]);
+        self.call(request.body(body)).await
     }
 
     pub(crate) async fn variables(&self, project: &str) -> Result<Answer<Variables>, Error> {

@@ -3,6 +3,8 @@
 //! Fields that only newer servers know are ignored, fields that older ones lack have defaults, and `--json` prints the answer
 //! as it came: this file decides what is shown to people, not what programs get.
 
+use std::collections::BTreeMap;
+
 use pierhead_model::Timestamp;
 use pierhead_model::deployment::{State, Timings};
 use pierhead_model::limit::Limits;
@@ -174,6 +176,19 @@ pub(crate) struct NewDeployment {
     pub(crate) reference: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_cache: bool,
+    /// Of a pipeline: what is chosen for this run.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+/// `POST /projects/{project}/slots/{slot}/clone`.
+#[derive(Debug, Serialize)]
+pub(crate) struct NewClone {
+    pub(crate) slot: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -213,6 +228,8 @@ pub(crate) struct Slot {
     pub(crate) latest: Option<String>,
     #[serde(default)]
     pub(crate) deleting: bool,
+    #[serde(default)]
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

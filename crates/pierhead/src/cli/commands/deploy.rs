@@ -4,6 +4,7 @@ use clap::Args;
 use pierhead_model::plan::BuildSettings;
 use pierhead_model::source::RepositoryUrl;
 
+use super::pipelines::pair;
 use crate::cli::client::Answer;
 use crate::cli::client::Client;
 use crate::cli::client::types::{Deployment, Detect, NewDeployment, NewQuickDeployment};
@@ -35,6 +36,12 @@ pub(crate) struct DeployArgs {
     /// Into a slot named after the branch
     #[arg(long, conflicts_with_all = ["slot", "prod"])]
     preview: bool,
+    /// Of a pipeline: another tag for a service, as SERVICE=TAG
+    #[arg(long = "tag", value_name = "SERVICE=TAG", value_parser = pair)]
+    tags: Vec<(String, String)>,
+    /// Of a pipeline: a value for a parameter, as NAME=VALUE
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
+    parameters: Vec<(String, String)>,
     /// Build without caches
     #[arg(long)]
     no_cache: bool,
@@ -177,6 +184,8 @@ async fn from_project(
         slot,
         reference,
         no_cache: args.no_cache,
+        tags: args.tags.iter().cloned().collect(),
+        parameters: args.parameters.iter().cloned().collect(),
     };
     let accepted = client.deploy_project(&chosen.name, &new).await?;
     announce(context, &accepted.body, &chosen.because);

@@ -115,7 +115,7 @@ async fn newest(context: &Context, client: &Client<'_>) -> Result<Deployment, Er
     newest.ok_or_else(|| Error::not_found("there is no deployment yet", "Deploy first: pierhead deploy"))
 }
 
-async fn finish(
+pub(super) async fn finish(
     context: &Context,
     client: &Client<'_>,
     accepted: Answer<Deployment>,
