@@ -85,7 +85,9 @@ fn without_secrets(held: &Held) -> Held {
     let variables = &mut kept.assignment.work.variables;
     let all = variables.len();
     variables.retain(|variable| !variable.secret);
-    kept.secrets_missing = variables.len() < all;
+    let keys = kept.assignment.work.keys.take();
+    let variables = kept.assignment.work.variables.len();
+    kept.secrets_missing = variables < all || keys.is_some();
     kept
 }
 
@@ -130,7 +132,9 @@ pub(crate) mod tests {
                 hostname: Hostname::parse("shop.localhost").unwrap(),
                 deployment_hostname: Hostname::parse("3x9mq2p7ab.localhost").unwrap(),
                 no_cache: false,
+                keys: None,
             },
+            known: None,
         }
     }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use pierhead_model::assignment::Report;
+use pierhead_model::assignment::{Phase, Report};
 use pierhead_model::id::DeploymentId;
+use pierhead_model::release::Release;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -86,6 +87,22 @@ impl Book {
         Ok(report)
     }
 
+    /// Begins where a report ends that this node had made and lost. What ran by it cannot be relied on: it is to be started
+    /// again from its release.
+    pub(crate) async fn restore(&self, mut report: Report) -> std::io::Result<()> {
+        let deployment = report.deployment.clone();
+        let runs = report.release.as_ref().is_some_and(|release| !matches!(release, Release::Site(_)));
+        if runs && report.phase == Phase::Healthy {
+            report.phase = Phase::Released;
+            report.instance = None;
+        }
+        report.sequence += 1;
+        durable::write_json(self.file(&deployment), &report).await?;
+        self.entries.lock().insert(deployment, Entry { report, stored: 0, sent: None });
+        self.changed.notify_one();
+        Ok(())
+    }
+
     /// The control plane has this report on its disk.
     pub(crate) fn stored(&self, deployment: &DeploymentId, sequence: u64) {
         if let Some(entry) = self.entries.lock().get_mut(deployment) {
@@ -131,8 +148,6 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use pierhead_model::assignment::Phase;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,8 @@
 //! agent/layers/<digest>/           a released layer, mounted by services
 //! agent/dependencies/<key>/        what an install made, mounted by builds
 //! agent/caches/<project>/<hash>/   a framework's cache between two builds
+//! agent/images/                    layers of images on their way
+//! agent/runs/<id>.json             how far the run of a pipeline has come
 //! agent/variants/                  which compressed variants are known
 //! ```
 
@@ -36,12 +38,14 @@ impl Layout {
             "layers",
             "dependencies",
             "caches",
+            "images",
+            "runs",
             "variants",
         ] {
             fs_err::create_dir_all(layout.root.join(folder))?;
         }
         // What was made beside and not renamed before a crash.
-        for folder in ["assignments", "reports", "mirrors", "layers", "dependencies"] {
+        for folder in ["assignments", "reports", "mirrors", "layers", "dependencies", "images", "runs"] {
             remove_unfinished(&layout.root.join(folder))?;
         }
         // Git's HOME: nobody's configuration.
@@ -99,6 +103,14 @@ impl Layout {
 
     pub(crate) fn all_caches(&self) -> PathBuf {
         self.root.join("caches")
+    }
+
+    pub(crate) fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.root.join("runs")
     }
 
     pub(crate) fn variants(&self) -> PathBuf {

@@ -17,12 +17,14 @@
 //! | `worker` | one deployment from acceptance to removal |
 //! | `executor` | the steps of a run: clone, detect, install, build, release, start |
 //! | [`steps`] | one step of a pipeline: a plugin that is run once, a service from an image |
+//! | `pipeline` | the run of a pipeline: what its machine orders, carried out |
 //! | `keeper` | keeps a healthy service running; adopts it after a restart |
 //! | `inventory` | what the engine holds, for whoever compares |
 //! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
 //! | `git`, `address` | fetching source from strangers without becoming their tool |
 //! | `firewall` | what containers cannot reach |
 //! | `gc` | keeps caches within their budget |
+//! | `images` | images that travel between nodes, layer by layer |
 //! | `overlay`, `layers` | file systems of builds and services, and their manifests |
 //!
 //! Invariants: nothing without this install's labels is ever touched; secrets are kept in memory and in the container
@@ -40,6 +42,7 @@ mod gc;
 mod git;
 mod health;
 mod identity;
+mod images;
 mod inspect;
 mod inventory;
 mod keeper;
@@ -51,6 +54,7 @@ mod networks;
 mod node;
 pub mod options;
 mod overlay;
+mod pipeline;
 pub mod plugins;
 mod queue;
 mod root;

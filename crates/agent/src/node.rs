@@ -15,10 +15,12 @@ use crate::book::Book;
 use crate::durable;
 use crate::git::Source;
 use crate::identity::Identity;
+use crate::images::{Images, Seeks};
 use crate::layers::Layers;
 use crate::layout::Layout;
 use crate::log::Logs;
-use crate::options::{Options, RuntimeImages};
+use crate::options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
+use crate::plugins::PluginBuilder;
 use crate::queue::BuildQueue;
 
 /// A node's state and tools. What it owns locks for itself; no lock is held across an await.
@@ -29,10 +31,14 @@ pub(crate) struct Node {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<dyn BlobChannel>,
     pub(crate) runtimes: Arc<dyn RuntimeImages>,
+    pub(crate) plugins: PluginBuilder,
     pub(crate) book: Book,
     pub(crate) logs: Logs,
     pub(crate) layers: Layers,
+    pub(crate) images: Images,
     pub(crate) source: Source,
+    /// What may be talked to on behalf of strangers.
+    pub(crate) addresses: AddressPolicy,
     pub(crate) builds: BuildQueue,
     /// There is a report to send.
     pub(crate) reports_due: Arc<Notify>,
@@ -53,10 +59,22 @@ impl Node {
             book: Book::open(layout.reports(), Arc::clone(&reports_due))?,
             logs: Logs::open(layout.logs(), Arc::clone(&lines_due))?,
             layers: Layers::open(&layout, Arc::clone(&tools.blobs))?,
+            images: Images::new(
+                Arc::clone(&tools.engine),
+                Arc::clone(&tools.blobs),
+                layout.images(),
+                Seeks::new(Arc::clone(&reports_due)),
+            ),
+            addresses: policy.clone(),
             source: Source::new(&layout, policy, options.ca_bundle.as_deref(), options.clone),
             builds: BuildQueue::new(options.build_concurrency),
             networked: Mutex::default(),
             identity: RwLock::new(durable::read_json(&layout.identity())?),
+            plugins: PluginBuilder::new(
+                Arc::clone(&tools.engine),
+                Arc::clone(&tools.runtimes),
+                layout.root().join("plugins"),
+            ),
             engine: tools.engine,
             blobs: tools.blobs,
             runtimes: tools.runtimes,
@@ -79,6 +97,20 @@ impl Node {
         durable::write_json(self.layout.identity(), &identity).await?;
         *self.identity.write() = Some(identity);
         Ok(())
+    }
+
+    /// The base image of a runtime: the one that is here, or another node's, or one that is made here.
+    pub(crate) async fn runtime(
+        &self,
+        runtime: &str,
+        version: Option<&str>,
+        say: &Say<'_>,
+    ) -> Result<RuntimeImage, RuntimeError> {
+        let reference = self.runtimes.reference(runtime, version)?;
+        if let Err(error) = self.images.ensure_if_known(&reference).await {
+            tracing::warn!(%error, reference, "a runtime could not be had from another node; it is made here");
+        }
+        self.runtimes.ensure(runtime, version, say).await
     }
 
     /// Free bytes where the node keeps its data.

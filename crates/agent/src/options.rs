@@ -105,6 +105,9 @@ pub type Say<'s> = dyn Fn(&str) + Send + Sync + 's;
 /// Where base images come from.
 #[async_trait]
 pub trait RuntimeImages: Send + Sync + Debug {
+    /// The name of the image that [`RuntimeImages::ensure`] would make for the same question.
+    fn reference(&self, runtime: &str, version: Option<&str>) -> Result<String, RuntimeError>;
+
     /// The image of a runtime in a version as precise as the project is (`22`, `20.11.1`); `None` is the default.
     async fn ensure(
         &self,

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pierhead_model::assignment::{Assignment, Goal, Phase};
+use pierhead_model::assignment::{Assignment, Goal, Known, Phase};
 use pierhead_model::id::DeploymentId;
 use pierhead_wire::version::Version;
 use pierhead_wire::{AgentToControl, ControlToAgent};
@@ -154,6 +154,10 @@ impl Desk {
             }
             ControlToAgent::LogStored { deployment, through } => self.node.logs.stored(&deployment, through),
             ControlToAgent::TakeInventory { number } => self.take_inventory(number, session, identity),
+            ControlToAgent::KeepImage { reference } => self.keep_image(reference, session),
+            ControlToAgent::ImageFound { reference, image } => {
+                self.node.images.seeks.answer(&reference, image)
+            }
             ControlToAgent::Ping { number } => session.pong(number),
         }
     }
@@ -178,8 +182,14 @@ impl Desk {
         session.open(AgentToControl::Hello { version: ours, machine });
     }
 
-    async fn assign(&mut self, assignment: Assignment, identity: &Identity) {
+    async fn assign(&mut self, mut assignment: Assignment, identity: &Identity) {
         let deployment = assignment.deployment.clone();
+        if let Some(known) = assignment.known.take()
+            && let Err(error) = self.remember(known).await
+        {
+            tracing::error!(%deployment, %error, "what was lost of a deployment cannot be written again");
+            return;
+        }
         match self.assignments.accept(assignment, identity.epoch).await {
             Ok(None) => {}
             Ok(Some(held)) => match self.told.get(&deployment) {
@@ -192,6 +202,17 @@ impl Desk {
             // Not acknowledged by a report, so it will be told again.
             Err(error) => tracing::error!(%deployment, %error, "an assignment cannot be written"),
         }
+    }
+
+    /// Takes back what this node had said of a deployment and does not know any more.
+    async fn remember(&self, known: Known) -> std::io::Result<()> {
+        let deployment = &known.report.deployment;
+        if self.node.book.get(deployment).is_some() || self.assignments.get(deployment).is_some() {
+            return Ok(());
+        }
+        tracing::warn!(%deployment, "this node has lost what it knew of a deployment; it goes on from what it had told");
+        self.node.logs.of_after(deployment, known.lines)?;
+        self.node.book.restore(known.report).await
     }
 
     fn employ(&mut self, held: Arc<Held>, fresh: bool) {
@@ -300,10 +321,25 @@ impl Desk {
         });
     }
 
+    fn keep_image(&mut self, reference: String, session: &Session) {
+        let (node, outbox) = (Arc::clone(&self.node), session.outbox());
+        self.sweeps.spawn(async move {
+            let image = match node.images.keep(&reference).await {
+                Ok(image) => image,
+                Err(error) => {
+                    tracing::warn!(%error, reference, "an image could not be stored for other nodes");
+                    None
+                }
+            };
+            outbox.image_kept(reference, image);
+        });
+    }
+
     async fn erase(&self, deployment: &DeploymentId) {
         let report = self.node.book.forget(deployment).await;
         let log = self.node.logs.forget(deployment).await;
-        if let Err(error) = report.and(log) {
+        let run = crate::pipeline::forget(&self.node, deployment).await;
+        if let Err(error) = report.and(log).and(run) {
             tracing::error!(%deployment, %error, "what was reported cannot be removed");
         }
     }

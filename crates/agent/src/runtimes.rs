@@ -162,6 +162,10 @@ impl RuntimeBuilder {
 
 #[async_trait]
 impl RuntimeImages for RuntimeBuilder {
+    fn reference(&self, runtime: &str, version: Option<&str>) -> Result<String, RuntimeError> {
+        Ok(reference(runtime, &choose(runtime, version)?))
+    }
+
     /// Makes the image first when it is missing.
     async fn ensure(
         &self,

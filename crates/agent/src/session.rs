@@ -4,10 +4,12 @@
 //! receiver and holds nothing that is not on disk, so a link that is cut loses nothing. Reports go before lines; lines wait
 //! a moment for company.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pierhead_model::digest::Digest;
 use pierhead_wire::{AgentToControl, ControlToAgent};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -23,6 +25,7 @@ const COMPANY: Duration = Duration::from_millis(10);
 #[derive(Debug, Default)]
 struct Outbox {
     inventory: Option<AgentToControl>,
+    images_kept: HashMap<String, Option<Digest>>,
     hello: Option<AgentToControl>,
     refusal: Option<AgentToControl>,
     pong: Option<u64>,
@@ -67,6 +70,7 @@ impl Session {
             outbox.open = true;
         }
         self.node.book.restart();
+        self.node.images.seeks.restart();
         self.node.logs.rewind(Instant::now(), Duration::ZERO);
         self.node.lines_due.notify_one();
     }
@@ -105,6 +109,11 @@ pub(crate) struct Answers {
 impl Answers {
     pub(crate) fn inventory(&self, inventory: AgentToControl) {
         self.outbox.lock().inventory = Some(inventory);
+        self.node.reports_due.notify_one();
+    }
+
+    pub(crate) fn image_kept(&self, reference: String, image: Option<Digest>) {
+        self.outbox.lock().images_kept.insert(reference, image);
         self.node.reports_due.notify_one();
     }
 }
@@ -164,14 +173,24 @@ async fn send_urgent(
     link: &mpsc::Sender<AgentToControl>,
     resend: Duration,
 ) -> Result<(), Gone> {
-    let (messages, open) = {
+    let (mut messages, open) = {
         let mut outbox = outbox.lock();
         let pong = outbox.pong.take().map(|number| AgentToControl::Pong { number });
         let open = outbox.open;
         let usage = if open { outbox.usage.take() } else { None };
         let inventory = if open { outbox.inventory.take() } else { None };
-        (vec![outbox.refusal.take(), outbox.hello.take(), pong, usage, inventory], open)
+        let mut messages = vec![outbox.refusal.take(), outbox.hello.take(), pong, usage, inventory];
+        if open {
+            let kept = std::mem::take(&mut outbox.images_kept).into_iter();
+            messages
+                .extend(kept.map(|(reference, image)| Some(AgentToControl::ImageKept { reference, image })));
+        }
+        (messages, open)
     };
+    if open {
+        let sought = node.images.seeks.due().into_iter();
+        messages.extend(sought.map(|reference| Some(AgentToControl::SeekImage { reference })));
+    }
     for message in messages.into_iter().flatten() {
         link.send(message).await.map_err(|_| Gone)?;
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pierhead_engine::state::Status;
-use pierhead_model::assignment::{Goal, Phase};
+use pierhead_model::assignment::{Goal, Phase, Source};
 use pierhead_model::deployment::{Failure, Reason};
 use pierhead_model::release::Release;
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ use crate::executor::{self, Run, StepError};
 use crate::identity::Identity;
 use crate::keeper;
 use crate::node::Node;
+use crate::pipeline;
 use crate::undo::{self, Images};
 
 /// Attempts at a run that the node itself made fail.
@@ -95,6 +96,11 @@ async fn pursue(run: &Run, fresh: bool) -> StepError {
 
 async fn try_pursue(run: &Run, fresh: bool) -> Result<std::convert::Infallible, StepError> {
     let report = run.report(|_| {}).await?;
+    if let Source::Pipeline { work } = &run.held.assignment.work.source
+        && !matches!(report.phase, Phase::Failed | Phase::Stopped)
+    {
+        return Err(pipeline::pursue(run, work).await);
+    }
     let release = match (report.phase, report.release) {
         (Phase::Failed | Phase::Stopped, _) => return Ok(std::future::pending().await),
         (Phase::Healthy, Some(release)) => return Err(live(run, &release, None).await),
@@ -116,7 +122,7 @@ async fn try_pursue(run: &Run, fresh: bool) -> Result<std::convert::Infallible, 
         }
     };
     let started = match &release {
-        Release::Site(_) => None,
+        Release::Site(_) | Release::Run(_) => None,
         Release::Service(_) | Release::Image(_) => {
             Some(run.step("start", executor::start(run, &release)).await?)
         }
@@ -127,7 +133,7 @@ async fn try_pursue(run: &Run, fresh: bool) -> Result<std::convert::Infallible, 
 /// A site has nothing to run: it is healthy once it is stored.
 async fn live(run: &Run, release: &Release, started: Option<executor::Instance>) -> StepError {
     match release {
-        Release::Site(_) => {
+        Release::Site(_) | Release::Run(_) => {
             if let Err(error) = run.report(|report| report.phase = Phase::Healthy).await {
                 return error;
             }
@@ -163,7 +169,17 @@ async fn fail(run: &Run, failure: Failure) {
 
 /// Stops politely, removes everything, and says so when the engine shows nothing any more.
 async fn stop(run: &Run) {
-    let ended = run.node.book.get(&run.id).is_some_and(|report| report.phase == Phase::Stopped);
+    let ended = run
+        .node
+        .book
+        .get(&run.id)
+        .is_some_and(|report| matches!(report.phase, Phase::Stopped | Phase::Failed));
+    if let Source::Pipeline { work } = &run.held.assignment.work.source
+        && !ended
+        && let Err(error) = pipeline::undo(run, work).await
+    {
+        run.log.say("node", &format!("{error}; what it had made is removed without its plugins' help"));
+    }
     let container = run.node.engine.find(&executor::name_of(run)).await.ok().flatten();
     if let Some(container) = container.filter(|container| container.state.status() == Status::Running) {
         let grace = Duration::from_secs(run.held.assignment.work.limits.stop_grace_s.into());
@@ -195,6 +211,17 @@ async fn last_words(run: &Run) {
 }
 
 async fn remove_for_sure(node: &Node, identity: &Identity, run: &Run, images: Images) {
+    remove_objects_for_sure(node, identity, run, images).await;
+    if let Source::Pipeline { .. } = &run.held.assignment.work.source {
+        let mut pause = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        while let Err(error) = pipeline::remove_volumes(run).await {
+            tracing::warn!(deployment = %run.id, %error, "the slot's volumes cannot be removed yet; trying again");
+            tokio::time::sleep(pause.advance()).await;
+        }
+    }
+}
+
+async fn remove_objects_for_sure(node: &Node, identity: &Identity, run: &Run, images: Images) {
     let mut pause = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while let Err(error) = undo::remove(node, identity, &run.id, images).await {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::Shared;
 use crate::problem::Problem;
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 11] = [
+pub(crate) const OPEN: [&str; 12] = [
     "/",
     "/api/docs",
     "/api/v1/auth/login",
@@ -30,6 +30,7 @@ pub(crate) const OPEN: [&str; 11] = [
     "/healthz",
     "/metrics",
     "/readyz",
+    "/schema/pipeline.json",
 ];
 
 /// Where a token may also be the first message: browsers cannot set headers on a WebSocket.

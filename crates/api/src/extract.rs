@@ -1,6 +1,7 @@
 //! Bodies, query strings and paths; what cannot be read is refused with a problem document that says where.
 //!
 //! - JSON that is not JSON is `malformed` (400); JSON that does not fit is `validation` (422) with a JSON pointer.
+//! - A [`Document`] is JSON or YAML and is read further in, where its mistakes are told with their lines.
 //! - An object is an object: derived readers would also take a list with the fields in their order.
 //! - An empty body is an empty object, so that a call whose fields are all optional needs no body.
 //! - A query parameter that nobody knows is refused: that is how typing errors would hide.
@@ -14,6 +15,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use pierhead_model::code::Code;
+use pierhead_model::pipeline::Format;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -41,6 +43,47 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         read(&body).map(Self)
     }
+}
+
+/// A document in a notation for people: JSON, or YAML with its own media type. It stays text, so that problems can name lines.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) text: String,
+    pub(crate) format: Format,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let format = if is_json(request.headers()) { Some(Format::Json) } else { yaml(request.headers()) };
+        let body = Bytes::from_request(request, state).await.map_err(|error| unread(&error))?;
+        let malformed = |detail: String| Problem::new(Code::Malformed, detail);
+        if body.is_empty() {
+            return Err(malformed("The body is empty: send the document.".to_owned()));
+        }
+        let format = format.ok_or_else(|| {
+            let detail =
+                "The body must be JSON or YAML: send `Content-Type: application/json` or `application/yaml`.";
+            malformed(detail.to_owned()).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        })?;
+        let text = String::from_utf8(body.into())
+            .map_err(|_| malformed("The body is not UTF-8 text.".to_owned()))?;
+        if format == Format::Json
+            && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        {
+            return Err(malformed(format!("The body is not JSON: {error}.")));
+        }
+        Ok(Self { text, format })
+    }
+}
+
+/// What RFC 9512 registers, and what was used before it.
+fn yaml(headers: &HeaderMap) -> Option<Format> {
+    let said = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let known = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
+    known.contains(&kind.as_str()).then_some(Format::Yaml)
 }
 
 /// `application/json`, or a type whose name ends in `+json`.

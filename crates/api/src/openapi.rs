@@ -21,7 +21,7 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::access::{FIRST_MESSAGE, OPEN, needed};
 use crate::problem;
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 12] = [
     ("access", "Signing in, tokens, who one is."),
     ("deployments", "Made, watched, cancelled, repeated, rolled back."),
     ("logs", "What builds and services said."),
@@ -29,6 +29,8 @@ const TAGS: [(&str, &str); 10] = [
     ("projects", "What gets deployed, and how."),
     ("slots", "The stable places of a project."),
     ("variables", "Configuration and secrets."),
+    ("pipelines", "Graphs of steps: their versions, checks and differences."),
+    ("catalogue", "Registries, services and plugins, kept by admins."),
     ("environments", "Where deployments run."),
     ("platform", "Health, figures, this document."),
     ("pages", "For people with a browser."),

@@ -169,6 +169,7 @@ impl From<Error> for Problem {
                 }
             }
             Error::CloneFailed { kind, .. } => problem.with("kind", kind.to_string()),
+            Error::RegistryFailed { kind, .. } => problem.with("kind", kind),
             Error::RateLimited { retry_after_s } => problem.retry_after(retry_after_s),
             Error::Unavailable { .. } => problem.retry_after(5),
             Error::Unauthenticated { .. } | Error::TokenExpired => problem.fix("Sign in", "pierhead login"),

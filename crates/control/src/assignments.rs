@@ -1,6 +1,6 @@
 //! What a node should do, derived from what is stored: there is no second list that could disagree.
 
-use pierhead_model::assignment::{Assignment, Goal, Phase};
+use pierhead_model::assignment::{Assignment, Goal, Known, Phase, Report, Source};
 use pierhead_model::deployment::State;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
@@ -8,6 +8,7 @@ use pierhead_store::DeploymentRecord;
 
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::services::runs;
 use crate::work::WorkRecord;
 
 /// How long after its end a deployment that was live keeps running although no ingress said that it has drained.
@@ -17,8 +18,8 @@ const DRAIN_LIMIT_S: i64 = 90;
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) assignment: Assignment,
-    /// The node has said something of it.
-    pub(crate) began: bool,
+    /// What the node said of it last.
+    pub(crate) report: Option<Report>,
 }
 
 /// Everything the node should do. A deployment that ended and was removed from the node is not among it: not to be listed
@@ -26,15 +27,31 @@ pub(crate) struct Wanted {
 pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, Error> {
     let records = core.store.deployments_on_node(node).await.stored()?;
     let mut assignments = Vec::with_capacity(records.len());
+    let mut logins = None;
     for record in records {
         if is_gone(&record) {
             core.store.deployment_leave_node(&record.deployment.id).await.stored()?;
         } else {
-            assignments
-                .push(Wanted { assignment: assignment(core, &record)?, began: record.report.is_some() });
+            let mut assignment = assignment(core, &record)?;
+            if matches!(assignment.work.source, Source::Pipeline { .. }) {
+                if logins.is_none() {
+                    logins = Some(runs::logins(core).await?);
+                }
+                let logins = logins.as_deref().unwrap_or_default();
+                assignment.work.keys = Some(runs::keys(core, &assignment.deployment, logins));
+            }
+            assignments.push(Wanted { assignment, report: record.report });
         }
     }
     Ok(assignments)
+}
+
+/// Adds what the node said so far, should it have lost that.
+pub(crate) async fn remind(core: &Core, wanted: &mut Wanted) -> Result<(), Error> {
+    let Some(report) = wanted.report.take() else { return Ok(()) };
+    let lines = core.store.logs().last(&wanted.assignment.deployment).await.stored()?;
+    wanted.assignment.known = Some(Known { report, lines });
+    Ok(())
 }
 
 /// Ended, and its node has proved that nothing of it is left.
@@ -59,6 +76,7 @@ fn assignment(core: &Core, record: &DeploymentRecord) -> Result<Assignment, Erro
         environment: record.environment_name.clone(),
         slot: record.slot_name.clone(),
         work,
+        known: None,
     })
 }
 

@@ -8,6 +8,7 @@ use pierhead_wire::BlobChannel;
 
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
+use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
 use crate::outside::Outside;
@@ -26,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) links: Links,
     /// What agents on other machines read and write.
     pub(crate) blobs: Arc<dyn BlobChannel>,
+    /// Where images come from.
+    pub(crate) images: Images,
     pub(crate) ingresses: Ingresses,
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.
@@ -49,6 +52,7 @@ pub(crate) struct Signals {
     pub(crate) routes: Signal,
     pub(crate) removals: Signal,
     pub(crate) drains: Signal,
+    pub(crate) images: Signal,
     pub(crate) nodes: Signal,
 }
 

@@ -4,6 +4,7 @@
 
 use pierhead_model::code::Code;
 use pierhead_model::deployment::{CloneFailure, State};
+use pierhead_model::pipeline::{Problem, Severity};
 use pierhead_store::StoreError;
 
 /// One value that cannot be used.
@@ -17,6 +18,21 @@ pub struct FieldProblem {
 impl FieldProblem {
     pub fn new(pointer: impl Into<String>, detail: impl ToString) -> Self {
         Self { pointer: pointer.into(), detail: detail.to_string() }
+    }
+}
+
+impl From<&Problem> for FieldProblem {
+    /// `steps.db.volumes[0]` is `/steps/db/volumes/0`.
+    fn from(problem: &Problem) -> Self {
+        let mut pointer = String::new();
+        for part in problem.path.split(['.', '[']).filter(|part| !part.is_empty()) {
+            pointer.push('/');
+            pointer.push_str(&part.trim_end_matches(']').replace('~', "~0").replace('/', "~1"));
+        }
+        let line = problem.line.map_or_else(String::new, |line| format!("line {line}: "));
+        let hint =
+            problem.suggestion.as_ref().map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
+        Self { pointer, detail: format!("{line}{}{hint}", problem.message) }
     }
 }
 
@@ -51,6 +67,9 @@ pub enum Error {
     DetectionFailed { detail: String },
     #[error("{detail}")]
     CloneFailed { kind: CloneFailure, detail: String },
+    /// A registry did not answer as was hoped; `kind` says how.
+    #[error("{detail}")]
+    RegistryFailed { kind: &'static str, detail: String },
     #[error("{detail}")]
     Unavailable { detail: String },
     #[error("Something went wrong inside Pierhead; the server's log has the details.")]
@@ -74,6 +93,7 @@ impl Error {
             Self::IdempotencyReuse => Code::IdempotencyReuse,
             Self::DetectionFailed { .. } => Code::DetectionFailed,
             Self::CloneFailed { .. } => Code::CloneFailed,
+            Self::RegistryFailed { .. } => Code::RegistryFailed,
             Self::Unavailable { .. } => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
@@ -82,6 +102,12 @@ impl Error {
     /// One value that cannot be used.
     pub fn invalid(pointer: impl Into<String>, detail: impl ToString) -> Self {
         Self::Validation(vec![FieldProblem::new(pointer, detail)])
+    }
+
+    /// A document with mistakes: those that keep it from being used, not the warnings.
+    pub(crate) fn from_problems(problems: &[Problem]) -> Self {
+        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        Self::Validation(errors.map(FieldProblem::from).collect())
     }
 
     pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {

@@ -10,12 +10,14 @@ mod capacity;
 mod core;
 mod error;
 mod fleet;
+mod images;
 mod ingresses;
 mod lifecycle;
 mod links;
 mod outside;
 mod reconcilers;
 mod routing;
+mod schemas;
 mod sealing;
 mod services;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 pub use blobs::StoredBlobs;
 pub use error::{Error, FieldProblem};
+use ipnet::IpNet;
 pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
@@ -36,6 +39,7 @@ use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
 pub use sealing::{MasterKey, SealError};
 pub use services::auth::{Client, InstanceRole, NewToken, Principal, Scope, Scopes, TokenView, Tokens, Via};
+pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
@@ -45,7 +49,12 @@ pub use services::events::EventView;
 pub use services::idempotency::Begun;
 pub use services::logs::{LogItem, LogPage, LogQuery};
 pub use services::page::{Page, PageRequest};
+pub use services::pipelines::{
+    ComposeImport, DryRunQuestion, DryRunView, ImageView, NewTemplate, PipelineView, Saved, Validation,
+};
 pub use services::projects::{NewProject, ProjectView};
+pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
+pub use services::runs::inputs;
 pub use services::slots::SlotView;
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
@@ -58,6 +67,7 @@ pub use crate::core::PublicAddress;
 use crate::core::{Core, Signals};
 use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
+use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
 use crate::outside::random_bits;
@@ -75,6 +85,12 @@ pub struct Options {
     pub detector: Arc<dyn Detector>,
     /// Where agents that dial out call.
     pub agents: Option<TcpListener>,
+    /// Ranges of addresses that are not public and may be reached all the same: registries on one's own network.
+    pub allow_addresses: Vec<IpNet>,
+    /// PEM certificates of authorities to trust beside the system's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// Those that come with this version.
+    pub plugins: Vec<pierhead_model::pipeline::plugin::PluginDeclaration>,
 }
 
 /// A running control plane.
@@ -93,7 +109,18 @@ const TOKEN_KEY_PLACE: &str = "settings/access_token_key";
 impl Control {
     /// Begins a new epoch and starts the reconcilers.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let Options { store, outside, key, base_domain, public, detector, agents } = options;
+        let Options {
+            store,
+            outside,
+            key,
+            base_domain,
+            public,
+            detector,
+            agents,
+            allow_addresses,
+            ca_bundle,
+            plugins,
+        } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let drained = Signal::default();
@@ -102,6 +129,7 @@ impl Control {
             fleet: Fleet::default(),
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
+            images: Images::new(allow_addresses, ca_bundle.as_deref())?,
             signals: Signals::default(),
             store,
             outside,
@@ -111,6 +139,8 @@ impl Control {
             public,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
+        services::registries::seed(&core).await?;
+        services::catalogue::provide(&core, plugins).await?;
         let auth = Auth::new(Arc::clone(&core), token_key(&core).await?)?;
         let services = Arc::new(Services::new(&core, auth, detector));
         let stop = watch::Sender::new(false);
@@ -129,6 +159,11 @@ impl Control {
             drive(
                 Arc::new(reconcilers::drains::Drains(Arc::clone(&core))),
                 core.signals.drains.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::images::Images(Arc::clone(&core))),
+                core.signals.images.clone(),
                 stop.subscribe(),
             ),
             drive(
@@ -159,6 +194,7 @@ impl Control {
 
     /// Speaks with the agent of this machine.
     pub fn attach_local_agent(&self, link: End<ControlToAgent, AgentToControl>) -> JoinHandle<()> {
+        self.core.fleet.runs_here(&self.local_node);
         fleet::attach(Arc::clone(&self.core), self.local_node.clone(), link)
     }
 

@@ -21,6 +21,15 @@ pub(crate) struct Shown {
     pub(crate) number: u64,
     pub(crate) state: State,
     pub(crate) content: Option<Content>,
+    /// Of a run: what has hostnames of its own.
+    pub(crate) parts: Vec<ShownPart>,
+}
+
+/// A public step of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShownPart {
+    pub(crate) host: Hostname,
+    pub(crate) content: Content,
 }
 
 /// What it consists of, once it is built.
@@ -55,6 +64,11 @@ pub(crate) fn table(all: &[Shown]) -> BTreeMap<Hostname, Route> {
         let host = Hostname::of_slot(&shown.slot, &shown.project, &shown.base_domain);
         table
             .insert(host.clone(), Route { host, project: shown.project.clone(), target: slot_target(shown) });
+        for part in &shown.parts {
+            let target = slot_target(&Shown { content: Some(part.content.clone()), ..shown.clone() });
+            let (host, project) = (part.host.clone(), shown.project.clone());
+            table.insert(host.clone(), Route { host, project, target });
+        }
     }
     table
 }
@@ -128,6 +142,7 @@ mod tests {
             number,
             state,
             content,
+            parts: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! value that is moved to another row does not open. The text carries the version of the format, for keys that rotate.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
@@ -64,6 +65,13 @@ impl MasterKey {
         let mut bytes = nonce.to_vec();
         bytes.append(&mut sealed);
         Ok(format!("{FORMAT}:{}", BASE64.encode(bytes)))
+    }
+
+    /// A key of its own for a place, in base64: the same one each time, and no way back to this one.
+    pub(crate) fn derive(&self, place: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret());
+        let derived = hmac::sign(&key, format!("pierhead derived key: {place}").as_bytes());
+        base64::engine::general_purpose::STANDARD.encode(derived)
     }
 
     /// Opens what was sealed for the same place.

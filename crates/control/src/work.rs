@@ -91,6 +91,7 @@ impl WorkRecord {
             hostname,
             deployment_hostname,
             no_cache: self.no_cache,
+            keys: None,
         })
     }
 

@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 
 use crate::{
     error::Result,
-    image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions},
+    image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions, RegistryLogin},
     log::{Follow, LogCursor, LogStream},
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
     state::{
@@ -99,6 +99,12 @@ pub trait Engine: Send + Sync + Debug {
 
     /// Makes an image of one layer from a tar of a root file system.
     async fn image_import(&self, root: ByteSource, options: &ImportOptions) -> Result<ImageId>;
+
+    /// Has the engine fetch an image from its registry; one that is there already is looked for again, as its tag may have
+    /// moved.
+    ///
+    /// Fails with `NotFound` (no such image, or not for this login) and `Unavailable` (the registry does not answer).
+    async fn image_pull(&self, reference: &str, login: Option<&RegistryLogin>) -> Result<()>;
 
     /// Builds from a tar of the context. The stream must be read; dropping it cancels the build.
     async fn image_build(&self, context: ByteSource, options: &BuildOptions) -> Result<BuildStream>;

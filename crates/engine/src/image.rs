@@ -43,6 +43,8 @@ pub struct Image {
     pub size_bytes: u64,
     pub created_at: Timestamp,
     pub config: ImageConfig,
+    /// `sha256:` and 64 hex digits of each layer's uncompressed tar file, lowest first.
+    pub layers: Vec<String>,
 }
 
 /// An image as a list shows it.
@@ -88,6 +90,25 @@ impl ImportOptions {
                 "an import cannot set the stop signal `{signal}`; set it in the spec of the container"
             ))),
         }
+    }
+}
+
+/// Who the engine says it is when it fetches an image.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryLogin {
+    /// As the image names it: `ghcr.io`, `registry.example.com:5000`.
+    pub host: String,
+    pub username: String,
+    pub password: String,
+}
+
+/// Shows no password.
+impl fmt::Debug for RegistryLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryLogin")
+            .field("host", &self.host)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,8 +16,10 @@ use crate::hostname::Hostname;
 use crate::id::{DeploymentId, ProjectId};
 use crate::limit::Limits;
 use crate::name::{EnvironmentName, ProjectName, SlotName};
+use crate::pipeline::StepName;
 use crate::plan::{BuildPlan, BuildSettings};
 use crate::release::Release;
+use crate::run::PipelineWork;
 use crate::source::{Commit, Folder, GitReference, RepositoryUrl};
 use crate::variable::Variable;
 
@@ -33,6 +35,17 @@ pub struct Assignment {
     pub environment: EnvironmentName,
     pub slot: SlotName,
     pub work: Work,
+    /// What the node said of it so far, for a node that has lost what it wrote down. Only at the beginning of a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+}
+
+/// What the control plane has stored of what a node said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    pub report: Report,
+    /// The number of the last line of the log.
+    pub lines: u64,
 }
 
 /// What should become of it.
@@ -59,10 +72,48 @@ pub struct Work {
     pub deployment_hostname: Hostname,
     /// Ignore the dependency cache.
     pub no_cache: bool,
+    /// What a run of a pipeline needs and may not write down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<RunKeys>,
+}
+
+/// What a run of a pipeline needs and may not write down.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunKeys {
+    /// Seals what steps leave for each other: 32 bytes, in base64.
+    pub outputs: String,
+    pub registries: Vec<RegistryLogin>,
+}
+
+/// Shows nothing of what it holds.
+impl std::fmt::Debug for RunKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RunKeys([secret])")
+    }
+}
+
+/// How images are had from a registry.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryLogin {
+    /// As images name it: `ghcr.io`, `registry.example.com:5000`.
+    pub host: String,
+    pub username: String,
+    pub password: String,
+}
+
+/// Shows no password.
+impl std::fmt::Debug for RegistryLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, username, password: _ } = self;
+        f.debug_struct("RegistryLogin")
+            .field("host", host)
+            .field("username", username)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the release comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Source {
     Git {
@@ -73,6 +124,8 @@ pub enum Source {
     },
     /// An earlier release, made live again without building.
     Release { release: Release },
+    /// A run of a pipeline.
+    Pipeline { work: Box<PipelineWork> },
 }
 
 /// How far a node has come with a deployment.
@@ -106,6 +159,9 @@ pub struct Report {
     pub release: Option<Release>,
     pub steps: Vec<StepReport>,
     pub instance: Option<InstanceReport>,
+    /// The services of a pipeline, by step.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<StepName, InstanceReport>,
     /// Highest memory seen while building and while running, in bytes.
     pub peak_memory_bytes: Option<u64>,
 }
@@ -117,8 +173,28 @@ pub struct StepReport {
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub exit_code: Option<i64>,
-    /// Why it took no time: `dependencies from cache`.
+    /// Why it took no time (`dependencies from cache`), or why it failed.
     pub note: Option<String>,
+    /// Of a step of a pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StepStatus>,
+}
+
+/// Where a step of a pipeline is, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum StepStatus {
+    Running,
+    /// Between two attempts.
+    Retrying,
+    Succeeded,
+    Failed,
+    Stopping,
+    Undoing,
+    Undone,
+    /// What it made outside could not be undone.
+    LeftOver,
 }
 
 /// The running process of a service.
@@ -148,6 +224,7 @@ impl Report {
             release: None,
             steps: Vec::new(),
             instance: None,
+            services: BTreeMap::new(),
             peak_memory_bytes: None,
         }
     }

@@ -52,6 +52,7 @@ codes! {
     DetectionFailed = "detection_failed", 422, "Nothing that can be built was recognised";
     CloneFailed = "clone_failed", 422, "The repository cannot be read";
     RateLimited = "rate_limited", 429, "Too many requests";
+    RegistryFailed = "registry_failed", 502, "The registry did not answer as hoped";
     Unavailable = "unavailable", 503, "Pierhead cannot do this at the moment";
     NoCapacity = "no_capacity", 503, "No node has room";
     Internal = "internal", 500, "Something went wrong inside Pierhead";

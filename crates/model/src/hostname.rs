@@ -5,14 +5,16 @@
 //! | `<project>.<base domain>` | the production slot |
 //! | `<slot>--<project>.<base domain>` | another slot |
 //! | `<id>.<base domain>` | one deployment, for as long as it exists |
+//! | `<step>.<slot>.<environment>.<domain>` | a public step of a slot that a pipeline made |
 //!
-//! The three shapes exclude each other (see [`crate::name`] and [`crate::id`]), and each is one label below the base domain,
+//! The first three shapes exclude each other (see [`crate::name`] and [`crate::id`]), and each is one label below the base domain,
 //! so one wildcard certificate covers them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::DeploymentId;
-use crate::name::{ProjectName, SlotName};
+use crate::name::{EnvironmentName, ProjectName, SlotName};
+use crate::pipeline::StepName;
 
 /// A DNS name in lower case, without port or trailing dot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +55,16 @@ impl Hostname {
             return Self(format!("{project}.{base}"));
         }
         Self(format!("{slot}--{project}.{base}"))
+    }
+
+    /// The stable hostname of a public step of a slot in an environment.
+    pub fn of_service(
+        step: &StepName,
+        slot: &SlotName,
+        environment: &EnvironmentName,
+        domain: &Self,
+    ) -> Result<Self, InvalidHostname> {
+        Self::parse(&format!("{step}.{slot}.{environment}.{domain}"))
     }
 
     /// The hostname of one deployment.

@@ -11,10 +11,14 @@
 //! | [`assignment`] | what a node should do for a deployment, and what it reports back |
 //! | [`plan`], [`release`] | what would be built; what was built |
 //! | [`project`], [`variable`], [`limit`], [`health`] | configuration, with its bounds |
+//! | [`pipeline`] | graphs of steps: read, validated, compared, imported |
+//! | [`run`] | the run of a pipeline: `step(run, event, now)`, and what a crash changes about it |
+//! | [`address`] | which addresses may be reached on behalf of somebody |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
 
+pub mod address;
 pub mod assignment;
 pub mod code;
 pub mod crash;
@@ -26,10 +30,12 @@ pub mod id;
 pub mod limit;
 pub mod log;
 pub mod name;
+pub mod pipeline;
 pub mod placement;
 pub mod plan;
 pub mod project;
 pub mod release;
+pub mod run;
 pub mod source;
 pub mod variable;
 

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::id::DeploymentId;
+use crate::pipeline::StepName;
 use crate::plan::BuildPlan;
 
 /// What can be made live.
@@ -18,6 +20,8 @@ pub enum Release {
     Site(SiteRelease),
     Service(ServiceRelease),
     Image(ImageRelease),
+    /// What a run of a pipeline made. Another run makes another one.
+    Run(RunRelease),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,13 @@ pub struct ImageRelease {
     /// The engine's image id (`sha256:…`): the digest of its configuration, so the same on every node.
     pub image: String,
     pub start: StartSettings,
+}
+
+/// The public parts of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRelease {
+    pub deployment: DeploymentId,
+    pub sites: BTreeMap<StepName, Digest>,
 }
 
 /// How the process of a service is started and found.
@@ -72,6 +83,7 @@ impl Release {
             Self::Site(site) => vec![site.manifest],
             Self::Service(service) => service.layers.clone(),
             Self::Image(_) => Vec::new(),
+            Self::Run(run) => run.sites.values().copied().collect(),
         }
     }
 }

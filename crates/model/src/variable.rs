@@ -96,6 +96,14 @@ impl From<VariableKey> for String {
     }
 }
 
+/// Whether a name says that its value is a secret: `DB_PASSWORD`, `api_token`.
+pub fn is_secretive(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "PRIVATE_KEY", "API_KEY"]
+        .iter()
+        .any(|word| name.ends_with(word))
+}
+
 /// Checks a value: short enough, and nothing that a process environment cannot carry.
 pub fn check_value(key: &VariableKey, value: &str) -> Result<(), InvalidVariable> {
     if value.len() > MAX_VALUE_BYTES {

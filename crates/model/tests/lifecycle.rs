@@ -121,6 +121,7 @@ fn report_of(deployment: &Deployment, phase: Phase, now: Timestamp) -> Report {
             finished_at: None,
             exit_code: None,
             note: None,
+            status: None,
         }];
     }
     if phase == Phase::Failed {

@@ -42,6 +42,9 @@ const POINTS: [&str; 25] = [
 /// Passed by a start on an empty data directory.
 const AT_FIRST_START: [&str; 1] = ["store.migrate.before_commit"];
 
+/// Driven by the tests of nodes and of pipelines.
+const ELSEWHERE: [&str; 2] = ["control.rotate_token.before_disconnect", "agent.run_noted"];
+
 /// Deaths at moments that nobody chose.
 const RANDOM_DEATHS: usize = 12;
 /// A deployment of the shop takes less, so that deaths fall into every part of it.
@@ -169,7 +172,7 @@ fn every_crash_point_is_driven() {
             }
         }
     }
-    let driven = POINTS.iter().chain(&AT_FIRST_START);
+    let driven = POINTS.iter().chain(&AT_FIRST_START).chain(&ELSEWHERE);
     let driven: BTreeSet<_> =
         driven.map(|point| point.split_once(':').map_or(*point, |(name, _)| name).to_owned()).collect();
     assert_eq!(written, driven);

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use pierhead_testkit::{GitServer, NodeAgent, Server, Wire};
+use pierhead_testkit::{GitServer, Machine, NodeAgent, Server, Wire};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
@@ -21,6 +21,7 @@ server.on('upgrade', (request, socket) => {
 });
 server.listen(process.env.PORT, '0.0.0.0');
 "#;
+const DOCKERFILE: &str = "FROM pierhead/node:22\nCOPY server.js /app/server.js\nENV PORT=8080\nEXPOSE 8080\nCMD [\"node\", \"/app/server.js\"]\n";
 /// Prints a numbered line ten times a second for some twenty seconds.
 const SLOW_PACKAGE: &str = r#"{ "scripts": { "build": "node build.js", "start": "node server.js" } }"#;
 const SLOW_BUILD: &str = r#"
@@ -144,11 +145,11 @@ async fn a_deployment_runs_on_another_node_and_is_reached_through_its_agent() {
     }
     drop(socket);
 
-    // What is deleted goes from the other machine too.
+    // What is deleted goes from the other machine too; the page stays.
     let (status, _) = world.server.call("DELETE", "/projects/shop", None).await;
     assert!(status < 300, "{status}");
     let begun = Instant::now();
-    while world.node().await["allocated"]["deployments"] != 0 {
+    while world.node().await["allocated"]["deployments"] != 1 {
         assert!(begun.elapsed() < Duration::from_secs(60), "{:#}", world.node().await);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -314,6 +315,26 @@ async fn agt_2_a_rotated_token_is_dead_at_once_and_a_revoked_one_disconnects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn agt_2_a_token_that_was_rotated_is_dead_though_the_control_plane_died_before_it_said_so() {
+    let mut world = World::start().await;
+    world.server.kill();
+    world.server.boot_armed("control.rotate_token.before_disconnect").await;
+    world.until_node("online", Duration::from_secs(20)).await;
+    assert!(
+        world.server.try_call("POST", "/nodes/far/rotate-token", &json!({})).await.is_none(),
+        "it dies of it"
+    );
+    world.server.boot(&[]).await;
+    world.until_problem("wrong_token").await;
+    let (status, rotated) = world.server.call("POST", "/nodes/far/rotate-token", None).await;
+    assert_eq!(status, 200, "{rotated}");
+    world.agent.kill();
+    world.agent.token = rotated["token"].as_str().unwrap().to_owned();
+    world.agent.boot();
+    world.until_node("online", Duration::from_secs(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn agt_2_an_agent_with_another_token_is_refused_whatever_its_certificate() {
     let mut world = World::start().await;
     let other = add(&world.server, json!({ "name": "other", "address": "127.0.0.1:9" })).await;
@@ -379,5 +400,168 @@ async fn env_7_a_drained_node_hands_its_services_over_and_can_be_removed() {
     assert_eq!(world.server.call("DELETE", "/nodes/far", None).await.0, 204);
     assert_eq!(world.server.call("GET", "/nodes/far", None).await.0, 404);
     assert_eq!(world.server.visit("shop.localhost", "/").await.0, 200);
+    world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agt_5_an_agent_that_lost_its_state_goes_on_from_what_it_had_told() {
+    let mut world = World::start().await;
+    let page = world.server.deploy(json!({ "repository": world.git.url("page") })).await;
+    let before = world.deploy_shop().await;
+    let live = world.server.get("/projects/shop").await["live"].as_str().unwrap().to_owned();
+    let lines = world.server.log_of(&live).await;
+    // A newer commit is no reason to build anything.
+    world.git.change("shop", &[("server.js", "broken(")]);
+
+    world.agent.kill();
+    fs_err::remove_dir_all(world.agent.data_dir().join("agent")).unwrap();
+    world.agent.boot();
+    world.until_node("online", Duration::from_secs(20)).await;
+    world.until_shop(Duration::from_secs(60), |status, text| status == 200 && text != before).await;
+    assert_eq!(world.server.visit("page.localhost", "/").await, (200, "hello".to_owned()));
+    let after = world.server.log_of(&live).await;
+    assert_eq!(after[..lines.len()], lines, "what was stored stays");
+    assert!(after.len() > lines.len(), "and what it says now comes behind: {after:#?}");
+    let shown = world.server.get(&format!("/deployments/{live}")).await;
+    assert_eq!(shown["state"], "PRODUCTION");
+    assert_eq!(world.server.get(&format!("/deployments/{}", page.id())).await["state"], "PRODUCTION");
+    world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn env_1_a_lost_node_is_removed_and_what_was_live_there_goes_live_elsewhere() {
+    let mut world = World::start().await;
+    let before = world.deploy_shop().await;
+    let slow = json!({ "repository": world.git.url("slow") });
+    let (status, building) = world.server.call("POST", "/deployments", Some(slow)).await;
+    assert_eq!(status, 202, "{building}");
+    let building = building["id"].as_str().unwrap().to_owned();
+    let path = format!("/deployments/{building}");
+    while world.server.get(&path).await["state"] != "BUILDING" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (status, refused) = world.server.call("DELETE", "/nodes/far?lost=true", None).await;
+    assert_eq!(status, 409, "it is connected: {refused}");
+
+    world.agent.kill();
+    world.until_node("offline", Duration::from_secs(10)).await;
+    world.server.call("POST", "/nodes/local/uncordon", None).await;
+    let (status, _) = world.server.call("DELETE", "/nodes/far?lost=true", None).await;
+    assert_eq!(status, 204);
+    let ended = world.server.settled(&building).await;
+    assert_eq!((ended.state(), ended.reason()), ("FAILED", "node_lost"));
+    world.until_shop(Duration::from_secs(60), |status, text| status == 200 && text != before).await;
+
+    // Should it come back, it is nobody.
+    world.agent.boot();
+    let live = world.server.get("/projects/shop").await["live"].clone();
+    assert_ne!(live, Value::Null);
+    assert_eq!(world.server.call("GET", "/nodes/far", None).await.0, 404);
+}
+
+/// A control plane with two nodes: its own, and a machine whose Docker has nothing.
+struct TwoMachines {
+    server: Server,
+    agent: NodeAgent,
+    git: GitServer,
+}
+
+impl TwoMachines {
+    /// The other machine takes no work yet.
+    async fn start() -> Self {
+        let service: &[(&str, &str)] = &[("package.json", PACKAGE), ("server.js", SERVICE)];
+        let image: &[(&str, &str)] = &[("Dockerfile", DOCKERFILE), ("server.js", SERVICE)];
+        let git = GitServer::start(&[("shop", service), ("image", image)]);
+        let server = Server::start(BINARY).await;
+        let machine = Machine::build();
+        let address = machine.address().to_owned();
+        let mut agent = NodeAgent::on(machine, BINARY);
+        let address = format!("{address}:{}", agent.port);
+        agent.is(&add(&server, json!({ "name": "far", "address": address })).await);
+        server.call("POST", "/nodes/far/cordon", None).await;
+        agent.boot();
+        let this = Self { server, agent, git };
+        this.until("connected", |node| node["status"] == "cordoned" && !node["machine"].is_null()).await;
+        this
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let node = self.server.get("/nodes/far").await;
+            if holds(&node) {
+                return;
+            }
+            let limit = Duration::from_secs(180);
+            assert!(
+                begun.elapsed() < limit,
+                "not {what}: {node:#}\n{}\n{}",
+                self.server.log(),
+                self.agent.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Everything that runs here goes there.
+    async fn move_over(&self, services: u64) {
+        self.server.call("POST", "/nodes/far/uncordon", None).await;
+        self.server.call("POST", "/nodes/local/drain", None).await;
+        self.until("moved", |node| node["allocated"]["deployments"] == services).await;
+        let begun = Instant::now();
+        while self.server.get("/nodes/local").await["allocated"]["deployments"] != 0 {
+            assert!(
+                begun.elapsed() < Duration::from_secs(180),
+                "{}\n{}",
+                self.server.log(),
+                self.agent.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn until_answered(&self, host: &str, limit: Duration) {
+        let begun = Instant::now();
+        while self.server.visit(host, "/").await.0 != 200 {
+            assert!(begun.elapsed() < limit, "{host}: {}\n{}", self.server.log(), self.agent.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn env_2_images_and_runtimes_reach_a_machine_that_has_none_without_a_registry() {
+    let mut world = TwoMachines::start().await;
+    assert_eq!(world.agent.machine().docker(&["images", "--quiet"]), "");
+    for repository in ["shop", "image"] {
+        let live = world.server.deploy(json!({ "repository": world.git.url(repository) })).await;
+        assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+    }
+    world.move_over(2).await;
+    assert_eq!(world.server.visit("shop.localhost", "/").await.0, 200);
+    assert_eq!(world.server.visit("image.localhost", "/").await.0, 200);
+    let there = world.agent.machine().docker(&["ps", "--format", "{{.Names}}"]);
+    assert_eq!(there.lines().count(), 2, "{there}");
+    // The image that was built is made of the runtime's layers and two small ones: the large one came once.
+    let runtime = world.agent.machine().docker(&["images", "pierhead/node", "--format", "{{.Tag}}"]);
+    assert!(runtime.contains("22-"), "{runtime}");
+    world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r14_a_killed_docker_is_missed_and_what_ran_on_it_runs_again() {
+    let mut world = TwoMachines::start().await;
+    let live = world.server.deploy(json!({ "repository": world.git.url("shop") })).await;
+    assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+    world.move_over(1).await;
+    let (_, before) = world.server.visit("shop.localhost", "/").await;
+    world.agent.machine().kill_docker();
+    world.agent.machine().start_docker();
+    // Docker ends what it finds running when it starts again; the agent brings it back.
+    world.until_answered("shop.localhost", Duration::from_secs(60)).await;
+    let (_, after) = world.server.visit("shop.localhost", "/").await;
+    assert!(!after.is_empty() && !before.is_empty());
+    let there = world.agent.machine().docker(&["ps", "--quiet"]);
+    assert_eq!(there.lines().count(), 1, "one and no more: {there}");
     world.server.verify().await;
 }

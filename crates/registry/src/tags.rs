@@ -251,18 +251,21 @@ async fn learn_dates(
     tags: &[Tag],
     known: &mut HashMap<Tag, Option<Timestamp>>,
 ) {
-    let unknown: Vec<&Tag> = tags.iter().filter(|tag| !known.contains_key(tag)).collect();
-    let questions =
-        unknown.into_iter().map(|tag| async move { (tag, registry.created(repository, tag).await) });
+    // Owned, because a closure over borrowed tags is not general enough for callers that need `Send`.
+    let unknown: Vec<Tag> = tags.iter().filter(|tag| !known.contains_key(*tag)).cloned().collect();
+    let questions = unknown.into_iter().map(|tag| async move {
+        let created = registry.created(repository, &tag).await;
+        (tag, created)
+    });
     let mut answers = futures::stream::iter(questions).buffer_unordered(AT_ONCE);
     while let Some((tag, answer)) = answers.next().await {
         match answer {
             Ok(created) => {
-                known.insert(tag.clone(), created);
+                known.insert(tag, created);
             }
             // This one image is odd; the others may not be.
             Err(error) if !error.is_passing() => {
-                known.insert(tag.clone(), None);
+                known.insert(tag, None);
             }
             Err(error) => {
                 tracing::debug!(%repository, %error, "the dates of tags cannot be had");

@@ -8,6 +8,7 @@
 
 mod access;
 mod blobs;
+mod catalogue;
 mod db;
 mod deployments;
 mod environments;
@@ -17,7 +18,9 @@ mod idempotency;
 mod install;
 mod logs;
 mod nodes;
+mod pipelines;
 mod projects;
+mod registries;
 mod releases;
 mod variables;
 
@@ -26,6 +29,7 @@ use std::sync::Arc;
 
 pub use access::{InstanceRole, Session, Token, User};
 pub use blobs::BlobStore;
+pub use catalogue::{CatalogueEntry, CatalogueKind};
 pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary};
 pub use environments::Environment;
 pub use error::StoreError;
@@ -33,7 +37,9 @@ pub use events::EventRecord;
 pub use idempotency::Begun;
 pub use logs::{LogQuery, LogStore};
 pub use nodes::{Dial, Node, NodeLink, UnknownDial};
+pub use pipelines::{NewPipelineVersion, PipelineVersion};
 pub use projects::{Project, Slot};
+pub use registries::{StoredCredentials, StoredRegistry};
 use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 pub use variables::StoredVariable;

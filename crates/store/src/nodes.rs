@@ -250,7 +250,9 @@ impl Store {
     }
 
     /// Removes a node that has nothing of any deployment; `Conflict` when it has. What ran there in the past is kept.
-    pub async fn node_remove(&self, node: &NodeId) -> Result<(), StoreError> {
+    ///
+    /// With `lost`, nothing is left there whatever it had: its deployments have no node any more.
+    pub async fn node_remove(&self, node: &NodeId, lost: bool) -> Result<(), StoreError> {
         let error = |error| StoreError::from_db("removing a node", error);
         let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
         let of_it = deployment::Column::NodeId.eq(node.to_string());
@@ -260,11 +262,12 @@ impl Store {
             .count(&transaction)
             .await
             .map_err(error)?;
-        if busy > 0 {
+        if busy > 0 && !lost {
             return Err(StoreError::Conflict { what: "node" });
         }
         deployment::Entity::update_many()
             .col_expr(deployment::Column::NodeId, Expr::value(None::<String>))
+            .col_expr(deployment::Column::OnNode, Expr::value(false))
             .filter(of_it)
             .exec(&transaction)
             .await

@@ -230,6 +230,7 @@ impl Store {
     pub async fn project_delete(&self, id: &ProjectId) -> Result<(), StoreError> {
         self.variables_delete(id).await?;
         self.releases_delete(id).await?;
+        self.pipelines_delete(id).await?;
         let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))
     }
@@ -261,6 +262,21 @@ impl Store {
         let rows = slot::Entity::find()
             .filter(slot::Column::ProjectId.eq(project.to_string()))
             .order_by_asc(slot::Column::Name)
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the slots", error))?;
+        rows.into_iter().map(slot::Model::into_slot).collect()
+    }
+
+    /// Slots of this name, of any project, in an environment.
+    pub async fn slots_named(
+        &self,
+        environment: &EnvironmentId,
+        name: &SlotName,
+    ) -> Result<Vec<Slot>, StoreError> {
+        let rows = slot::Entity::find()
+            .filter(slot::Column::EnvironmentId.eq(environment.to_string()))
+            .filter(slot::Column::Name.eq(name.as_str()))
             .all(&self.db)
             .await
             .map_err(|error| StoreError::from_db("reading the slots", error))?;

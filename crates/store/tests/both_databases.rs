@@ -13,10 +13,12 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, EnvironmentId, InstallId, NodeId, ProjectId, SlotId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
+use pierhead_model::pipeline::name::CatalogueName;
+use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_store::{
-    Begun, DeploymentFilter, Environment, NewDeployment, Node, NodeLink, Options, Project, Slot, Store,
-    StoreError,
+    Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewDeployment, NewPipelineVersion,
+    Node, NodeLink, Options, Project, Slot, Store, StoreError, StoredCredentials, StoredRegistry,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -173,6 +175,9 @@ on_both!(
     only_what_has_ended_and_left_its_node_is_deleted,
     settings_are_not_overwritten_unseen,
     two_stores_open_one_database,
+    a_pipeline_version_is_written_once_and_numbered_in_order,
+    the_catalogue_is_changed_by_who_has_seen_it,
+    a_host_has_one_registry,
 );
 
 async fn a_life_is_written_with_its_events_in_order(world: &World) {
@@ -320,4 +325,118 @@ async fn two_stores_open_one_database(world: &World) {
     let (a, b) = (a.unwrap(), b.unwrap());
     assert_eq!(a.0, b.0, "one installation");
     assert_ne!(a.1, b.1, "two epochs");
+}
+
+fn pipeline(tag: &str) -> Pipeline {
+    let text = format!("version: 1\nsteps: {{web: {{kind: service, image: 'web:{tag}', public: 80}}}}");
+    read(&text, Format::Yaml).unwrap().pipeline
+}
+
+fn version(world: &World, tag: &str) -> NewPipelineVersion {
+    NewPipelineVersion {
+        project: world.project.clone(),
+        pipeline: pipeline(tag),
+        elevated: false,
+        message: None,
+        created_by: "test".into(),
+    }
+}
+
+async fn a_pipeline_version_is_written_once_and_numbered_in_order(world: &World) {
+    let store = &world.store;
+    assert_eq!(store.pipeline_latest(&world.project).await.unwrap(), None);
+    let first = store.pipeline_save(&version(world, "1"), Some(0), now()).await.unwrap();
+    assert_eq!((first.number, &first.pipeline), (1, &pipeline("1")));
+    let again = store.pipeline_save(&version(world, "1"), None, now()).await.unwrap();
+    assert_eq!(again, first, "the same is the same version");
+    let stale = store.pipeline_save(&version(world, "2"), Some(0), now()).await;
+    assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+    store.pipeline_save(&version(world, "2"), Some(1), now()).await.unwrap();
+
+    // Twenty at once: each of those that were saved has a number of its own, in order, and none was written over.
+    let mut saving = tokio::task::JoinSet::new();
+    for tag in 0..20 {
+        let (store, new) = (store.clone(), version(world, &format!("t{tag}")));
+        saving.spawn(async move { store.pipeline_save(&new, None, now()).await });
+    }
+    let mut numbers = vec![1, 2];
+    for saved in saving.join_all().await {
+        match saved {
+            Ok(saved) => numbers.push(saved.number),
+            Err(error) => assert!(error.retryable(), "{error:?}"),
+        }
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    assert!(numbers.len() > 2);
+
+    let newest = store.pipeline_list(&world.project, None, 2).await.unwrap();
+    assert_eq!(newest.len(), 2);
+    let older = store.pipeline_list(&world.project, Some(2), 100).await.unwrap();
+    assert_eq!(older, std::slice::from_ref(&first));
+    assert_eq!(store.pipeline_get(&world.project, 1).await.unwrap(), Some(first));
+    assert_eq!(store.pipeline_get(&world.project, u64::MAX).await.unwrap(), None);
+}
+
+fn catalogue_name(text: &str) -> CatalogueName {
+    CatalogueName::parse(text).unwrap()
+}
+
+async fn the_catalogue_is_changed_by_who_has_seen_it(world: &World) {
+    let store = &world.store;
+    let plugin = CatalogueEntry {
+        kind: CatalogueKind::Plugin,
+        name: catalogue_name("run-sql"),
+        lookup: "ghcr.io/acme/run-sql".into(),
+        body: "{}".into(),
+        version: 1,
+        created_by: "test".into(),
+        created_at: now(),
+        updated_at: now(),
+    };
+    store.catalogue_create(&plugin).await.unwrap();
+    let same_image = CatalogueEntry { name: catalogue_name("other"), ..plugin.clone() };
+    for taken in [&plugin, &same_image] {
+        assert!(matches!(store.catalogue_create(taken).await, Err(StoreError::Taken { .. })));
+    }
+    let service = CatalogueEntry { kind: CatalogueKind::Service, ..plugin.clone() };
+    store.catalogue_create(&service).await.unwrap();
+    let changed = CatalogueEntry { body: "{\"a\":1}".into(), ..plugin.clone() };
+    store.catalogue_update(&changed).await.unwrap();
+    assert!(matches!(store.catalogue_update(&changed).await, Err(StoreError::Conflict { .. })));
+    let found = store.catalogue_get(CatalogueKind::Plugin, &plugin.name).await.unwrap().unwrap();
+    assert_eq!(found, CatalogueEntry { version: 2, ..changed });
+    assert_eq!(store.catalogue_list(CatalogueKind::Service).await.unwrap(), [service]);
+    store.catalogue_delete(CatalogueKind::Plugin, &plugin.name).await.unwrap();
+    let gone = store.catalogue_delete(CatalogueKind::Plugin, &plugin.name).await;
+    assert!(matches!(gone, Err(StoreError::NotFound { .. })));
+    assert_eq!(store.catalogue_list(CatalogueKind::Template).await.unwrap(), []);
+}
+
+async fn a_host_has_one_registry(world: &World) {
+    let store = &world.store;
+    let registry = StoredRegistry {
+        name: catalogue_name("company"),
+        host: "registry.example.com:5000".into(),
+        plain_http: false,
+        token_servers: vec!["auth.example.com".into()],
+        credentials: None,
+        version: 1,
+        created_at: now(),
+        updated_at: now(),
+    };
+    store.registry_create(&registry).await.unwrap();
+    let same_host = StoredRegistry { name: catalogue_name("other"), ..registry.clone() };
+    assert!(matches!(store.registry_create(&same_host).await, Err(StoreError::Taken { .. })));
+    store.registry_ensure(&same_host).await.unwrap();
+    assert_eq!(store.registry_list().await.unwrap(), std::slice::from_ref(&registry));
+    let credentials = StoredCredentials { username: "u".into(), password: "sealed".into() };
+    let changed = StoredRegistry { credentials: Some(credentials), ..registry.clone() };
+    store.registry_update(&changed).await.unwrap();
+    assert!(matches!(store.registry_update(&changed).await, Err(StoreError::Conflict { .. })));
+    let found = store.registry_by_host(&registry.host).await.unwrap();
+    assert_eq!(found, Some(StoredRegistry { version: 2, ..changed }));
+    store.registry_delete(&registry.name).await.unwrap();
+    assert_eq!(store.registry_get(&registry.name).await.unwrap(), None);
+    assert!(matches!(store.registry_delete(&registry.name).await, Err(StoreError::NotFound { .. })));
 }

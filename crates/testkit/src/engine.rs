@@ -22,3 +22,23 @@ pub(crate) fn remove_all_of(node: &str) {
         }
     }
 }
+
+/// The name of the container of a deployment's step.
+pub(crate) fn container_of(deployment: &str, step: &str) -> String {
+    let of = format!("label=pierhead.deployment={deployment}");
+    let named = format!("label=pierhead.step={step}");
+    let output = Command::new("docker")
+        .args(["ps", "--format", "{{.Names}}", "--filter", &of, "--filter", &named])
+        .output()
+        .unwrap();
+    let names = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(names.lines().count(), 1, "containers of {step}: {names}");
+    names.trim().to_owned()
+}
+
+/// Where a container is in its network.
+pub(crate) fn address_of(container: &str) -> String {
+    let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    let output = Command::new("docker").args(["inspect", "--format", format, container]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

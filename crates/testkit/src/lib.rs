@@ -5,6 +5,8 @@
 
 mod engine;
 mod git;
+mod machine;
+mod namespace;
 mod node;
 mod process;
 mod server;
@@ -13,6 +15,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use git::GitServer;
+pub use machine::Machine;
 pub use node::NodeAgent;
 pub use server::{Ended, Server};
 pub use wire::Wire;

@@ -2,6 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
+use crate::Machine;
 use crate::server::free_port;
 
 /// An agent on a machine of its own, as far as its control plane can tell. Dropping it ends it and removes everything of it
@@ -17,6 +18,7 @@ pub struct NodeAgent {
     pub token: String,
     subnet_pool: String,
     control_address: Option<String>,
+    machine: Option<Machine>,
 }
 
 impl NodeAgent {
@@ -31,7 +33,19 @@ impl NodeAgent {
             token: String::new(),
             subnet_pool: format!("10.{}.{}.0/24", rand::random_range(212..250_u8), rand::random::<u8>()),
             control_address: None,
+            machine: None,
         }
+    }
+
+    /// One that runs on a machine of its own.
+    pub fn on(machine: Machine, binary: &str) -> Self {
+        let mut agent = Self::unstarted(binary);
+        agent.machine = Some(machine);
+        agent
+    }
+
+    pub fn machine(&mut self) -> &mut Machine {
+        self.machine.as_mut().unwrap()
     }
 
     /// From the answer that added the node.
@@ -56,7 +70,13 @@ impl NodeAgent {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let mut command = Command::new(&self.binary);
+        let mut command = match &self.machine {
+            Some(machine) => machine.command(&self.binary),
+            None => Command::new(&self.binary),
+        };
+        if let Some(machine) = &self.machine {
+            command.env("PIERHEAD_ENGINE_SOCKET", machine.socket());
+        }
         command
             .arg("agent")
             .arg("--data-dir")
@@ -100,7 +120,9 @@ impl NodeAgent {
 impl Drop for NodeAgent {
     fn drop(&mut self) {
         self.kill();
-        crate::engine::remove_all_of(&self.node);
+        if self.machine.is_none() {
+            crate::engine::remove_all_of(&self.node);
+        }
         if std::thread::panicking() {
             let kept = std::env::temp_dir().join(format!("pierhead-test-agent-{}.log", std::process::id()));
             let _ = fs_err::copy(self.folder.path().join("log"), &kept);

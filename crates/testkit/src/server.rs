@@ -213,6 +213,14 @@ impl Server {
         if answer.status().is_success() { answer.json().await.ok() } else { None }
     }
 
+    /// A document that is not JSON: the status and the document of the answer.
+    pub async fn put_text(&self, path: &str, kind: &str, text: &str) -> (u16, Value) {
+        let request = self.http.put(self.api(path)).bearer_auth(&self.token);
+        let request = request.header("content-type", kind).body(text.to_owned());
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
     /// Deploys and waits for the end.
     pub async fn deploy(&self, body: Value) -> Ended {
         let (status, accepted) = self.call("POST", "/deployments", Some(body)).await;
@@ -309,6 +317,28 @@ impl Server {
             found.extend(String::from_utf8_lossy(&output.stdout).lines().map(ToOwned::to_owned));
         }
         found
+    }
+
+    /// The name of the container of a deployment's step.
+    pub fn container_of(&self, deployment: &str, step: &str) -> String {
+        crate::engine::container_of(deployment, step)
+    }
+
+    /// Where a container of a deployment's step is in its network.
+    pub fn address_of(&self, deployment: &str, step: &str) -> String {
+        crate::engine::address_of(&self.container_of(deployment, step))
+    }
+
+    /// Runs a command in a container; its exit code.
+    pub fn exec(&self, container: &str, command: &[&str]) -> i32 {
+        let status = Command::new("docker").args(["exec", container]).args(command).status().unwrap();
+        status.code().unwrap()
+    }
+
+    /// Kills the first process of a container.
+    pub fn kill_container(&self, container: &str) {
+        let killed = Command::new("docker").args(["kill", container]).output().unwrap();
+        assert!(killed.status.success(), "{killed:?}");
     }
 
     /// Waits until the engine holds objects of exactly these deployments.

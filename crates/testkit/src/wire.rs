@@ -6,7 +6,7 @@
 //!
 //! Needs root. Namespaces that a killed run left are removed by the next one.
 
-use std::process::{Command, Stdio};
+use crate::namespace::{self, run};
 
 /// Dropping it removes it.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ const PREFIX: &str = "phw-";
 
 impl Wire {
     pub fn lay() -> Self {
-        sweep();
+        namespace::sweep(PREFIX);
         let id: u16 = rand::random();
-        let namespace = format!("{PREFIX}{}-{id:04x}", std::process::id());
+        let namespace = namespace::name(PREFIX, id);
         // The range that is set aside for testing networks (RFC 2544).
         let (third, fourth) = (id >> 5, (id & 31) * 8);
         let address = |last: u16| format!("198.{}.{}.{}", 18 + (third >> 8 & 1), third & 255, fourth + last);
@@ -35,12 +35,12 @@ impl Wire {
             format!("ip link add {other} type veth peer name b netns {namespace}"),
             format!("ip address add {near}/30 dev {one}"),
             format!("ip address add {home}/30 dev {other}"),
-            format!("ip link set {one} up"),
-            format!("ip link set {other} up"),
+            format!("ip link set dev {one} up"),
+            format!("ip link set dev {other} up"),
             format!("ip -n {namespace} address add {far}/30 dev a"),
             format!("ip -n {namespace} address add {back}/30 dev b"),
-            format!("ip -n {namespace} link set a up"),
-            format!("ip -n {namespace} link set b up"),
+            format!("ip -n {namespace} link set dev a up"),
+            format!("ip -n {namespace} link set dev b up"),
             format!("{inside} sysctl --quiet --write net.ipv4.ip_forward=1"),
             format!(
                 "{inside} iptables --table nat --append PREROUTING --in-interface a --protocol tcp --jump DNAT --to-destination {home}"
@@ -77,29 +77,6 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        remove(&self.namespace);
-    }
-}
-
-fn run(command: &str) {
-    let mut words = command.split(' ');
-    let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Its cables go with it.
-fn remove(namespace: &str) {
-    let _ = Command::new("ip").args(["netns", "delete", namespace]).stderr(Stdio::null()).status();
-}
-
-/// Removes namespaces of processes that are gone.
-fn sweep() {
-    let Ok(list) = Command::new("ip").args(["netns", "list"]).output() else { return };
-    for line in String::from_utf8_lossy(&list.stdout).lines() {
-        let name = line.split(' ').next().unwrap_or_default();
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).map(|(owner, _)| owner);
-        if owner.is_some_and(|owner| !std::path::Path::new("/proc").join(owner).exists()) {
-            remove(name);
-        }
+        namespace::remove(&self.namespace);
     }
 }

@@ -1,6 +1,7 @@
 //! What an agent says to the control plane.
 
 use pierhead_model::assignment::Report;
+use pierhead_model::digest::Digest;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::log::LogLine;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,15 @@ pub enum AgentToControl {
     Inventory {
         number: u64,
         holdings: Vec<Holding>,
+    },
+    /// This node needs an image, by name or id, that its engine lacks.
+    SeekImage {
+        reference: String,
+    },
+    /// The answer to `KeepImage`: the digest of the stored image, or that this node cannot give it.
+    ImageKept {
+        reference: String,
+        image: Option<Digest>,
     },
     Pong {
         number: u64,

@@ -1,6 +1,7 @@
 //! What the control plane says to an agent.
 
 use pierhead_model::assignment::Assignment;
+use pierhead_model::digest::Digest;
 use pierhead_model::id::{DeploymentId, InstallId, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,15 @@ pub enum ControlToAgent {
     /// Say what the engine holds of this node right now.
     TakeInventory {
         number: u64,
+    },
+    /// Store this image, by name or id, layer by layer, where other nodes find it, and answer with `ImageKept`.
+    KeepImage {
+        reference: String,
+    },
+    /// The answer to `SeekImage`: the digest of the stored image, or that no node has it.
+    ImageFound {
+        reference: String,
+        image: Option<Digest>,
     },
     Ping {
         number: u64,

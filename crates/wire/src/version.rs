@@ -18,15 +18,17 @@ pub struct Version {
 
 /// The two sides cannot understand each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this side is {ours} (protocol {our_protocol}), the other {theirs} (protocol {their_protocol}): upgrade the {older}"
-)]
+#[error("{} (protocol {}) and {} (protocol {}) do not understand each other", .ours.release, .ours.protocol, .theirs.release, .theirs.protocol)]
 pub struct Incompatible {
-    pub ours: String,
-    pub our_protocol: u32,
-    pub theirs: String,
-    pub their_protocol: u32,
-    pub older: &'static str,
+    pub ours: Version,
+    pub theirs: Version,
+}
+
+impl Incompatible {
+    /// Whether this side is the one to upgrade.
+    pub const fn we_are_older(&self) -> bool {
+        self.ours.protocol < self.theirs.protocol
+    }
 }
 
 impl Version {
@@ -41,13 +43,7 @@ impl Version {
         if common >= self.oldest && common >= other.oldest {
             return Ok(common);
         }
-        Err(Incompatible {
-            ours: self.release.clone(),
-            our_protocol: self.protocol,
-            theirs: other.release.clone(),
-            their_protocol: other.protocol,
-            older: if self.protocol < other.protocol { "former" } else { "latter" },
-        })
+        Err(Incompatible { ours: self.clone(), theirs: other.clone() })
     }
 }
 
@@ -60,9 +56,9 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_common_protocol_or_a_refusal_that_says_whom_to_upgrade() {
+    fn the_newest_common_protocol_or_a_refusal_that_knows_whom_to_upgrade() {
         assert_eq!(version(3, 1).negotiate(&version(2, 1)), Ok(2));
-        assert_eq!(version(3, 3).negotiate(&version(2, 1)).unwrap_err().older, "latter");
-        assert_eq!(version(1, 1).negotiate(&version(3, 2)).unwrap_err().older, "former");
+        assert!(!version(3, 3).negotiate(&version(2, 1)).unwrap_err().we_are_older());
+        assert!(version(1, 1).negotiate(&version(3, 2)).unwrap_err().we_are_older());
     }
 }

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("agent", &["model", "wire", "build", "engine"]),
     ("ingress", &["model", "wire"]),
-    ("control", &["model", "wire", "store"]),
+    ("control", &["model", "wire", "store", "registry"]),
     ("api", &["model", "control"]),
 ];
 

@@ -88,7 +88,7 @@ async fn run_commands(run: &Run, plan: &BuildPlan, checkout: PathBuf) -> Result<
 /// The base image of a plan.
 pub(super) async fn runtime_image(run: &Run, plan: &BuildPlan) -> Result<RuntimeImage, StepError> {
     let say = |line: &str| run.log.say("install", line);
-    let image = run.node.runtimes.ensure(plan.runtime.as_str(), plan.runtime_version.as_deref(), &say).await;
+    let image = run.node.runtime(plan.runtime.as_str(), plan.runtime_version.as_deref(), &say).await;
     image.map_err(|error| StepError::failed(Reason::Internal, error.to_string()))
 }
 

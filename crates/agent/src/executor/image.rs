@@ -44,7 +44,7 @@ pub(super) async fn build(run: &Run, plan: &BuildPlan, checkout: &Path) -> Resul
         .into_iter()
         .chain(plain.map(|variable| (variable.key.as_str().to_owned(), variable.value.clone())))
         .collect();
-    let tag = format!("pierhead-app:{}", run.id);
+    let tag = tag_of(run);
     let options = BuildOptions {
         tag: tag.clone(),
         dockerfile: plan.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned()),
@@ -67,6 +67,11 @@ pub(super) async fn build(run: &Run, plan: &BuildPlan, checkout: &Path) -> Resul
     let image =
         run.node.engine.image_inspect(&tag).await.map_err(StepError::engine("looking at the image"))?;
     Ok(Release::Image(release_of(plan, &image)))
+}
+
+/// By the deployment's id, never by anything a stranger wrote.
+pub(crate) fn tag_of(run: &Run) -> String {
+    format!("pierhead-app:{}", run.id)
 }
 
 fn release_of(plan: &BuildPlan, image: &Image) -> ImageRelease {

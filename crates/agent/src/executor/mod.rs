@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use pierhead_engine::Error as EngineError;
 use pierhead_engine::state::ContainerId;
 use pierhead_model::Timestamp;
-use pierhead_model::assignment::{Phase, Report, Source, StepReport};
+use pierhead_model::assignment::{Phase, Report, Source, StepReport, Work};
 use pierhead_model::deployment::{Failure, Reason};
 use pierhead_model::id::DeploymentId;
 use pierhead_model::plan::{BuildPlan, Kind};
@@ -35,15 +35,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::assignments::Held;
 use crate::identity::Identity;
+use crate::images::ImageError;
 use crate::layers::LayersError;
 use crate::log::DeploymentLog;
 use crate::node::Node;
 
 pub(crate) use compile::millis;
 pub(crate) use container::{drain, wait};
-pub(crate) use network::name_of;
+pub(crate) use image::tag_of as image_tag_of;
+pub(crate) use network::{ensure as ensure_network, name_of};
 pub(crate) use probe_start::{start, tell, wait_until_good};
-pub(crate) use service::{Instance, launch};
+pub(crate) use service::{Instance, app_base, launch, shell};
 
 /// One attempt at a deployment.
 #[derive(Debug)]
@@ -71,6 +73,8 @@ pub(crate) enum StepError {
     Engine { doing: &'static str, error: EngineError },
     #[error("{doing} failed: {error}")]
     Layers { doing: &'static str, error: LayersError },
+    #[error("{doing} failed: {error}")]
+    Image { doing: &'static str, error: ImageError },
     #[error("{doing} failed: {error}; free disk space, or look at the agent's log")]
     Disk { doing: &'static str, error: std::io::Error },
 }
@@ -95,11 +99,16 @@ impl StepError {
         }
     }
 
+    pub(crate) fn image(doing: &'static str) -> impl FnOnce(ImageError) -> Self {
+        move |error| Self::Image { doing, error }
+    }
+
     /// Whether the same attempt may go well later.
     pub(crate) fn retryable(&self) -> bool {
         match self {
             Self::Engine { error, .. } => error.retryable(),
             Self::Layers { error, .. } => error.retryable(),
+            Self::Image { error, .. } => error.retryable(),
             Self::Failed(_) | Self::Disk { .. } => false,
         }
     }
@@ -107,6 +116,7 @@ impl StepError {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Failed(failure) => failure,
+            Self::Image { .. } => Failure::new(Reason::ImagePullFailed, self.to_string()),
             error => Failure::new(Reason::Internal, error.to_string()),
         }
     }
@@ -171,6 +181,11 @@ impl Run {
         done.and_then(|result| result).map_err(StepError::disk(doing))
     }
 
+    /// What must run to its end before anything is removed.
+    pub(crate) const fn settling(&self) -> &TaskTracker {
+        &self.settling
+    }
+
     /// Told to blocking work, which looks at it now and then.
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stopped)
@@ -196,6 +211,7 @@ impl Run {
                 finished_at: None,
                 exit_code: None,
                 note: None,
+                status: None,
             };
             report.steps.push(step);
         })
@@ -221,6 +237,7 @@ impl Run {
                 finished_at: Some(now),
                 exit_code: None,
                 note: Some(note.to_owned()),
+                status: None,
             });
         })
         .await
@@ -238,6 +255,9 @@ pub(crate) async fn build(run: &Run) -> Result<Release, StepError> {
     let release = match &run.held.assignment.work.source {
         Source::Release { release } => release.clone(),
         Source::Git { .. } => from_source(run).await?,
+        Source::Pipeline { .. } => {
+            return Err(StepError::failed(Reason::Internal, "a pipeline is run, not built"));
+        }
     };
     run.report(|report| {
         report.phase = Phase::Released;
@@ -246,6 +266,17 @@ pub(crate) async fn build(run: &Run) -> Result<Release, StepError> {
     .await?;
     pierhead_model::crash_point!("agent.release_stored");
     Ok(release)
+}
+
+/// Builds one part of a run: other sources, under the same deployment.
+pub(crate) async fn build_part(run: &Run, work: Work) -> Result<Release, StepError> {
+    let mut held = Held::clone(&run.held);
+    held.assignment.work = work;
+    let part = Run::new(Arc::clone(&run.node), Arc::new(held), run.identity.clone())
+        .map_err(StepError::disk("opening the deployment's log"))?;
+    // Whoever removes what the run made waits for what its parts began.
+    let part = Run { settling: run.settling.clone(), ..part };
+    from_source(&part).await
 }
 
 async fn from_source(run: &Run) -> Result<Release, StepError> {

@@ -16,6 +16,7 @@ use super::network::{self, name_of};
 use super::{Run, StepError};
 use crate::labels;
 use crate::overlay::make_app_folder;
+use crate::pipeline::Base;
 
 /// Part of every runtime image: runs the command as the first process and passes signals on.
 const ENTRY: &str = "/usr/local/bin/pierhead-entry";
@@ -59,7 +60,7 @@ pub(crate) async fn launch(run: &Run, release: &Release) -> Result<Instance, Ste
 
 pub(crate) const fn settings_of(release: &Release) -> Option<&StartSettings> {
     match release {
-        Release::Site(_) => None,
+        Release::Site(_) | Release::Run(_) => None,
         Release::Service(service) => Some(&service.start),
         Release::Image(image) => Some(&image.start),
     }
@@ -78,9 +79,9 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
         Release::Service(service) => {
             let version = Some(service.runtime_version.as_str());
             let say = |line: &str| run.log.say("service", line);
-            let image = run.node.runtimes.ensure(&service.runtime, version, &say).await;
+            let image = run.node.runtime(&service.runtime, version, &say).await;
             let image = image.map_err(|error| StepError::failed(Reason::Internal, error.to_string()))?;
-            mount_layers(run, service).await?;
+            mount_layers(run, service, "service", &name_of(run)).await?;
             let mut spec = ContainerSpec::new(name_of(run), image.reference, Profile::Service, limits);
             let volume = Mount::Volume { name: name_of(run), target: APP.to_owned(), read_only: false };
             spec.mounts.push(volume);
@@ -91,6 +92,12 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
             spec
         }
         Release::Image(image) => {
+            let tag = super::image::tag_of(run);
+            run.node
+                .images
+                .ensure(&image.image, &tag)
+                .await
+                .map_err(StepError::image("fetching the image"))?;
             let mut spec = ContainerSpec::new(name_of(run), &image.image, Profile::Service, limits);
             if let Some(command) = &start.command {
                 spec.entrypoint = Some(shell(command));
@@ -98,7 +105,9 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
             }
             spec
         }
-        Release::Site(_) => return Err(StepError::failed(Reason::Internal, "a site has nothing to start")),
+        Release::Site(_) | Release::Run(_) => {
+            return Err(StepError::failed(Reason::Internal, "this release has nothing to start"));
+        }
     };
     spec.env = environment::of_service(run, start);
     spec.labels = labels::of_object(&run.identity, &run.held, "service");
@@ -110,19 +119,45 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
 }
 
 /// The user's command, run by a shell inside the container and nowhere else.
-fn shell(command: &str) -> Vec<String> {
+pub(crate) fn shell(command: &str) -> Vec<String> {
     vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()]
 }
 
+/// What runs a built service as a part of a run: the same container that it would have by itself, under another name.
+pub(crate) async fn app_base(run: &Run, service: &ServiceRelease, part: &str) -> Result<Base, StepError> {
+    let say = |line: &str| run.log.say(part, line);
+    let version = Some(service.runtime_version.as_str());
+    let image = run.node.runtime(&service.runtime, version, &say).await;
+    let image = image.map_err(|error| StepError::failed(Reason::Internal, error.to_string()))?;
+    let volume = format!("{}-{part}", name_of(run));
+    mount_layers(run, service, part, &volume).await?;
+    let start = &service.start;
+    Ok(Base {
+        image: image.reference,
+        entrypoint: Some(vec![ENTRY.to_owned()]),
+        command: start.command.as_ref().map(|command| shell(command)),
+        working_directory: Some(environment::in_app(&start.working_directory)),
+        user: Some(USER.to_owned()),
+        variables: environment::of_service(run, start),
+        mounts: vec![Mount::Volume { name: volume, target: APP.to_owned(), read_only: false }],
+        port: Some(start.port),
+    })
+}
+
 /// The service's files: its layers as they lie, under a folder of its own that it may write in.
-async fn mount_layers(run: &Run, service: &ServiceRelease) -> Result<(), StepError> {
+async fn mount_layers(
+    run: &Run,
+    service: &ServiceRelease,
+    part: &str,
+    volume: &str,
+) -> Result<(), StepError> {
     let mut lower = Vec::new();
     for digest in service.layers.iter().rev() {
         lower.push(
             run.node.layers.folder(*digest).await.map_err(StepError::layers("making the service's files"))?,
         );
     }
-    let folder = run.folder("service");
+    let folder = run.folder(part);
     let empty = lower.is_empty();
     let (upper, work, nothing) = (folder.join("upper"), folder.join("work"), folder.join("nothing"));
     if empty {
@@ -133,8 +168,9 @@ async fn mount_layers(run: &Run, service: &ServiceRelease) -> Result<(), StepErr
         folders.iter().try_for_each(|path| make_app_folder(path))
     })
     .await?;
-    let labels = labels::of_object(&run.identity, &run.held, "service");
-    let volume = VolumeSpec { name: name_of(run), labels, kind: VolumeKind::Overlay { lower, upper, work } };
+    let labels = labels::of_object(&run.identity, &run.held, part);
+    let volume =
+        VolumeSpec { name: volume.to_owned(), labels, kind: VolumeKind::Overlay { lower, upper, work } };
     let engine = Arc::clone(&run.node.engine);
     run.settle("making the service's volume", async move { engine.volume_create(&volume).await }).await
 }

@@ -20,17 +20,15 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::durable;
-use crate::steps::{Line, Lines};
 pub(crate) use splitter::{CUT, Splitter, clean};
 use spool::Spool;
 
 /// Lines of one message.
 const BATCH_LINES: usize = 500;
+/// What the container of a deployment with only one is called here.
+const ONLY_CONTAINER: &str = "";
 /// Bytes of one message.
 const BATCH_BYTES: usize = 256 << 10;
-
-/// What the spool calls the container of a repository's service: there is one, and it needs no name.
-const SERVICE: &str = "";
 
 /// One line before it has a number.
 #[derive(Debug)]
@@ -71,13 +69,14 @@ impl DeploymentLog {
         self.append_from(step, entries, None);
     }
 
-    /// Lines of the service's container, and where its output was read up to then.
+    /// Lines of a container, and where its output was read up to then.
     pub(crate) fn append_from(&self, step: &str, entries: Vec<Entry>, cursor: Option<LogCursor>) {
-        self.keep_lines(step, entries, cursor.map(|cursor| (SERVICE, cursor)));
+        self.append_of(step, entries, cursor.map(|cursor| (ONLY_CONTAINER, cursor)));
     }
 
-    fn keep_lines(&self, step: &str, entries: Vec<Entry>, read_up_to: Option<(&str, LogCursor)>) {
-        if entries.is_empty() && read_up_to.is_none() {
+    /// Lines of one of several containers, and where its output was read up to then.
+    pub(crate) fn append_of(&self, step: &str, entries: Vec<Entry>, cursor: Option<(&str, LogCursor)>) {
+        if entries.is_empty() && cursor.is_none() {
             return;
         }
         let mut state = self.state.lock();
@@ -95,7 +94,7 @@ impl DeploymentLog {
             text: format!("{lost} lines were lost here: the node could not write them"),
         });
         let mut lines: Vec<_> = notice.into_iter().chain(entries).map(line).collect();
-        match state.spool.append(&mut lines, read_up_to) {
+        match state.spool.append(&mut lines, cursor) {
             Ok(()) => state.lost = 0,
             Err(error) => {
                 tracing::error!(%error, "a deployment's log cannot be written");
@@ -106,22 +105,14 @@ impl DeploymentLog {
         self.changed.notify_one();
     }
 
-    /// Where the output of the service's container was read up to.
+    /// Where the container's output was read up to.
     pub(crate) fn cursor(&self) -> Option<LogCursor> {
-        self.state.lock().spool.read_up_to(SERVICE)
-    }
-}
-
-/// Steps of a pipeline print into the log of their deployment, each container with a place of its own.
-impl Lines for DeploymentLog {
-    fn read_up_to(&self, container: &str) -> Option<LogCursor> {
-        self.state.lock().spool.read_up_to(container)
+        self.cursor_of(ONLY_CONTAINER)
     }
 
-    fn keep(&self, step: &str, container: &str, lines: Vec<Line>, read_up_to: Option<LogCursor>) {
-        let entry = |line: Line| Entry { time: line.time, stream: line.stream, text: line.text };
-        let entries = lines.into_iter().map(entry).collect();
-        self.keep_lines(step, entries, read_up_to.map(|cursor| (container, cursor)));
+    /// Where the output of one of several containers was read up to.
+    pub(crate) fn cursor_of(&self, container: &str) -> Option<LogCursor> {
+        self.state.lock().spool.cursor(container)
     }
 }
 
@@ -147,11 +138,20 @@ impl Logs {
 
     /// The log of a deployment, made when there is none.
     pub(crate) fn of(&self, deployment: &DeploymentId) -> std::io::Result<Arc<DeploymentLog>> {
+        self.of_after(deployment, 0)
+    }
+
+    /// The log of a deployment; one that is new begins after so many lines that are stored already.
+    pub(crate) fn of_after(
+        &self,
+        deployment: &DeploymentId,
+        lines: u64,
+    ) -> std::io::Result<Arc<DeploymentLog>> {
         let mut open = self.open.lock();
         if let Some(log) = open.get(deployment) {
             return Ok(Arc::clone(log));
         }
-        let spool = Spool::open(self.folder.join(deployment.as_str()))?;
+        let spool = Spool::open(self.folder.join(deployment.as_str()), lines)?;
         let state = Mutex::new(State { spool, lost: 0, sent_at: None });
         let log = Arc::new(DeploymentLog { state, changed: Arc::clone(&self.changed) });
         open.insert(deployment.clone(), Arc::clone(&log));

@@ -6,8 +6,7 @@
 //! stored.
 //!
 //! Where a container's output was read up to is written behind the lines that were read, in the same write: after a crash
-//! reading goes on exactly there. When a new segment begins, the places are also kept beside the segments. Containers are told
-//! apart by their names; the one of a repository's service has none here.
+//! reading goes on exactly there. When a new segment begins, the place is also kept beside the segments.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -51,9 +50,12 @@ pub(crate) struct Spool {
     position: Position,
     /// The number of the next line to be read.
     reading: u64,
-    /// Where the output of each container was read up to, by its name.
-    containers: BTreeMap<String, LogCursor>,
+    /// Where the output of containers was read up to, by what they are called.
+    cursors: Cursors,
 }
+
+/// By what a container is called; a deployment with only one calls it nothing.
+type Cursors = BTreeMap<String, LogCursor>;
 
 /// What stands on one line of a segment.
 #[derive(Debug)]
@@ -66,17 +68,18 @@ enum Record {
 struct ReadUpTo {
     read_up_to: LogCursor,
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    container: String,
+    of: String,
 }
 
 impl Spool {
-    pub(crate) fn open(folder: PathBuf) -> std::io::Result<Self> {
+    /// One that is new begins after so many lines that are stored already.
+    pub(crate) fn open(folder: PathBuf, lines: u64) -> std::io::Result<Self> {
         fs_err::create_dir_all(&folder)?;
         let mut firsts: Vec<u64> = fs_err::read_dir(&folder)?
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
             .collect();
         firsts.sort_unstable();
-        let newest = firsts.last().copied().unwrap_or(1);
+        let newest = firsts.last().copied().unwrap_or(lines + 1);
         if firsts.is_empty() {
             firsts.push(newest);
         }
@@ -84,8 +87,8 @@ impl Spool {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         let whole = whole_records(&mut file, newest)?;
         let (bytes, next) = (whole.bytes, whole.next);
-        let mut containers = kept_beside(&folder)?;
-        containers.extend(whole.read_up_to);
+        let mut cursors = durable::read_json::<Cursors>(&beside(&folder))?.unwrap_or_default();
+        cursors.extend(whole.cursors);
         file.file().set_len(bytes)?;
         let mut segments = VecDeque::new();
         for first in firsts {
@@ -95,7 +98,7 @@ impl Spool {
         }
         let oldest = segments.front().map_or(newest, |segment| segment.first);
         let position = Position { segment: oldest, offset: 0 };
-        Ok(Self { folder, segments, file, next, stored: oldest - 1, position, reading: oldest, containers })
+        Ok(Self { folder, segments, file, next, stored: oldest - 1, position, reading: oldest, cursors })
     }
 
     pub(crate) const fn has_unread(&self) -> bool {
@@ -106,16 +109,16 @@ impl Spool {
         self.stored + 1 == self.next
     }
 
-    /// Where the output of a container was read up to.
-    pub(crate) fn read_up_to(&self, container: &str) -> Option<LogCursor> {
-        self.containers.get(container).copied()
+    /// Where the output of the container that is called so was read up to.
+    pub(crate) fn cursor(&self, of: &str) -> Option<LogCursor> {
+        self.cursors.get(of).copied()
     }
 
     /// Appends lines; `number` is given by the spool. Either all of them are there afterwards or none.
     pub(crate) fn append(
         &mut self,
         lines: &mut [LogLine],
-        read_up_to: Option<(&str, LogCursor)>,
+        cursor: Option<(&str, LogCursor)>,
     ) -> std::io::Result<()> {
         let mut records = Vec::with_capacity(lines.len() * 160);
         for (number, line) in (self.next..).zip(lines.iter_mut()) {
@@ -123,8 +126,8 @@ impl Spool {
             serde_json::to_writer(&mut records, line)?;
             records.push(b'\n');
         }
-        if let Some((container, read_up_to)) = read_up_to {
-            serde_json::to_writer(&mut records, &ReadUpTo { read_up_to, container: container.to_owned() })?;
+        if let Some((of, read_up_to)) = cursor {
+            serde_json::to_writer(&mut records, &ReadUpTo { read_up_to, of: of.to_owned() })?;
             records.push(b'\n');
         }
         let Some(segment) = self.segments.back_mut() else { return Ok(()) };
@@ -135,9 +138,7 @@ impl Spool {
         }
         segment.bytes += records.len() as u64;
         self.next += lines.len() as u64;
-        if let Some((container, cursor)) = read_up_to {
-            self.containers.insert(container.to_owned(), cursor);
-        }
+        self.cursors.extend(cursor.map(|(of, read_up_to)| (of.to_owned(), read_up_to)));
         if segment.bytes >= SEGMENT_BYTES {
             self.begin_segment()?;
         }
@@ -209,8 +210,8 @@ impl Spool {
     }
 
     fn begin_segment(&mut self) -> std::io::Result<()> {
-        if !self.containers.is_empty() {
-            durable::write(&beside(&self.folder), &serde_json::to_vec(&self.containers)?)?;
+        if !self.cursors.is_empty() {
+            durable::write(&beside(&self.folder), &serde_json::to_vec(&self.cursors)?)?;
         }
         let path = segment_path(&self.folder, self.next);
         self.file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
@@ -229,32 +230,21 @@ fn beside(folder: &Path) -> PathBuf {
     folder.join("cursors.json")
 }
 
-/// The places as they were when the newest segment began. Earlier versions kept one, without a name, in another file.
-fn kept_beside(folder: &Path) -> std::io::Result<BTreeMap<String, LogCursor>> {
-    if let Some(containers) = durable::read_json(&beside(folder))? {
-        return Ok(containers);
-    }
-    let only: Option<LogCursor> = durable::read_json(&folder.join("cursor.json"))?;
-    Ok(only.map(|cursor| (String::new(), cursor)).into_iter().collect())
-}
-
 /// What the whole records of a file say.
 struct Whole {
     bytes: u64,
     next: u64,
-    read_up_to: BTreeMap<String, LogCursor>,
+    cursors: Cursors,
 }
 
 fn whole_records(file: &mut File, first: u64) -> std::io::Result<Whole> {
     let mut reader = BufReader::new(file);
-    let mut whole = Whole { bytes: 0, next: first, read_up_to: BTreeMap::new() };
+    let mut whole = Whole { bytes: 0, next: first, cursors: Cursors::new() };
     while let Some((record, length)) = next_record(&mut reader)? {
         whole.bytes += length;
         match record {
             Record::Line(line) => whole.next = line.number + 1,
-            Record::ReadUpTo(place) => {
-                whole.read_up_to.insert(place.container, place.read_up_to);
-            }
+            Record::ReadUpTo(cursor) => drop(whole.cursors.insert(cursor.of, cursor.read_up_to)),
         }
     }
     Ok(whole)
@@ -300,7 +290,7 @@ mod tests {
     #[test]
     fn a_torn_tail_is_cut_and_numbers_go_on() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         spool.append(&mut lines(["a".into(), "b".into()]), None).unwrap();
         drop(spool);
         let segment = segment_path(folder.path(), 1);
@@ -309,7 +299,7 @@ mod tests {
             let whole = content.len();
             content.extend_from_slice(torn);
             fs_err::write(&segment, content).unwrap();
-            let mut spool = Spool::open(folder.path().into()).unwrap();
+            let mut spool = Spool::open(folder.path().into(), 0).unwrap();
             assert_eq!((spool.next - 1), 2);
             assert_eq!(numbers(&spool.read(10, 1000).unwrap()), [1, 2]);
             assert_eq!(fs_err::metadata(&segment).unwrap().len(), whole as u64);
@@ -319,7 +309,7 @@ mod tests {
     #[test]
     fn numbers_go_on_after_everything_was_stored_and_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         let text = "x".repeat(60_000);
         for _ in 0..100 {
             spool.append(&mut lines([text.clone()]), None).unwrap();
@@ -328,7 +318,7 @@ mod tests {
         spool.stored(100).unwrap();
         assert!(spool.all_stored() && !spool.has_unread());
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         assert_eq!((spool.next - 1), 100);
         spool.append(&mut lines(["next".into()]), None).unwrap();
         assert_eq!(numbers(&spool.read(10, 1000).unwrap()), [101]);
@@ -337,50 +327,12 @@ mod tests {
     #[test]
     fn what_was_stored_elsewhere_and_lost_here_moves_the_numbers_on() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path().into()).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
         spool.append(&mut lines(["a".into()]), None).unwrap();
         spool.stored(7).unwrap();
         spool.append(&mut lines(["b".into()]), None).unwrap();
         assert_eq!(numbers(&spool.read(10, 1000).unwrap()), [8]);
-        assert_eq!(Spool::open(folder.path().into()).unwrap().next - 1, 8);
-    }
-
-    fn cursor(second: i64) -> LogCursor {
-        let mut resume = pierhead_engine::log::Resume::new(LogCursor::default());
-        let at = Timestamp::from_second(second).unwrap();
-        resume.accept(pierhead_engine::log::Output::Stderr, at).unwrap()
-    }
-
-    #[test]
-    fn each_container_goes_on_where_it_was_read_up_to() {
-        let folder = tempfile::tempdir().unwrap();
-        let places = |spool: &Spool| ["", "a", "b", "c"].map(|name| spool.read_up_to(name));
-        let mut spool = Spool::open(folder.path().into()).unwrap();
-        spool.append(&mut lines(["1".into()]), Some(("", cursor(1)))).unwrap();
-        spool.append(&mut lines(["2".into()]), Some(("a", cursor(2)))).unwrap();
-        spool.append(&mut [], Some(("b", cursor(3)))).unwrap();
-        let expected = [Some(cursor(1)), Some(cursor(2)), Some(cursor(3)), None];
-        assert_eq!(places(&Spool::open(folder.path().into()).unwrap()), expected);
-
-        // All lines are stored elsewhere, and a new segment has begun.
-        spool.stored(9).unwrap();
-        spool.append(&mut lines(["10".into()]), Some(("a", cursor(4)))).unwrap();
-        let expected = [Some(cursor(1)), Some(cursor(4)), Some(cursor(3)), None];
-        assert_eq!(places(&Spool::open(folder.path().into()).unwrap()), expected);
-    }
-
-    #[test]
-    fn the_place_that_an_earlier_version_kept_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let old = serde_json::to_vec(&cursor(5)).unwrap();
-        fs_err::write(folder.path().join("cursor.json"), &old).unwrap();
-        let mut spool = Spool::open(folder.path().into()).unwrap();
-        assert_eq!(spool.read_up_to(""), Some(cursor(5)));
-        let record =
-            format!("{{\"read_up_to\":{}}}\n", String::from_utf8(old).unwrap().replace("00:05", "00:06"));
-        fs_err::write(segment_path(folder.path(), 1), record).unwrap();
-        spool = Spool::open(folder.path().into()).unwrap();
-        assert_eq!(spool.read_up_to(""), Some(cursor(6)));
+        assert_eq!(Spool::open(folder.path().into(), 0).unwrap().next - 1, 8);
     }
 
     #[derive(Debug, Clone)]
@@ -411,7 +363,7 @@ mod tests {
         #[test]
         fn nothing_is_lost_or_doubled(acts in acts()) {
             let folder = tempfile::tempdir().unwrap();
-            let mut spool = Spool::open(folder.path().into()).unwrap();
+            let mut spool = Spool::open(folder.path().into(), 0).unwrap();
             let (mut appended, mut received) = (0_u64, 0_u64);
             let receive = |spool: &mut Spool, count: usize, received: &mut u64| {
                 for line in spool.read(count, usize::MAX).unwrap() {
@@ -430,7 +382,7 @@ mod tests {
                     Act::Read(count) => receive(&mut spool, count, &mut received),
                     Act::Store(back) => spool.stored(received.saturating_sub(back as u64)).unwrap(),
                     Act::Rewind => spool.rewind(),
-                    Act::Reopen => spool = Spool::open(folder.path().into()).unwrap(),
+                    Act::Reopen => spool = Spool::open(folder.path().into(), 0).unwrap(),
                 }
             }
             receive(&mut spool, usize::MAX, &mut received);

@@ -145,7 +145,11 @@ impl Control {
                 seen.refusals.push(reason);
                 None
             }
-            AgentToControl::Inventory { .. } => None,
+            AgentToControl::Inventory { .. } | AgentToControl::ImageKept { .. } => None,
+            // There is no other node.
+            AgentToControl::SeekImage { reference } => {
+                Some(ControlToAgent::ImageFound { reference, image: None })
+            }
             AgentToControl::Report(report) => {
                 let (deployment, sequence) = (report.deployment.clone(), report.sequence);
                 let known = seen.reports.get(&deployment).map_or(0, |known| known.sequence);

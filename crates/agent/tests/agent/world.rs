@@ -28,6 +28,10 @@ struct OneImage(String);
 
 #[async_trait]
 impl RuntimeImages for OneImage {
+    fn reference(&self, _runtime: &str, _version: Option<&str>) -> Result<String, RuntimeError> {
+        Ok(self.0.clone())
+    }
+
     async fn ensure(
         &self,
         _runtime: &str,
@@ -164,7 +168,9 @@ impl World {
                 hostname: Hostname::parse("shop.localhost").unwrap(),
                 deployment_hostname: Hostname::parse("0.localhost").unwrap(),
                 no_cache: false,
+                keys: None,
             },
+            known: None,
         }
     }
 

@@ -39,6 +39,10 @@ struct Shared(RuntimeBuilder);
 
 #[async_trait]
 impl RuntimeImages for Shared {
+    fn reference(&self, runtime: &str, version: Option<&str>) -> Result<String, RuntimeError> {
+        self.0.reference(runtime, version)
+    }
+
     async fn ensure(
         &self,
         runtime: &str,

@@ -142,6 +142,7 @@ impl Lab {
             cpu: 1.0,
             pids: 64,
             volumes: Vec::new(),
+            mounts: Vec::new(),
             networks: Networks::of(&self.place),
             health: Health {
                 check,

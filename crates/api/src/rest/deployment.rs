@@ -1,8 +1,10 @@
 //! A deployment as the API shows it.
 
+use std::collections::BTreeMap;
+
 use pierhead_control::DeploymentView;
 use pierhead_model::Timestamp;
-use pierhead_model::assignment::{InstanceReport, StepReport};
+use pierhead_model::assignment::{self, InstanceReport, StepReport};
 use pierhead_model::deployment::{self, Reason};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,7 +33,12 @@ pub(crate) struct Deployment {
     /// The slot's address, and the one that stays with this deployment.
     urls: Vec<String>,
     commit: Option<Commit>,
+    /// Of the pipeline that was run; 0 for the one that is generated for a repository.
     pipeline_version: u64,
+    /// Of a pipeline: the tags that were chosen, by service.
+    tags: BTreeMap<String, String>,
+    /// Of a pipeline: the values of its parameters.
+    parameters: BTreeMap<String, String>,
     /// Where it is built and runs.
     node: Option<String>,
     created_by: String,
@@ -47,10 +54,12 @@ pub(crate) struct Deployment {
     limits: Limits,
     /// The digest of what was built.
     release: Option<String>,
-    /// `site`, `service` or `image`.
+    /// `site`, `service`, `image` or `run`.
     release_kind: Option<&'static str>,
     peak_memory_mb: Option<u64>,
     instance: Option<Instance>,
+    /// Of a pipeline: its public services and those with a port, by step.
+    services: BTreeMap<String, Instance>,
     expires_at: Option<Time>,
 }
 
@@ -158,15 +167,52 @@ impl From<deployment::Timings> for Timings {
     }
 }
 
-/// One step of the build.
+fn named<K: ToString + Ord>(values: BTreeMap<K, String>) -> BTreeMap<String, String> {
+    values.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+}
+
+/// One step of the build, or of a pipeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Step {
     name: String,
     started_at: Time,
     finished_at: Option<Time>,
     exit_code: Option<i64>,
-    /// Why it took no time: `dependencies from cache`.
+    /// Why it took no time (`dependencies from cache`), or why it failed.
     note: Option<String>,
+    /// Of a step of a pipeline.
+    status: Option<StepStatus>,
+}
+
+/// Where a step of a pipeline is.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StepStatus {
+    Running,
+    /// Between two attempts.
+    Retrying,
+    Succeeded,
+    Failed,
+    Stopping,
+    Undoing,
+    Undone,
+    /// What it made outside could not be undone.
+    LeftOver,
+}
+
+impl From<assignment::StepStatus> for StepStatus {
+    fn from(status: assignment::StepStatus) -> Self {
+        match status {
+            assignment::StepStatus::Running => Self::Running,
+            assignment::StepStatus::Retrying => Self::Retrying,
+            assignment::StepStatus::Succeeded => Self::Succeeded,
+            assignment::StepStatus::Failed => Self::Failed,
+            assignment::StepStatus::Stopping => Self::Stopping,
+            assignment::StepStatus::Undoing => Self::Undoing,
+            assignment::StepStatus::Undone => Self::Undone,
+            assignment::StepStatus::LeftOver => Self::LeftOver,
+        }
+    }
 }
 
 impl From<StepReport> for Step {
@@ -177,6 +223,7 @@ impl From<StepReport> for Step {
             finished_at: step.finished_at.map(Into::into),
             exit_code: step.exit_code,
             note: step.note,
+            status: step.status.map(Into::into),
         }
     }
 }
@@ -202,6 +249,7 @@ impl From<InstanceReport> for Instance {
 impl From<DeploymentView> for Deployment {
     fn from(view: DeploymentView) -> Self {
         let pierhead_control::Conditions { offline, asleep, crash_looping } = view.conditions;
+        let inputs = view.inputs.unwrap_or_default();
         Self {
             id: view.id.to_string(),
             number: view.number,
@@ -215,8 +263,9 @@ impl From<DeploymentView> for Deployment {
             url: view.url,
             urls: view.urls,
             commit: view.commit.map(|it| Commit { hash: it.hash, message: it.message, author: it.author }),
-            // A repository project has no pipeline yet: what is built follows from its settings, the first and only version.
-            pipeline_version: 1,
+            pipeline_version: view.pipeline_version.unwrap_or(0),
+            tags: named(inputs.tags),
+            parameters: named(inputs.parameters),
             node: view.node.map(|node| node.to_string()),
             created_by: view.created_by,
             trigger: view.trigger,
@@ -231,6 +280,7 @@ impl From<DeploymentView> for Deployment {
             release_kind: view.release_kind,
             peak_memory_mb: view.peak_memory_mb,
             instance: view.instance.map(Into::into),
+            services: view.services.into_iter().map(|(name, it)| (name.to_string(), it.into())).collect(),
             expires_at: None,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::collections::BTreeMap;
+
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
@@ -75,6 +77,12 @@ pub(crate) struct DeploymentRequest {
     /// Build without what earlier builds kept.
     #[serde(default)]
     no_cache: bool,
+    /// Of a pipeline: the tag of each service that lets it be chosen; the others run their default.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    /// Of a pipeline: the values of its parameters.
+    #[serde(default)]
+    parameters: BTreeMap<String, String>,
 }
 
 /// Deploy a project
@@ -86,14 +94,9 @@ pub(crate) async fn create_in_project(
     Path(project): Path<String>,
     Json(Object(body)): Json<Object<DeploymentRequest>>,
 ) -> Result<Accepted, Problem> {
-    let DeploymentRequest { environment, slot, reference, no_cache } = body;
-    if let Some(wanted) = environment {
-        let known = app.services.environments.list(&caller.principal).await?;
-        if !known.iter().any(|it| it.name.as_str() == wanted) {
-            return Err(Problem::invalid("/environment", "there is no such environment"));
-        }
-    }
-    let new = NewDeployment { slot, reference, no_cache };
+    let DeploymentRequest { environment, slot, reference, no_cache, tags, parameters } = body;
+    let inputs = pierhead_control::inputs(&tags, &parameters)?;
+    let new = NewDeployment { slot, reference, no_cache, environment, inputs };
     Ok(accepted(app.services.deployments.deploy_project(&caller.principal, &project, new).await?))
 }
 

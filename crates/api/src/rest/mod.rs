@@ -4,19 +4,28 @@
 //! API by accident. A field is never sometimes missing: what is unknown is `null`.
 
 mod auth;
+mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod dry_run;
 mod environments;
 mod events;
 pub(crate) mod list;
 mod logs;
 mod nodes;
+mod pipelines;
 mod plan;
 mod platform;
+mod plugins;
+mod problems;
 mod projects;
+mod registries;
+mod services;
 mod settings;
 mod slots;
+mod tags;
+mod templates;
 mod tokens;
 mod values;
 mod variables;
@@ -62,6 +71,24 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(nodes::approve_certificate))
         .routes(routes!(nodes::rotate_token))
         .routes(routes!(nodes::revoke_token))
+        .routes(routes!(registries::list, registries::create))
+        .routes(routes!(registries::get, registries::replace, registries::delete))
+        .routes(routes!(registries::test))
+        .routes(routes!(services::list, services::create))
+        .routes(routes!(services::get, services::replace, services::delete))
+        .routes(routes!(services::tags))
+        .routes(routes!(plugins::list, plugins::create))
+        .routes(routes!(plugins::get, plugins::replace, plugins::delete))
+        .routes(routes!(pipelines::get, pipelines::save))
+        .routes(routes!(pipelines::versions))
+        .routes(routes!(pipelines::version))
+        .routes(routes!(pipelines::validate))
+        .routes(routes!(pipelines::diff))
+        .routes(routes!(pipelines::tags))
+        .routes(routes!(dry_run::dry_run))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::get, templates::delete))
+        .routes(routes!(compose::import))
         .routes(routes!(events::follow))
         .routes(routes!(platform::verify))
         .routes(routes!(platform::document));
@@ -70,6 +97,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(platform::live))
         .routes(routes!(platform::ready))
         .routes(routes!(platform::metrics))
+        .routes(routes!(pipelines::schema))
         .routes(routes!(pages::home))
         .routes(routes!(pages::api_docs))
         .routes(routes!(pages::problem))

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use pierhead_control::{NewNode, NodeAdded, NodeView};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::list::{List, WholeList};
 use super::values::Time;
@@ -185,17 +185,28 @@ pub(crate) async fn get(
     Ok(Answer(app.services.environments.node(&caller.principal, &node).await?.into()))
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoveQuery {
+    /// It will never come back, whatever it still has.
+    #[serde(default)]
+    lost: bool,
+}
+
 /// Remove a node
 ///
-/// Only one that has nothing of any deployment: drain it first.
-#[utoipa::path(delete, path = "/nodes/{node}", operation_id = "node_remove", tag = "environments",
+/// Only one that has nothing of any deployment: drain it first. One that will never come back is removed as lost: what was
+/// live there is deployed again on other nodes from its release.
+#[utoipa::path(delete, path = "/nodes/{node}", operation_id = "node_remove", tag = "environments", params(RemoveQuery),
     responses((status = 204, description = "Its agent is not spoken to any more")))]
 pub(crate) async fn remove(
     State(app): State<Shared>,
     caller: Caller,
     Path(node): Path<String>,
+    Query(query): Query<RemoveQuery>,
 ) -> Result<StatusCode, Problem> {
-    app.services.environments.remove_node(&caller.principal, &node).await?;
+    app.services.environments.remove_node(&caller.principal, &node, query.lost).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -3,8 +3,10 @@
 
 mod access;
 mod calls;
+mod catalogue;
 mod document;
 mod live;
 mod pages;
+mod pipelines;
 mod platform;
 mod problems;

@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use pierhead_api::{Options, router_with};
 use pierhead_control::{Control, Detector, Error, MasterKey, Outside, PublicAddress};
 use pierhead_model::hostname::Hostname;
+use pierhead_model::id::UserId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
-use pierhead_store::Store;
+use pierhead_store::{InstanceRole, Store, User};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -58,6 +59,7 @@ pub(crate) struct Platform {
     pub(crate) router: Router,
     pub(crate) token: String,
     control: Control,
+    store: Store,
     _folder: tempfile::TempDir,
 }
 
@@ -94,13 +96,16 @@ impl Platform {
         let data_dir = folder.path().to_owned();
         let store = Store::open(&pierhead_store::Options { database_url, data_dir }).await.unwrap();
         let control = Control::start(pierhead_control::Options {
-            store,
+            store: store.clone(),
             outside: Arc::new(Host),
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
             detector: Arc::new(Blind),
             agents: None,
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            ca_bundle: None,
+            plugins: Vec::new(),
         })
         .await
         .unwrap();
@@ -109,7 +114,7 @@ impl Platform {
         let tokens =
             services.auth.login(EMAIL, PASSWORD.to_owned().into(), Default::default()).await.unwrap();
         let router = router_with(services, options);
-        Self { router, token: tokens.access_token, control, _folder: folder }
+        Self { router, token: tokens.access_token, control, store, _folder: folder }
     }
 
     pub(crate) async fn stop(self) {
@@ -157,5 +162,16 @@ impl Platform {
         let answer = self.call("POST", "/tokens", Some(body)).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.json()["token"].as_str().unwrap().to_owned()
+    }
+    /// Somebody who is signed in and no administrator.
+    pub(crate) async fn member_token(&self) -> String {
+        let admin = self.store.user_by_email(EMAIL).await.unwrap().unwrap();
+        let email = "grace@example.com";
+        let id = UserId::new(Timestamp::now(), 7);
+        let member = User { id, email: email.to_owned(), role: InstanceRole::User, ..admin };
+        self.store.user_create(&member).await.unwrap();
+        let body = json!({ "email": email, "password": PASSWORD });
+        let tokens = self.call_as("", "POST", "/auth/login", Some(body)).await.json();
+        tokens["access_token"].as_str().unwrap().to_owned()
     }
 }

@@ -1,24 +1,18 @@
 //! What is live on a node that is being drained goes live on another.
 //!
 //! Each service is deployed again from its release; the old one ends when the new one is healthy, as at any switch. Sites need
-//! no node. What was built from a Dockerfile has its image on this node alone and stays until it is deployed anew.
+//! no node.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pierhead_model::deployment::State;
-use pierhead_model::release::Release;
-use pierhead_store::DeploymentRecord;
 
 use super::Reconciler;
 use crate::capacity;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
-use crate::services::deployments::move_away;
-
-/// The trigger of a deployment that only moves.
-const TRIGGER: &str = "drain";
+use crate::services::moves::{move_away, must_move};
 
 #[derive(Debug)]
 pub(crate) struct Drains(pub(crate) Arc<Core>);
@@ -43,29 +37,13 @@ impl Reconciler for Drains {
             }
             for node in draining {
                 for record in core.store.deployments_on_node(&node.id).await.stored()? {
-                    if self.must_move(&record).await? {
-                        let moved = move_away(core, &record, TRIGGER).await?;
+                    if must_move(core, &record).await? {
+                        let moved = move_away(core, &record).await?;
                         tracing::info!(from = %record.deployment.id, to = %moved, node = %node.name, "moving a service");
                     }
                 }
             }
         }
         Ok(None)
-    }
-}
-
-impl Drains {
-    /// Live, movable, and neither being replaced nor tried before without success.
-    async fn must_move(&self, record: &DeploymentRecord) -> Result<bool, Error> {
-        let deployment = &record.deployment;
-        if deployment.state != State::Production || !matches!(record.release, Some(Release::Service(_))) {
-            return Ok(false);
-        }
-        let newer = self.0.store.deployments_of_slot(&deployment.slot).await.stored()?;
-        let replaced = newer.iter().any(|other| {
-            other.deployment.number > deployment.number
-                && (other.deployment.state.is_in_progress() || other.trigger == TRIGGER)
-        });
-        Ok(!replaced)
     }
 }

@@ -5,6 +5,7 @@
 //! | [`deployments`] | every deployment on its way has a node, moves when its node reports, and ends in time |
 //! | [`drains`] | what is live on a node that is drained goes live on another |
 //! | [`routes`] | every ingress shows what is live |
+//! | [`images`] | an image that is live outlives the node that built it |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //!
 //! What a node should do is compared by its session, see [`crate::fleet`].
@@ -12,6 +13,7 @@
 pub(crate) mod deployments;
 pub(crate) mod drains;
 pub(crate) mod driver;
+pub(crate) mod images;
 pub(crate) mod removals;
 pub(crate) mod routes;
 

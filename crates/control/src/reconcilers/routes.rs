@@ -1,19 +1,24 @@
 //! Every ingress shows what is live.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pierhead_model::assignment::{InstanceReport, Source};
+use pierhead_model::digest::Digest;
 use pierhead_model::id::NodeId;
+use pierhead_model::pipeline::StepName;
 use pierhead_model::release::Release;
+use pierhead_model::run::PublicStep;
 use pierhead_store::DeploymentRecord;
 use pierhead_wire::Endpoint;
 
 use super::Reconciler;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
-use crate::routing::{self, Content, Shown};
+use crate::routing::{self, Content, Shown, ShownPart};
+use crate::work::WorkRecord;
 
 #[derive(Debug)]
 pub(crate) struct Routes(pub(crate) Arc<Core>);
@@ -51,16 +56,24 @@ pub(crate) async fn all_shown(core: &Core, records: Vec<DeploymentRecord>) -> Re
 
 /// `reached_by` says which way leads to a node: directly, through its agent, or none at the moment.
 fn shown(record: DeploymentRecord, reached_by: impl Fn(&NodeId) -> Option<Option<NodeId>>) -> Shown {
-    let address = record.report.as_ref().and_then(|report| report.instance.as_ref()).and_then(|i| i.address);
-    let content = record.release.map(|release| match release {
-        Release::Site(site) => Content::Site { manifest: site.manifest },
-        Release::Service(_) | Release::Image(_) => Content::Service {
-            endpoint: address.and_then(|address| {
-                let node = record.deployment.node.as_ref().and_then(&reached_by)?;
-                Some(Endpoint { node, address })
-            }),
-        },
+    let node = record.deployment.node.as_ref().and_then(&reached_by);
+    let report = record.report.as_ref();
+    let endpoint = |instance: Option<&InstanceReport>| {
+        let address = instance.and_then(|instance| instance.address)?;
+        Some(Endpoint { node: node.clone()?, address })
+    };
+    let parts = parts(&record, |name, sites| match sites.get(name) {
+        Some(manifest) => Content::Site { manifest: *manifest },
+        None => Content::Service { endpoint: endpoint(report.and_then(|report| report.services.get(name))) },
     });
+    let content = match &record.release {
+        None => None,
+        Some(Release::Site(site)) => Some(Content::Site { manifest: site.manifest }),
+        Some(Release::Service(_) | Release::Image(_)) => {
+            Some(Content::Service { endpoint: endpoint(report.and_then(|report| report.instance.as_ref())) })
+        }
+        Some(Release::Run(_)) => parts.first().map(|part| part.content.clone()),
+    };
     Shown {
         deployment: record.deployment.id,
         slot_id: record.deployment.slot,
@@ -70,5 +83,26 @@ fn shown(record: DeploymentRecord, reached_by: impl Fn(&NodeId) -> Option<Option
         number: record.deployment.number,
         state: record.deployment.state,
         content,
+        parts,
     }
+}
+
+/// The public steps of a run. One that ended shows nothing any more.
+fn parts(
+    record: &DeploymentRecord,
+    content: impl Fn(&StepName, &BTreeMap<StepName, Digest>) -> Content,
+) -> Vec<ShownPart> {
+    let may_be_run = matches!(record.release, None | Some(Release::Run(_)));
+    let work = may_be_run.then(|| WorkRecord::from_text(&record.work).ok()).flatten();
+    let Some(Source::Pipeline { work }) = work.map(|work| work.source) else { return Vec::new() };
+    let none = BTreeMap::new();
+    let sites = match &record.release {
+        Some(Release::Run(run)) => &run.sites,
+        _ => &none,
+    };
+    let part = |(name, public): (&StepName, &PublicStep)| ShownPart {
+        host: public.host.clone(),
+        content: content(name, sites),
+    };
+    work.public.iter().map(part).collect()
 }

@@ -1,5 +1,6 @@
 //! Deployments: made, looked at, cancelled, repeated, rolled back, deleted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +12,19 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
+use pierhead_model::pipeline::StepName;
+use pierhead_model::pipeline::inputs::Inputs;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::project::{GitSource, ProjectSettings};
 use pierhead_model::release::Release;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
-use pierhead_store::{self as store, DeploymentRecord, Project, Slot};
+use pierhead_store::{self as store, DeploymentRecord, Environment, Project, Slot};
 
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
-use super::{projects, variables};
+use super::{projects, runs, variables};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::lifecycle::advance;
@@ -51,6 +54,10 @@ pub struct NewDeployment {
     /// A branch, tag or commit instead of the project's branch.
     pub reference: Option<String>,
     pub no_cache: bool,
+    /// The one of this machine when it is not said.
+    pub environment: Option<String>,
+    /// Of a pipeline: what is chosen for this run.
+    pub inputs: Inputs,
 }
 
 /// Which deployments a list wants.
@@ -96,6 +103,12 @@ pub struct DeploymentView {
     pub release_kind: Option<&'static str>,
     pub peak_memory_mb: Option<u64>,
     pub instance: Option<InstanceReport>,
+    /// Of a run, by step.
+    pub services: BTreeMap<StepName, InstanceReport>,
+    /// Of the pipeline that is run.
+    pub pipeline_version: Option<u64>,
+    /// What was chosen for the run.
+    pub inputs: Option<Inputs>,
     pub limits: Limits,
     pub cancel_requested: bool,
     pub created_at: Timestamp,
@@ -173,28 +186,30 @@ impl Deployments {
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
         let settings = &project.settings;
-        let source = settings.source.as_ref().ok_or_else(|| {
-            Error::invalid("/source", "This project has no repository: set source.repository first")
-        })?;
-        let reference = match &new.reference {
-            Some(text) => Some(GitReference::parse(text).map_err(|error| Error::invalid("/ref", error))?),
-            None => source.branch.clone(),
-        };
-        let source = Source::Git {
-            repository: source.repository.clone(),
-            reference,
-            root_directory: source.root_directory.clone(),
-        };
         let slot_name = match &new.slot {
             Some(text) => SlotName::parse(text).map_err(|error| Error::invalid("/slot", error))?,
             None => SlotName::production(),
         };
-        let slot = self.slot(project, slot_name).await?;
+        let environment = self.environment(new.environment.as_deref()).await?;
         let variables = variables::current(&self.0, project).await?;
+        let (source, limits) = match self.0.store.pipeline_latest(&project.id).await.stored()? {
+            Some(version) => {
+                let place = runs::Place { project, environment: &environment, slot: &slot_name };
+                let run = runs::plan(&self.0, place, version, new.inputs).await?;
+                (Source::Pipeline { work: Box::new(run.work) }, Some(run.limits))
+            }
+            None => (git_source_of(project, &new)?, None),
+        };
+        let slot = self.slot(project, slot_name, &environment).await?;
+        if let Source::Pipeline { work } = &source {
+            let place = runs::Place { project, environment: &environment, slot: &slot.name };
+            runs::check_slot(&self.0, &place, &slot.id, work).await?;
+        }
         let plan = Planned {
             source,
             settings: settings.build.clone(),
             limits: settings.limits.clone(),
+            room: limits,
             health: settings.health.clone(),
             no_cache: new.no_cache,
             commit: None,
@@ -202,7 +217,19 @@ impl Deployments {
         self.create(principal, project, &slot.id, plan, &variables, trigger).await
     }
 
-    async fn slot(&self, project: &Project, name: SlotName) -> Result<Slot, Error> {
+    async fn environment(&self, name: Option<&str>) -> Result<Environment, Error> {
+        let Some(name) = name else { return projects::local(&self.0).await };
+        let not_found = || Error::invalid("/environment", "there is no such environment");
+        let parsed = EnvironmentName::parse(name).map_err(|_| not_found())?;
+        self.0.store.environment_by_name(&parsed).await.stored()?.ok_or_else(not_found)
+    }
+
+    async fn slot(
+        &self,
+        project: &Project,
+        name: SlotName,
+        environment: &Environment,
+    ) -> Result<Slot, Error> {
         let now = self.0.outside.now();
         if project.deleting_at.is_some() {
             return Err(Error::Conflict {
@@ -212,7 +239,7 @@ impl Deployments {
         let slot = Slot {
             id: SlotId::new(now, random_bits(&*self.0.outside)),
             project: project.id.clone(),
-            environment: projects::local(&self.0).await?.id,
+            environment: environment.id.clone(),
             name,
             created_at: now,
             deleting_at: None,
@@ -328,7 +355,10 @@ impl Deployments {
         }
         let release = record.release.clone().ok_or_else(|| Error::not_found("release of deployment", id))?;
         let mut work = WorkRecord::from_text(&record.work)?;
-        work.source = Source::Release { release };
+        // A run of a pipeline is repeated: its steps made things that only they can make again.
+        if !matches!(work.source, Source::Pipeline { .. }) {
+            work.source = Source::Release { release };
+        }
         work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
         let variables = if current_variables {
             let project = self.project_of(&record).await?;
@@ -377,7 +407,13 @@ impl Deployments {
             None => work.open(&self.0, &record.deployment.id)?,
         };
         let planned = Planned::again(work);
-        let slot = self.slot(&project, record.slot_name.clone()).await?;
+        let environment = self.environment(Some(record.environment_name.as_str())).await?;
+        let slot = self.slot(&project, record.slot_name.clone(), &environment).await?;
+        let planned = Planned { room: Some(record.deployment.limits.clone()), ..planned };
+        if let Source::Pipeline { work } = &planned.source {
+            let place = runs::Place { project: &project, environment: &environment, slot: &slot.name };
+            runs::check_slot(&self.0, &place, &slot.id, work).await?;
+        }
         self.create(principal, &project, &slot.id, planned, &variables, trigger).await
     }
 
@@ -443,14 +479,15 @@ impl Deployments {
 
 impl Planned {
     /// The same as before.
-    fn again(work: WorkRecord) -> Self {
+    pub(crate) fn again(work: WorkRecord) -> Self {
         Self {
             settings: work.settings,
             limits: work.limits,
+            room: None,
             health: work.health,
             no_cache: false,
             commit: match work.source {
-                Source::Git { .. } => None,
+                Source::Git { .. } | Source::Pipeline { .. } => None,
                 Source::Release { .. } => work.commit,
             },
             source: work.source,
@@ -459,7 +496,7 @@ impl Planned {
 }
 
 /// Accepts a deployment: durable when it returns.
-async fn accept(
+pub(crate) async fn accept(
     core: &Core,
     created_by: &str,
     (project, slot): (&ProjectId, &SlotId),
@@ -481,7 +518,7 @@ async fn accept(
         id: id.clone(),
         project: project.clone(),
         slot: slot.clone(),
-        limits: planned.limits,
+        limits: planned.room.unwrap_or(planned.limits),
         trigger: trigger.to_owned(),
         created_by: created_by.to_owned(),
         work: work.to_text()?,
@@ -492,32 +529,37 @@ async fn accept(
     Ok(id)
 }
 
-/// The same release once more, with the same variables, on whatever node has room: how what is live leaves a node.
-pub(crate) async fn move_away(
-    core: &Core,
-    record: &DeploymentRecord,
-    trigger: &str,
-) -> Result<DeploymentId, Error> {
-    let deployment = &record.deployment;
-    let release =
-        record.release.clone().ok_or_else(|| Error::not_found("release of deployment", &deployment.id))?;
-    let mut work = WorkRecord::from_text(&record.work)?;
-    let variables = work.open(core, &deployment.id)?;
-    work.source = Source::Release { release };
-    work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
-    let place = (&deployment.project, &deployment.slot);
-    accept(core, &record.created_by, place, Planned::again(work), &variables, trigger).await
-}
-
 /// What a new deployment is to do, before it has an id.
-struct Planned {
+pub(crate) struct Planned {
     source: Source,
     settings: BuildSettings,
     limits: Limits,
+    /// What all parts need together, where there are several.
+    room: Option<Limits>,
     health: pierhead_model::health::HealthCheck,
     no_cache: bool,
     /// Known before anything is cloned: of a release that was built before.
     commit: Option<Commit>,
+}
+
+/// The sources of a project that has a repository.
+fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error> {
+    let source = project.settings.source.as_ref().ok_or_else(|| {
+        let detail = "This project has neither a repository nor a pipeline: set source.repository, or save a pipeline, first";
+        Error::invalid("/source", detail)
+    })?;
+    if new.inputs != Inputs::default() {
+        return Err(Error::invalid("/tags", "this project has no pipeline, so there is nothing to choose"));
+    }
+    let reference = match &new.reference {
+        Some(text) => Some(GitReference::parse(text).map_err(|error| Error::invalid("/ref", error))?),
+        None => source.branch.clone(),
+    };
+    Ok(Source::Git {
+        repository: source.repository.clone(),
+        reference,
+        root_directory: source.root_directory.clone(),
+    })
 }
 
 fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {
@@ -564,9 +606,23 @@ fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
         Release::Site(_) => "site",
         Release::Service(_) => "service",
         Release::Image(_) => "image",
+        Release::Run(_) => "run",
     });
+    let work = WorkRecord::from_text(&record.work).ok();
+    let run = work.as_ref().and_then(|work| match &work.source {
+        Source::Pipeline { work } => Some(work),
+        Source::Git { .. } | Source::Release { .. } => None,
+    });
+    let (url, urls) = match run.map(|run| run.public.values().map(|step| step.url.clone()).collect()) {
+        Some(urls) => {
+            let urls: Vec<String> = urls;
+            (urls.first().cloned().unwrap_or(url), urls)
+        }
+        None => (url.clone(), vec![url, own_url]),
+    };
+    let (pipeline_version, inputs) = (run.map(|run| run.version), run.map(|run| run.inputs.clone()));
     // What the node found out, or what was known before it began.
-    let known = || WorkRecord::from_text(&record.work).ok().and_then(|work| work.commit);
+    let known = || work.as_ref().and_then(|work| work.commit.clone());
     let commit = record.report.as_ref().and_then(|report| report.commit.clone()).or_else(known);
     let report = record.report;
     let deployment = record.deployment;
@@ -580,7 +636,7 @@ fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
         state: deployment.state,
         failure: deployment.failure,
         conditions,
-        urls: vec![url.clone(), own_url],
+        urls,
         url,
         commit,
         created_by: record.created_by,
@@ -592,7 +648,10 @@ fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
         release: deployment.release,
         release_kind,
         peak_memory_mb: report.as_ref().and_then(|report| report.peak_memory_bytes).map(|bytes| bytes >> 20),
+        services: report.as_ref().map(|report| report.services.clone()).unwrap_or_default(),
         instance: report.and_then(|report| report.instance),
+        pipeline_version,
+        inputs,
         limits: deployment.limits,
         cancel_requested: deployment.cancel_requested_at.is_some(),
         created_at: record.created_at,
@@ -603,11 +662,19 @@ fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
     if record.deployment.state != State::Production || matches!(record.release, Some(Release::Site(_))) {
         return Conditions::default();
     }
-    let instance = record.report.as_ref().and_then(|report| report.instance.as_ref());
+    let report = record.report.as_ref();
     let node_online = record.deployment.node.as_ref().is_some_and(|node| core.fleet.is_online(node));
+    let instances: Vec<_> = report
+        .into_iter()
+        .flat_map(|report| report.instance.iter().chain(report.services.values()))
+        .collect();
+    let is_run = matches!(record.release, Some(Release::Run(_)));
     Conditions {
-        offline: !node_online || instance.is_none_or(|instance| instance.address.is_none()),
+        // A run may have no service at all.
+        offline: !node_online
+            || instances.iter().any(|instance| instance.address.is_none())
+            || (instances.is_empty() && !is_run),
         asleep: false,
-        crash_looping: instance.is_some_and(|instance| instance.next_start_at.is_some()),
+        crash_looping: instances.iter().any(|instance| instance.next_start_at.is_some()),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pierhead_model::Timestamp;
+use pierhead_model::deployment::{Event, Failure, Reason};
 use pierhead_model::digest::Digest;
 use pierhead_model::id::NodeId;
 use pierhead_model::name::EnvironmentName;
@@ -12,8 +13,10 @@ use pierhead_wire::link::token::AgentToken;
 use zeroize::Zeroizing;
 
 use super::auth::Principal;
+use super::moves::{move_away, must_move};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
+use crate::lifecycle::advance;
 use crate::links::key_place;
 use crate::links::state::LinkProblem;
 use crate::outside::random_bits;
@@ -129,13 +132,19 @@ impl Environments {
     }
 
     /// Removes a node that has nothing any more.
-    pub async fn remove_node(&self, principal: &Principal, node: &str) -> Result<(), Error> {
+    ///
+    /// With `lost`, one that will never come back: what was on its way there fails, what was live there is deployed again on
+    /// other nodes from its release.
+    pub async fn remove_node(&self, principal: &Principal, node: &str, lost: bool) -> Result<(), Error> {
         principal.require_admin()?;
         let found = self.elsewhere(node).await?;
-        match self.0.store.node_remove(&found.id).await {
+        if lost {
+            self.give_up(&found).await?;
+        }
+        match self.0.store.node_remove(&found.id, lost).await {
             Err(StoreError::Conflict { .. }) => Err(Error::Conflict {
                 detail: format!(
-                    "The node `{}` still has deployments. Drain it, wait until they are gone, and remove it then.",
+                    "The node `{}` still has deployments. Drain it, wait until they are gone, and remove it then; or remove it as lost if it never comes back.",
                     found.name
                 ),
             }),
@@ -229,6 +238,31 @@ impl Environments {
     }
 
     /// A node on another machine.
+    /// Ends what is on its way on a lost node and begins again elsewhere what is live there.
+    async fn give_up(&self, node: &Node) -> Result<(), Error> {
+        if self.0.fleet.is_online(&node.id) {
+            return Err(Error::Conflict {
+                detail: format!(
+                    "The node `{}` is connected, so it is not lost. Drain it instead.",
+                    node.name
+                ),
+            });
+        }
+        // Should it come back in the middle of this, it must not take part any more.
+        self.0.store.node_token(&node.id, None).await.asked_for("node", &node.name)?;
+        self.reconnect(&node.id);
+        for record in self.0.store.deployments_on_node(&node.id).await.stored()? {
+            if record.deployment.state.is_in_progress() {
+                let detail = format!("The node {} was removed as lost. Deploy again.", node.name);
+                let failure = Failure::new(Reason::NodeLost, detail);
+                advance(&self.0, &record.deployment.id, Event::Failed(failure)).await?;
+            } else if must_move(&self.0, &record).await? {
+                move_away(&self.0, &record).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn elsewhere(&self, id_or_name: &str) -> Result<Node, Error> {
         let found = self.find(id_or_name).await?;
         if found.link.dial == Dial::Local {

@@ -1,14 +1,19 @@
 //! What people and programs can ask for: one noun per file, each a small struct over what it needs.
 
 pub(crate) mod auth;
+pub(crate) mod catalogue;
 pub(crate) mod deployments;
 pub(crate) mod detection;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod idempotency;
 pub(crate) mod logs;
+pub(crate) mod moves;
 pub(crate) mod page;
+pub(crate) mod pipelines;
 pub(crate) mod projects;
+pub(crate) mod registries;
+pub(crate) mod runs;
 pub(crate) mod slots;
 pub(crate) mod variables;
 pub(crate) mod verification;
@@ -26,6 +31,10 @@ pub struct Services {
     pub slots: slots::Slots,
     pub variables: variables::Variables,
     pub environments: environments::Environments,
+    pub registries: registries::Registries,
+    pub catalogue: catalogue::Catalogue,
+    pub pipelines: pipelines::Pipelines,
+    pub templates: pipelines::Templates,
     pub logs: logs::Logs,
     pub events: events::Events,
     pub detection: detection::Detection,
@@ -50,6 +59,10 @@ impl Services {
             slots: slots::Slots(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
+            registries: registries::Registries(Arc::clone(core)),
+            catalogue: catalogue::Catalogue(Arc::clone(core)),
+            pipelines: pipelines::Pipelines(Arc::clone(core)),
+            templates: pipelines::Templates(Arc::clone(core)),
             logs: logs::Logs(Arc::clone(core)),
             events: events::Events(Arc::clone(core)),
             detection: detection::Detection(detector),

@@ -19,11 +19,13 @@ pub(crate) struct Pretended {
     pub(crate) memory_mb: u64,
     pub(crate) cores: u32,
     pub(crate) used_memory_mb: u64,
+    /// The only protocol that it speaks.
+    pub(crate) protocol: u32,
 }
 
 impl Default for Pretended {
     fn default() -> Self {
-        Self { memory_mb: 4096, cores: 4, used_memory_mb: 256 }
+        Self { memory_mb: 4096, cores: 4, used_memory_mb: 256, protocol: Version::current().protocol }
     }
 }
 
@@ -45,7 +47,12 @@ pub(crate) async fn obey(pretended: Pretended, mut link: End<AgentToControl, Con
                 reports.remove(&deployment);
                 Vec::new()
             }
-            ControlToAgent::ReportStored { .. } | ControlToAgent::LogStored { .. } => Vec::new(),
+            ControlToAgent::KeepImage { reference } => {
+                vec![AgentToControl::ImageKept { reference, image: None }]
+            }
+            ControlToAgent::ReportStored { .. }
+            | ControlToAgent::LogStored { .. }
+            | ControlToAgent::ImageFound { .. } => Vec::new(),
         };
         for answer in answers {
             if link.send(answer).await.is_err() {
@@ -66,8 +73,9 @@ fn hello(pretended: Pretended) -> Vec<AgentToControl> {
     };
     let used =
         MachineUsage { cpu: 0.1, memory_bytes: pretended.used_memory_mb << 20, disk_free_bytes: 50 << 30 };
+    let version = Version { protocol: pretended.protocol, oldest: pretended.protocol, ..Version::current() };
     vec![
-        AgentToControl::Hello { version: Version::current(), machine },
+        AgentToControl::Hello { version, machine },
         AgentToControl::Usage { machine: used, deployments: Vec::new() },
     ]
 }
@@ -83,6 +91,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
             report.phase = Phase::Healthy;
             let built = match &assignment.work.source {
                 Source::Release { release } => release.clone(),
+                Source::Pipeline { .. } => unreachable!("no test here runs a pipeline"),
                 Source::Git { .. } => {
                     let now = Timestamp::now();
                     report.steps.push(StepReport {
@@ -91,6 +100,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
                         finished_at: Some(now),
                         exit_code: Some(0),
                         note: None,
+                        status: None,
                     });
                     Release::Service(ServiceRelease {
                         runtime: "node".into(),

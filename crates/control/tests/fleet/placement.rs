@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use pierhead_model::deployment::{Reason, State};
 
+use pierhead_wire::version::Version;
+
 use crate::agent::Pretended;
 use crate::world::World;
 
@@ -110,4 +112,35 @@ async fn a_cordoned_node_gets_nothing_new_and_a_drained_one_is_left() {
             (State::Production, Some(&two), "drain")
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agt_4_an_agent_of_another_version_keeps_what_it_runs_and_gets_nothing_new() {
+    let mut world = World::start().await;
+    let node = world.join("far", Pretended::default()).await;
+    world.until_online(1).await;
+    world.project("shop", 512).await;
+    let live = world.deploy("shop").await;
+    assert_eq!(live.state, State::Production);
+
+    // It was upgraded, and the control plane was not.
+    world.cut(&node);
+    world.connect(&node, Pretended { protocol: Version::current().protocol + 1, ..Pretended::default() });
+    let shown = world.until_node("far", |node| node.status == "incompatible").await;
+    let problem = shown.problem.unwrap();
+    assert_eq!(problem.code, "incompatible");
+    assert!(problem.detail.ends_with("upgrade the control plane"), "{}", problem.detail);
+
+    world.project("blog", 512).await;
+    let waiting = world.accept("blog").await;
+    // What is live stays so, and can be stopped.
+    world.services.projects.delete(&world.admin, "shop").await.unwrap();
+    world.until_node("far", |node| node.promised.deployments == 0).await;
+    let blog = world.services.deployments.get(&world.admin, &waiting).await.unwrap();
+    assert_eq!((blog.state, blog.node), (State::Queued, None), "it was not placed there");
+
+    world.cut(&node);
+    world.connect(&node, Pretended::default());
+    assert_eq!(world.settled(&waiting).await.state, State::Production);
+    assert!(world.until_node("far", |node| node.status == "online").await.problem.is_none());
 }

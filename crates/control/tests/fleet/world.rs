@@ -78,6 +78,9 @@ impl World {
             public: PublicAddress { scheme: "http".to_owned(), port: None },
             detector: Arc::new(Blind),
             agents: None,
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            ca_bundle: None,
+            plugins: Vec::new(),
         })
         .await
         .unwrap();
@@ -111,6 +114,20 @@ impl World {
         self.control.attach_agent(node.clone(), to_agent);
         let agent = tokio::spawn(obey(pretended, from_control));
         self.agents.insert(node.clone(), agent);
+    }
+
+    /// Waits until a node looks like that.
+    pub(crate) async fn until_node(&self, name: &str, holds: impl Fn(&NodeView) -> bool) -> NodeView {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let nodes = self.nodes().await;
+            let node = nodes.into_iter().find(|node| node.name == name).unwrap();
+            if holds(&node) {
+                return node;
+            }
+            assert!(Instant::now() < deadline, "{node:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Its link is cut.

@@ -1,6 +1,7 @@
 //! Looking at, importing, moving and removing images.
 
 use bollard::{
+    auth::DockerCredentials,
     body_try_stream,
     query_parameters::{
         CreateImageOptions, ImportImageOptions, ListImagesOptions, RemoveImageOptions, TagImageOptions,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     engine::{ByteSource, ByteStream},
     error::{Error, Object, Result},
-    image::{Image, ImageConfig, ImageId, ImageSummary, ImportOptions},
+    image::{Image, ImageConfig, ImageId, ImageSummary, ImportOptions, RegistryLogin},
     spec::Labels,
     state::Removal,
 };
@@ -38,6 +39,7 @@ impl DockerEngine {
             size_bytes: found.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
             created_at: found.created.as_deref().and_then(moment).unwrap_or(Timestamp::UNIX_EPOCH),
             config: describe(config),
+            layers: found.root_fs.and_then(|root| root.layers).unwrap_or_default(),
         })
     }
 
@@ -95,6 +97,24 @@ impl DockerEngine {
         Ok(self.image_get(&options.tag).await?.id)
     }
 
+    pub(super) async fn image_fetch(&self, reference: &str, login: Option<&RegistryLogin>) -> Result<()> {
+        path_part(Object::Image, reference)?;
+        let name = reference.rsplit_once('/').map_or(reference, |(_, name)| name);
+        // Without a tag the engine would fetch every tag there is.
+        let whole =
+            if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") };
+        let request = CreateImageOptions { from_image: Some(whole), ..Default::default() };
+        let login = login.map(|login| DockerCredentials {
+            username: Some(login.username.clone()),
+            password: Some(login.password.clone()),
+            serveraddress: Some(login.host.clone()),
+            ..DockerCredentials::default()
+        });
+        let progress = self.docker.create_image(Some(request), None, login);
+        let fetched = progress.try_collect::<Vec<_>>().await;
+        fetched.map(drop).map_err(|error| not_fetched(error, reference))
+    }
+
     pub(super) async fn images_export(&self, references: &[&str]) -> Result<ByteStream> {
         for reference in references {
             self.image_get(reference).await?;
@@ -107,6 +127,23 @@ impl DockerEngine {
         let options = ImportImageOptions { quiet: true, ..Default::default() };
         let loaded = self.docker.import_image_stream(options, archive, None).try_collect::<Vec<_>>().await;
         loaded.map(drop).map_err(|error| classify(error, Call::plain("loading images")))
+    }
+}
+
+/// The engine tells in words, in the middle of its progress, why an image cannot be had.
+fn not_fetched(error: bollard::errors::Error, reference: &str) -> Error {
+    const MISSING: [&str; 4] = ["not found", "manifest unknown", "access denied", "unauthorized"];
+    let said = error.to_string();
+    if MISSING.iter().any(|word| said.contains(word)) {
+        return Error::NoSuchImage { image: reference.to_owned() };
+    }
+    match classify(error, Call::on("fetching an image", Object::Image, reference)) {
+        Error::NoSuchImage { image } => Error::NoSuchImage { image },
+        Error::OutOfSpace { operation } => Error::OutOfSpace { operation },
+        _ => Error::Unavailable {
+            operation: "fetching an image",
+            cause: Some(std::sync::Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(said))),
+        },
     }
 }
 

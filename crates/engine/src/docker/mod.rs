@@ -30,7 +30,7 @@ use crate::{
     cgroup::Roots,
     engine::{ByteSource, ByteStream, Engine, Freeze, Listening, StdinWriter},
     error::{Error, Result},
-    image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions},
+    image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions, RegistryLogin},
     log::{Follow, LogCursor, LogStream},
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
     state::{
@@ -227,6 +227,10 @@ impl Engine for DockerEngine {
 
     async fn image_import(&self, root: ByteSource, options: &ImportOptions) -> Result<ImageId> {
         bounded("importing an image", self.timeouts.transfer, self.image_from_tar(root, options)).await
+    }
+
+    async fn image_pull(&self, reference: &str, login: Option<&RegistryLogin>) -> Result<()> {
+        bounded("fetching an image", self.timeouts.transfer, self.image_fetch(reference, login)).await
     }
 
     async fn image_build(&self, context: ByteSource, options: &BuildOptions) -> Result<BuildStream> {

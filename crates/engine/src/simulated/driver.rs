@@ -9,7 +9,9 @@ use super::{Mode, SimulatedEngine, faults::Operation, images, logs, run::KILLED}
 use crate::{
     engine::{ByteSource, ByteStream, Engine, Freeze, Listening, StdinWriter},
     error::{Error, Object, Result},
-    image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions},
+    image::{
+        BuildOptions, BuildStream, Image, ImageConfig, ImageId, ImageSummary, ImportOptions, RegistryLogin,
+    },
     labels::carries,
     log::{Follow, LogCursor, LogStream},
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
@@ -144,7 +146,7 @@ impl Engine for SimulatedEngine {
         let world = self.inner.world.lock();
         let carriers = world.images.values().filter(|image| carries(&image.labels, labels)).cloned();
         after.done(Ok(carriers
-            .map(|Image { id, tags, labels, size_bytes, created_at, config: _ }| ImageSummary {
+            .map(|Image { id, tags, labels, size_bytes, created_at, config: _, layers: _ }| ImageSummary {
                 id,
                 tags,
                 labels,
@@ -172,6 +174,12 @@ impl Engine for SimulatedEngine {
     async fn image_import(&self, root: ByteSource, options: &ImportOptions) -> Result<ImageId> {
         let after = self.faults().enter(Operation::ImageImport).await?;
         after.done(images::import(&self.inner, root, options).await)
+    }
+
+    async fn image_pull(&self, reference: &str, _login: Option<&RegistryLogin>) -> Result<()> {
+        let after = self.faults().enter(Operation::ImagePull).await?;
+        self.add_image(reference, Labels::new(), ImageConfig::default());
+        after.done(Ok(()))
     }
 
     async fn image_build(&self, context: ByteSource, options: &BuildOptions) -> Result<BuildStream> {

@@ -33,6 +33,7 @@ pub enum Operation {
     ImageRemove,
     ImageTag,
     ImageImport,
+    ImagePull,
     ImageBuild,
     ImageSave,
     ImageLoad,

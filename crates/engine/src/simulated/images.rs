@@ -58,6 +58,7 @@ pub(super) async fn import(inner: &Inner, root: ByteSource, options: &ImportOpti
         size_bytes,
         created_at: inner.now(),
         config: options.config.clone(),
+        layers: Vec::new(),
     };
     inner.change(|world, _| {
         world.add_image(image);
@@ -88,6 +89,7 @@ pub(super) fn build(
             size_bytes,
             created_at: inner.now(),
             config,
+            layers: Vec::new(),
         };
         inner.change(|world, _| {
             world.add_image(image);

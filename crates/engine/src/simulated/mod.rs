@@ -109,6 +109,7 @@ impl SimulatedEngine {
             size_bytes: 1 << 20,
             created_at: self.inner.now(),
             config,
+            layers: Vec::new(),
         };
         self.inner.world.lock().add_image(image);
         id

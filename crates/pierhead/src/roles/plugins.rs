@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use pierhead_agent::RuntimeBuilder;
+use pierhead_agent::plugins::manifest::Network;
 use pierhead_agent::plugins::{Manifest, PluginBuilder, first_party};
+
+use pierhead_model::pipeline::definition::{NetworkAccess, Resources};
+use pierhead_model::pipeline::name::OutputName;
+use pierhead_model::pipeline::plugin::PluginDeclaration;
 
 use super::engine;
 use crate::settings::Settings;
@@ -26,6 +31,37 @@ pub(crate) async fn build(
         made.push(builder.ensure(&name, say).await?);
     }
     Ok(made)
+}
+
+/// The plugins that come with this version, as the catalogue registers them.
+pub(crate) fn declarations() -> Result<Vec<PluginDeclaration>> {
+    first_party()?.into_iter().map(declaration).collect()
+}
+
+fn declaration(manifest: Manifest) -> Result<PluginDeclaration> {
+    let names: Result<_, _> = manifest.outputs.keys().map(|name| OutputName::parse(name)).collect();
+    let repository =
+        manifest.image.rsplit_once(':').map_or(manifest.image.as_str(), |(name, _)| name).to_owned();
+    Ok(PluginDeclaration {
+        // A plugin that leaves more than it declares may be asked for anything.
+        outputs: if manifest.more_outputs { None } else { Some(names?) },
+        destroys: manifest.destroys(),
+        timeout_s: manifest.timeout_s,
+        network: match manifest.network {
+            Network::None => NetworkAccess::None,
+            Network::Deployment => NetworkAccess::Deployment,
+            Network::Internet => NetworkAccess::Internet,
+        },
+        resources: Resources {
+            memory_mb: Some(manifest.limits.memory_mb),
+            cpu: Some(manifest.limits.cpu),
+            pids: Some(manifest.limits.pids),
+        },
+        description: manifest.description,
+        schema: manifest.parameters,
+        name: manifest.name,
+        repository,
+    })
 }
 
 /// Each plugin, and whether its image is there.

@@ -58,6 +58,10 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         ca_bundle: agent_options.ca_bundle.clone(),
         limits: agent_options.clone,
     });
+    let ca_bundle = match &agent_options.ca_bundle {
+        Some(bundle) => Some(fs_err::tokio::read(bundle).await.context("the CA bundle cannot be read")?),
+        None => None,
+    };
     let port = settings.ingress_listen.value.port();
     let control = Control::start(pierhead_control::Options {
         store,
@@ -67,6 +71,9 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port) },
         detector: Arc::new(detector),
         agents,
+        allow_addresses: agent_options.allow_addresses.clone(),
+        ca_bundle,
+        plugins: super::plugins::declarations()?,
     })
     .await
     .context("the control plane cannot start")?;

@@ -4,11 +4,59 @@ use std::collections::BTreeMap;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use super::registry::KEYS;
+use super::registry::{self, KEYS, Key};
 
 /// The flags that were given, by the key's name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags(pub(crate) BTreeMap<&'static str, String>);
+
+/// The same for `pierhead agent`, whose help shows only what an agent reads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AgentFlags(pub(crate) Flags);
+
+/// What an agent reads.
+const OF_AGENT: [&Key; 14] = [
+    &registry::DATA_DIR,
+    &registry::LISTEN,
+    &registry::CONTROL_ADDRESS,
+    &registry::AGENT_TOKEN,
+    &registry::ALLOW_ADDRESSES,
+    &registry::BUILD_CA_BUNDLE,
+    &registry::BUILD_CONCURRENCY,
+    &registry::ENGINE_SOCKET,
+    &registry::DISK_RESERVE_MB,
+    &registry::FIREWALL,
+    &registry::SUBNET_POOL,
+    &registry::LOG_FORMAT,
+    &registry::LOG_LEVEL,
+    &registry::CRASH_AT,
+];
+
+impl Args for AgentFlags {
+    fn augment_args(command: Command) -> Command {
+        let command = Flags::augment_args(command);
+        let others =
+            KEYS.iter().filter(|key| key.exists() && !OF_AGENT.iter().any(|own| own.name == key.name));
+        let command = others.fold(command, |command, key| command.mut_arg(key.name, |arg| arg.hide(true)));
+        command.mut_arg(registry::LISTEN.name, |arg| {
+            arg.help("Where the control plane calls this agent [default: 0.0.0.0:8410] [variable: PIERHEAD_LISTEN]")
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for AgentFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Flags::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
 
 impl Args for Flags {
     fn augment_args(command: Command) -> Command {

@@ -18,7 +18,7 @@ use ipnet::{IpNet, Ipv4Net};
 use pierhead_model::hostname::Hostname;
 use secrecy::SecretString;
 
-pub(crate) use arguments::Flags;
+pub(crate) use arguments::{AgentFlags, Flags};
 pub(crate) use resolve::{Resolved, config_file, load};
 
 /// Everything a role can be told. Durations and sizes carry their unit in the name.

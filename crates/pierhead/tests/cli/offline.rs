@@ -8,6 +8,7 @@ fn help_is_grouped_and_goes_to_stdout() {
     insta::assert_snapshot!("bare", Terminal::new().transcript(&[""]));
     insta::assert_snapshot!("help_of_rollback", Terminal::new().transcript(&["rollback --help"]));
     insta::assert_snapshot!("help_of_up", Terminal::new().transcript(&["up -h"]));
+    insta::assert_snapshot!("help_of_agent", Terminal::new().transcript(&["agent -h"]));
 }
 
 #[test]

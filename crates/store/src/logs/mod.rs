@@ -97,6 +97,11 @@ impl LogStore {
         .map_err(|error| StoreError::Unavailable { doing: "reading a log", source: Box::new(error) })?
     }
 
+    /// The number of the last stored line; 0 when there is none.
+    pub async fn last(&self, deployment: &DeploymentId) -> Result<u64, StoreError> {
+        Ok(*self.log(deployment).await?.last.borrow())
+    }
+
     /// The number of the last stored line, now and whenever it changes.
     pub async fn follow(&self, deployment: &DeploymentId) -> Result<watch::Receiver<u64>, StoreError> {
         Ok(self.log(deployment).await?.last.subscribe())

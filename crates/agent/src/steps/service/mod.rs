@@ -19,6 +19,7 @@ mod volumes;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use pierhead_engine::spec::Mount;
 use pierhead_engine::state::ContainerId;
 use pierhead_model::deployment::Failure;
 
@@ -58,6 +59,8 @@ pub struct Service {
     pub cpu: f64,
     pub pids: u32,
     pub volumes: Vec<SlotVolume>,
+    /// What else its image does not hold, such as the files of a build.
+    pub mounts: Vec<Mount>,
     /// Those of the deployment: it is on both, under its step's name.
     pub networks: Networks,
     pub health: Health,

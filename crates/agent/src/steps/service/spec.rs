@@ -20,6 +20,7 @@ pub(super) fn of(service: &Service, container: &str) -> ContainerSpec {
     spec.env.clone_from(&service.variables);
     spec.labels = service.place.labels_of_step(&service.step);
     spec.mounts = service.volumes.iter().map(|volume| volume.mount(&service.place)).collect();
+    spec.mounts.extend(service.mounts.iter().cloned());
     let aliases = vec![service.step.clone()];
     let Networks { outside, inside } = service.networks.clone();
     spec.network = NetworkMode::Named { network: outside, aliases: aliases.clone() };

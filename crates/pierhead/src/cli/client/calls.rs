@@ -215,8 +215,10 @@ impl Client<'_> {
         self.call(self.request(Method::POST, &["nodes", node, "approve-certificate"]).body(&body)).await
     }
 
-    pub(crate) async fn node_remove(&self, node: &str) -> Result<(), Error> {
-        self.call_raw(&self.request(Method::DELETE, &["nodes", node])).await.map(drop)
+    pub(crate) async fn node_remove(&self, node: &str, lost: bool) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &["nodes", node]);
+        let request = request.query("lost", lost.then_some("true"));
+        self.call_raw(&request).await.map(drop)
     }
 
     pub(crate) async fn verify(&self) -> Result<Answer<Verdict>, Error> {

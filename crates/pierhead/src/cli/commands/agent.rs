@@ -8,16 +8,16 @@ use super::up::settings;
 use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::roles;
-use crate::settings::Flags;
+use crate::settings::AgentFlags;
 
 #[derive(Debug, Args)]
 pub(crate) struct AgentArgs {
     #[command(flatten)]
-    flags: Flags,
+    flags: AgentFlags,
 }
 
 pub(crate) async fn run(context: &Context, args: &AgentArgs) -> Result<ExitCode, Error> {
-    let settings = settings(context, &args.flags)?;
+    let settings = settings(context, &args.flags.0)?;
     let ended = roles::agent::run(settings, &context.printer).await;
     ended.map_err(|error| {
         Error::local("the agent cannot go on", format!("{error:#}"), "Its settings: pierhead agent --help")

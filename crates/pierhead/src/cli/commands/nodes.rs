@@ -34,7 +34,12 @@ enum NodesCommand {
     },
     /// Remove a node that has no deployments any more
     #[command(visible_alias = "rm")]
-    Remove { node: String },
+    Remove {
+        node: String,
+        /// It will never come back: deploy what was live there on other nodes
+        #[arg(long)]
+        lost: bool,
+    },
     /// Trust the certificate that a node shows now, after comparing it with what its agent printed
     ApproveCertificate { node: String, thumbprint: String },
     /// Give a node a new token, shown this once; the old one is dead at once
@@ -55,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: &NodesArgs) -> Result<(), Error
             (node, "revoke-token", "is disconnected; what runs there runs on")
         }
         NodesCommand::Add { name, address } => return add(context, name, address.as_deref()).await,
-        NodesCommand::Remove { node } => return remove(context, node).await,
+        NodesCommand::Remove { node, lost } => return remove(context, node, *lost).await,
         NodesCommand::ApproveCertificate { node, thumbprint } => {
             let approved = context.client()?.node_approve(node, thumbprint).await?;
             context.say(&format!("The certificate of the node {} is trusted now.", approved.body.name));
@@ -108,9 +113,9 @@ fn show_token(context: &Context, node: &Node, raw: &Value) -> Result<(), Error> 
     Ok(())
 }
 
-async fn remove(context: &Context, node: &str) -> Result<(), Error> {
+async fn remove(context: &Context, node: &str, lost: bool) -> Result<(), Error> {
     context.agree_by_name("node", node)?;
-    context.client()?.node_remove(node).await?;
+    context.client()?.node_remove(node, lost).await?;
     context.say(&format!("The node {node} is removed."));
     Ok(())
 }

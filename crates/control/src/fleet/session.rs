@@ -1,32 +1,26 @@
-//! The agents that are connected.
+//! The conversation with one agent.
 //!
 //! A session is a reconciler of its own: it knows what its node was told, looks at what the node should do, and sends the
 //! difference, whenever it is woken and once in a while. What the agent reports is stored first and acknowledged after, so a
 //! crash on either side costs a repetition and nothing else.
 
 use std::collections::HashMap;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use parking_lot::Mutex;
-use pierhead_model::Timestamp;
-use pierhead_model::assignment::{Assignment, Goal, Report};
+use pierhead_model::assignment::{Goal, Report};
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::log::LogLine;
-use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, MachineUsage};
+use pierhead_wire::agent_to_control::Machine;
 use pierhead_wire::link::{End, LinkClosed};
-use pierhead_wire::streams::Streams;
-use pierhead_wire::traffic::Connection;
 use pierhead_wire::version::Version;
-use pierhead_wire::{AgentToControl, ControlToAgent, Tunnels};
-use tokio::sync::{mpsc, oneshot};
+use pierhead_wire::{AgentToControl, ControlToAgent};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::assignments::Wanted;
+use super::{Asker, ERRANDS, Errand, seeks};
+use crate::assignments::{Wanted, remind};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::links::LinkState;
@@ -42,39 +36,11 @@ const HELLO_LIMIT: Duration = Duration::from_secs(10);
 const PING_PERIOD: Duration = Duration::from_secs(3);
 const SILENT_ROUNDS: u32 = 3;
 
-/// Who is connected, since when, and what they said of themselves.
-#[derive(Debug, Default)]
-pub(crate) struct Fleet {
-    connected: Mutex<HashMap<NodeId, Connected>>,
-    /// To nodes on other machines, with the number of the connection.
-    streams: Mutex<HashMap<NodeId, (u64, Streams)>>,
-}
-
-/// How long an agent may take to say what its engine holds.
-const INVENTORY_LIMIT: Duration = Duration::from_secs(20);
-
-/// Inventories that may be asked for at once.
-const INVENTORIES: usize = 8;
-
-/// Who waits for an inventory.
-type Asker = oneshot::Sender<Vec<Holding>>;
-
-#[derive(Debug, Clone)]
-pub(crate) struct Connected {
-    /// Tells one session of a node from the next.
-    session: u64,
-    pub(crate) since: Timestamp,
-    pub(crate) release: String,
-    pub(crate) machine: Machine,
-    pub(crate) usage: MachineUsage,
-    pub(crate) deployments: Vec<DeploymentUsage>,
-    inventories: mpsc::Sender<Asker>,
-    /// What it should do may have changed.
-    wake: Signal,
-    /// The session is to end.
-    close: Signal,
-    /// It understands what it is told to do.
-    pub(crate) compatible: bool,
+/// What an agent said of itself.
+pub(super) struct Agent {
+    pub(super) release: String,
+    pub(super) machine: Machine,
+    pub(super) compatible: bool,
 }
 
 /// Why a session ended.
@@ -97,124 +63,6 @@ enum SessionEnd {
 impl From<LinkClosed> for SessionEnd {
     fn from(closed: LinkClosed) -> Self {
         Self::Closed(closed)
-    }
-}
-
-impl Fleet {
-    /// What this node should do may have changed.
-    pub(crate) fn wake(&self, node: &NodeId) {
-        if let Some(connected) = self.connected.lock().get(node) {
-            connected.wake.raise();
-        }
-    }
-
-    pub(crate) fn connected(&self, node: &NodeId) -> Option<Connected> {
-        self.connected.lock().get(node).cloned()
-    }
-
-    pub(crate) fn is_online(&self, node: &NodeId) -> bool {
-        self.connected.lock().contains_key(node)
-    }
-
-    /// What a node's engine holds right now; `None` when the node does not say.
-    pub(crate) async fn inventory(&self, node: &NodeId) -> Option<Vec<Holding>> {
-        let asked = self.connected(node)?.inventories;
-        let (asker, answer) = oneshot::channel();
-        asked.send(asker).await.ok()?;
-        tokio::time::timeout(INVENTORY_LIMIT, answer).await.ok()?.ok()
-    }
-
-    /// The newest session of a node wins: an older one may be a connection that nobody has missed yet.
-    fn joined(
-        &self,
-        node: &NodeId,
-        since: Timestamp,
-        agent: Agent,
-        inventories: mpsc::Sender<Asker>,
-        (wake, close): (Signal, Signal),
-    ) -> u64 {
-        let mut connected = self.connected.lock();
-        let earlier = connected.remove(node).inspect(|earlier| earlier.close.raise());
-        let session = earlier.map_or(1, |earlier| earlier.session + 1);
-        let Agent { release, machine, compatible } = agent;
-        let (usage, deployments) = (MachineUsage::default(), Vec::new());
-        let entry = Connected {
-            session,
-            since,
-            release,
-            machine,
-            usage,
-            deployments,
-            inventories,
-            wake,
-            close,
-            compatible,
-        };
-        connected.insert(node.clone(), entry);
-        session
-    }
-
-    /// Ends what connects a node, when it is not to be trusted any more.
-    pub(crate) fn disconnect(&self, node: &NodeId) {
-        if let Some(connected) = self.connected.lock().get(node) {
-            connected.close.raise();
-        }
-        self.streams.lock().remove(node);
-    }
-
-    pub(crate) fn streams_opened(&self, node: &NodeId, streams: Streams) -> u64 {
-        let mut all = self.streams.lock();
-        let number = all.get(node).map_or(1, |(earlier, _)| earlier + 1);
-        all.insert(node.clone(), (number, streams));
-        number
-    }
-
-    pub(crate) fn streams_closed(&self, node: &NodeId, number: u64) {
-        let mut all = self.streams.lock();
-        if all.get(node).is_some_and(|(current, _)| *current == number) {
-            all.remove(node);
-        }
-    }
-
-    /// Whether traffic can reach a node on another machine.
-    pub(crate) fn has_streams(&self, node: &NodeId) -> bool {
-        self.streams.lock().get(node).is_some_and(|(_, streams)| !streams.is_closed())
-    }
-
-    fn left(&self, node: &NodeId, session: u64) {
-        let mut connected = self.connected.lock();
-        if connected.get(node).is_some_and(|entry| entry.session == session) {
-            connected.remove(node);
-        }
-    }
-
-    fn used(&self, node: &NodeId, usage: MachineUsage, deployments: Vec<DeploymentUsage>) {
-        if let Some(entry) = self.connected.lock().get_mut(node) {
-            entry.usage = usage;
-            entry.deployments = deployments;
-        }
-    }
-}
-
-/// What an agent said of itself.
-struct Agent {
-    release: String,
-    machine: Machine,
-    compatible: bool,
-}
-
-/// Traffic through the connections that the fleet has.
-#[derive(Debug)]
-pub(crate) struct NodeTunnels(pub(crate) Arc<Core>);
-
-#[async_trait]
-impl Tunnels for NodeTunnels {
-    async fn open(&self, node: &NodeId, address: SocketAddr) -> io::Result<Box<dyn Connection>> {
-        let streams = self.0.fleet.streams.lock().get(node).map(|(_, streams)| streams.clone());
-        let streams = streams.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotConnected, format!("the node {node} is not connected"))
-        })?;
-        Ok(Box::new(streams.tunnel(address).await?))
     }
 }
 
@@ -266,14 +114,14 @@ impl Session {
         if let Err(error) = self.core.store.node_seen(&self.node, now).await.stored() {
             return SessionEnd::Store(error);
         }
-        let (inventories, askers) = mpsc::channel(INVENTORIES);
+        let (errands, to_run) = mpsc::channel(ERRANDS);
         let (wake, close) = (Signal::default(), Signal::default());
         let signals = (wake.clone(), close.clone());
-        let number = self.core.fleet.joined(&self.node, now, agent, inventories, signals);
+        let number = self.core.fleet.joined(&self.node, now, agent, errands, signals);
         self.core.signals.deployments.raise();
         self.core.signals.routes.raise();
         let conversed = tokio::select! {
-            conversed = self.converse(askers, wake) => conversed,
+            conversed = self.converse(to_run, wake) => conversed,
             () = close.raised() => Err(SessionEnd::ToldToEnd),
         };
         let end = match conversed {
@@ -281,6 +129,7 @@ impl Session {
             Err(end) => end,
         };
         self.core.fleet.left(&self.node, number);
+        seeks::gone(&self.core, &self.node);
         self.core.signals.routes.raise();
         end
     }
@@ -302,7 +151,9 @@ impl Session {
                         true
                     }
                     Err(incompatible) => {
-                        let (problem, detail) = (LinkProblem::Incompatible, incompatible.to_string());
+                        let older = if incompatible.we_are_older() { "control plane" } else { "agent" };
+                        let detail = format!("{incompatible}: upgrade the {older}");
+                        let problem = LinkProblem::Incompatible;
                         self.core.links.set(&self.node, LinkState { problem, detail, shown: None });
                         false
                     }
@@ -321,7 +172,7 @@ impl Session {
 
     async fn converse(
         &mut self,
-        mut askers: mpsc::Receiver<Asker>,
+        mut errands: mpsc::Receiver<Errand>,
         wake: Signal,
     ) -> Result<std::convert::Infallible, SessionEnd> {
         let mut looks = tokio::time::interval_at(Instant::now() + LOOK_PERIOD, LOOK_PERIOD);
@@ -338,12 +189,7 @@ impl Session {
                 }
                 () = wake.raised() => self.tell_changes().await?,
                 _ = looks.tick() => self.tell_changes().await?,
-                Some(asker) = askers.recv() => {
-                    self.last_asked += 1;
-                    self.asked.retain(|_, asker| !asker.is_closed());
-                    self.asked.insert(self.last_asked, asker);
-                    self.link.send(ControlToAgent::TakeInventory { number: self.last_asked }).await?;
-                }
+                Some(errand) = errands.recv() => self.run_errand(errand).await?,
                 _ = pings.tick() => {
                     self.silent_rounds += 1;
                     if self.silent_rounds > SILENT_ROUNDS {
@@ -355,8 +201,26 @@ impl Session {
         }
     }
 
+    async fn run_errand(&mut self, errand: Errand) -> Result<(), LinkClosed> {
+        let message = match errand {
+            Errand::TakeInventory(asker) => {
+                self.last_asked += 1;
+                self.asked.retain(|_, asker| !asker.is_closed());
+                self.asked.insert(self.last_asked, asker);
+                ControlToAgent::TakeInventory { number: self.last_asked }
+            }
+            Errand::KeepImage { reference } => ControlToAgent::KeepImage { reference },
+            Errand::ImageFound { reference, image } => ControlToAgent::ImageFound { reference, image },
+        };
+        self.link.send(message).await
+    }
+
     async fn synchronise(&mut self) -> Result<(), SessionEnd> {
-        let assignments: Vec<Assignment> = self.wanted().await?.into_iter().map(|it| it.assignment).collect();
+        let mut assignments = Vec::new();
+        for mut wanted in self.wanted().await? {
+            remind(&self.core, &mut wanted).await.map_err(SessionEnd::Store)?;
+            assignments.push(wanted.assignment);
+        }
         self.told = assignments.iter().map(|a| (a.deployment.clone(), a.generation)).collect();
         Ok(self.link.send(ControlToAgent::Sync { assignments }).await?)
     }
@@ -387,7 +251,7 @@ impl Session {
             return Ok(wanted);
         }
         // Whatever it never heard of stays unsaid.
-        let began = |wanted: &Wanted| wanted.began || wanted.assignment.goal == Goal::Stop;
+        let began = |wanted: &Wanted| wanted.report.is_some() || wanted.assignment.goal == Goal::Stop;
         Ok(wanted.into_iter().filter(began).collect())
     }
 
@@ -405,6 +269,12 @@ impl Session {
                     let _ = asker.send(holdings);
                 }
                 Ok(())
+            }
+            AgentToControl::SeekImage { reference } => {
+                seeks::seek(&self.core, &self.node, reference).await.map_err(SessionEnd::Store)
+            }
+            AgentToControl::ImageKept { reference, image } => {
+                seeks::kept(&self.core, &self.node, &reference, image).await.map_err(SessionEnd::Store)
             }
             AgentToControl::Refused { reason } => Err(SessionEnd::Refused { reason }),
             AgentToControl::Hello { .. } | AgentToControl::Pong { .. } => Ok(()),

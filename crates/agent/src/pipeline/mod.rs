@@ -1,0 +1,65 @@
+//! The run of a pipeline on this node: what the machine of [`pierhead_model::run`] orders is carried out here.
+//!
+//! The machine's state is written down before its orders are carried out, and every order finds what an earlier attempt at it
+//! left, by name. So after a crash of the agent each order is simply given again.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `driver` | events in, orders out; what is written down and reported in between |
+//! | `orders` | what each order means: containers, builds, removals |
+//! | `build` | build steps, and what runs what they made |
+//! | `describe` | a step as it is written → a container as it is run |
+//! | `values` | what references stand for |
+//! | `notes` | what survives a restart: the run, and what steps left for each other, sealed |
+//! | `keep` | services that are healthy stay so |
+//! | `pull` | images, from this node, another one, or a registry |
+//! | `lines` | what steps print, into the deployment's log |
+
+mod build;
+mod describe;
+mod driver;
+mod keep;
+mod lines;
+mod notes;
+mod orders;
+mod pull;
+mod values;
+
+use pierhead_engine::Error as EngineError;
+use pierhead_model::id::DeploymentId;
+use pierhead_model::run::PipelineWork;
+
+use crate::executor::{Run, StepError};
+use crate::node::Node;
+use crate::steps;
+pub(crate) use describe::Base;
+use driver::Driver;
+
+/// Runs the pipeline, or goes on with it, and keeps its services running. Returns only when it has failed and everything was
+/// undone.
+pub(crate) async fn pursue(run: &Run, work: &PipelineWork) -> StepError {
+    match Driver::open(run, work).await {
+        Ok(mut driver) => driver.run_on().await,
+        Err(error) => error,
+    }
+}
+
+/// Undoes what the run made, with its plugins' help. What is in the engine is removed by whoever calls this, too.
+pub(crate) async fn undo(run: &Run, work: &PipelineWork) -> Result<(), StepError> {
+    Driver::open(run, work).await?.run_back().await
+}
+
+/// Removes the volumes of the deployment's slot, which go with the last deployment that is on this node. One that another
+/// deployment mounts stays.
+pub(crate) async fn remove_volumes(run: &Run) -> Result<(), steps::StepError> {
+    let (place, context) = driver::surroundings(run);
+    match steps::service::remove_volumes(&context, &place).await {
+        Err(steps::StepError::Engine { error: EngineError::Conflict { .. }, .. }) => Ok(()),
+        removed => removed,
+    }
+}
+
+/// What was noted of a run is not needed any more.
+pub(crate) async fn forget(node: &Node, deployment: &DeploymentId) -> std::io::Result<()> {
+    crate::durable::remove(notes::path_of(node, deployment)).await
+}

@@ -1,0 +1,238 @@
+//! Pipelines of projects: read, checked, saved as versions that never change, compared, tried without deploying.
+
+pub(crate) mod checking;
+mod dry_run;
+mod templates;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use checking::Validation;
+pub use dry_run::{DryRunQuestion, DryRunView, ImageView};
+use pierhead_model::Timestamp;
+use pierhead_model::pipeline::admission::{Authority, Ceiling, judge};
+use pierhead_model::pipeline::compose::{self, Note};
+use pierhead_model::pipeline::diff::{Change, diff};
+use pierhead_model::pipeline::document::problem::has_errors;
+use pierhead_model::pipeline::{Format, Pipeline, Problem, Severity, Step, StepName, generated};
+use pierhead_store::{NewPipelineVersion, PipelineVersion, Project};
+pub use templates::NewTemplate;
+pub(crate) use templates::Templates;
+
+use super::auth::Principal;
+use super::catalogue::{TagQuery, TagsView, tags};
+use super::page::{Page, PageRequest};
+use super::projects;
+use crate::core::Core;
+use crate::error::{Error, StoreResult as _};
+
+#[derive(Debug)]
+pub struct Pipelines(pub(crate) Arc<Core>);
+
+/// A version of a project's pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PipelineView {
+    /// Counted from 1; 0 is the one that is generated for a repository, as long as nobody saved another.
+    pub number: u64,
+    pub pipeline: Pipeline,
+    /// Whether it asks for what only an admin may give; then an admin saved it.
+    pub elevated: bool,
+    pub message: Option<String>,
+    /// `None` for the generated one.
+    pub created_by: Option<String>,
+    pub created_at: Option<Timestamp>,
+}
+
+/// A pipeline that was saved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    pub version: PipelineView,
+    /// Whether it is a new version: what is the same as the latest is that.
+    pub is_new: bool,
+    pub warnings: Vec<Problem>,
+}
+
+/// What an import of a compose file made. Nothing is saved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComposeImport {
+    pub pipeline: Pipeline,
+    pub notes: Vec<Note>,
+    /// What would keep it from being saved, or deserves a second look.
+    pub problems: Vec<Problem>,
+}
+
+/// Longest word about a change.
+const MESSAGE_LENGTH: usize = 500;
+
+impl Pipelines {
+    /// The one that new deployments run.
+    pub async fn get(&self, _: &Principal, project: &str) -> Result<PipelineView, Error> {
+        let project = projects::find(&self.0, project).await?;
+        self.current(&project).await
+    }
+
+    /// The newest first.
+    pub async fn versions(
+        &self,
+        _: &Principal,
+        project: &str,
+        page: &PageRequest,
+    ) -> Result<Page<PipelineView>, Error> {
+        let project = projects::find(&self.0, project).await?;
+        let (limit, list) = (page.limit()?, format!("pipelines/{}", project.id));
+        let before: Option<u64> = page.after(&list)?;
+        let found = self.0.store.pipeline_list(&project.id, before, limit as u64 + 1).await.stored()?;
+        let page = Page::cut(found, limit, &list, |version| version.number)?;
+        Ok(Page { items: page.items.into_iter().map(view).collect(), next_cursor: page.next_cursor })
+    }
+
+    /// One version; 0 is the generated one.
+    pub async fn version(&self, _: &Principal, project: &str, number: u64) -> Result<PipelineView, Error> {
+        let project = projects::find(&self.0, project).await?;
+        self.numbered(&project, number).await
+    }
+
+    /// What is wrong with a document, or hardly meant.
+    pub async fn validate(
+        &self,
+        principal: &Principal,
+        project: &str,
+        text: &str,
+        format: Format,
+    ) -> Result<Validation, Error> {
+        let project = projects::find(&self.0, project).await?;
+        checking::check(&self.0, principal, Some(&project), text, format, Severity::Warning).await
+    }
+
+    /// Saves a document as the next version. New deployments run it; those that run keep theirs.
+    ///
+    /// `if_version` is the version that it was made from: when another one was saved since, nothing is.
+    pub async fn save(
+        &self,
+        principal: &Principal,
+        project: &str,
+        text: &str,
+        format: Format,
+        message: Option<String>,
+        if_version: Option<u64>,
+    ) -> Result<Saved, Error> {
+        if message.as_ref().is_some_and(|message| message.chars().count() > MESSAGE_LENGTH) {
+            return Err(Error::invalid("/message", format!("at most {MESSAGE_LENGTH} characters")));
+        }
+        let project = projects::find(&self.0, project).await?;
+        if project.deleting_at.is_some() {
+            return Err(Error::Conflict {
+                detail: format!("The project {} is being deleted.", project.name),
+            });
+        }
+        let checked =
+            checking::check(&self.0, principal, Some(&project), text, format, Severity::Warning).await?;
+        let Some(pipeline) = checked.pipeline.filter(|_| !has_errors(&checked.problems)) else {
+            return Err(Error::from_problems(&checked.problems));
+        };
+        let before = self.0.store.pipeline_latest(&project.id).await.stored()?.map(|latest| latest.number);
+        let new = NewPipelineVersion {
+            project: project.id.clone(),
+            elevated: has_errors(&judge(&pipeline, Authority::Member, &Ceiling::default())),
+            pipeline,
+            message,
+            created_by: principal.email.clone(),
+        };
+        let saved = self.0.store.pipeline_save(&new, if_version, self.0.outside.now()).await;
+        let saved = saved.asked_for("pipeline", &project.name)?;
+        Ok(Saved { is_new: Some(saved.number) != before, version: view(saved), warnings: checked.problems })
+    }
+
+    /// What is different from one version to another.
+    pub async fn diff(&self, _: &Principal, project: &str, from: u64, to: u64) -> Result<Vec<Change>, Error> {
+        let project = projects::find(&self.0, project).await?;
+        let (from, to) = (self.numbered(&project, from).await?, self.numbered(&project, to).await?);
+        Ok(diff(&from.pipeline, &to.pipeline))
+    }
+
+    /// Whether a version could be run now, without running it.
+    pub async fn dry_run(
+        &self,
+        _: &Principal,
+        project: &str,
+        question: &DryRunQuestion,
+    ) -> Result<DryRunView, Error> {
+        let project = projects::find(&self.0, project).await?;
+        let version = match question.version {
+            Some(number) => self.numbered(&project, number).await?,
+            None => self.current(&project).await?,
+        };
+        dry_run::answer(&self.0, &project, version, question).await
+    }
+
+    /// The tags that may be chosen for a service of the pipeline.
+    pub async fn tags(
+        &self,
+        _: &Principal,
+        project: &str,
+        step: &str,
+        query: &TagQuery,
+    ) -> Result<TagsView, Error> {
+        let project = projects::find(&self.0, project).await?;
+        let current = self.current(&project).await?;
+        let not_found = || Error::not_found("service", step.chars().take(80).collect::<String>());
+        let name = StepName::parse(step).map_err(|_| not_found())?;
+        match current.pipeline.steps.get(&name) {
+            Some(Step::Service(service)) => tags(&self.0, service, query).await,
+            Some(Step::Build(_) | Step::Site(_) | Step::Plugin(_)) | None => Err(not_found()),
+        }
+    }
+
+    /// What a compose file would be as a pipeline, and what became of each of its keys. `values` are those of its `.env`.
+    pub async fn import_compose(
+        &self,
+        principal: &Principal,
+        text: &str,
+        values: &BTreeMap<String, String>,
+    ) -> Result<ComposeImport, Error> {
+        let import = compose::import(text, values).map_err(|problems| Error::from_problems(&problems))?;
+        let document = serde_json::to_string(&import.pipeline).map_err(Error::internal)?;
+        let checked =
+            checking::check(&self.0, principal, None, &document, Format::Json, Severity::Warning).await?;
+        Ok(ComposeImport { pipeline: import.pipeline, notes: import.notes, problems: checked.problems })
+    }
+
+    async fn current(&self, project: &Project) -> Result<PipelineView, Error> {
+        match self.0.store.pipeline_latest(&project.id).await.stored()? {
+            Some(latest) => Ok(view(latest)),
+            None => self.generated(project),
+        }
+    }
+
+    async fn numbered(&self, project: &Project, number: u64) -> Result<PipelineView, Error> {
+        if number == 0 {
+            return self.generated(project);
+        }
+        let found = self.0.store.pipeline_get(&project.id, number).await.stored()?;
+        found.map(view).ok_or_else(|| Error::not_found("version of the pipeline", number))
+    }
+
+    fn generated(&self, project: &Project) -> Result<PipelineView, Error> {
+        let pipeline =
+            generated(&project.settings, None).ok_or_else(|| Error::not_found("pipeline", &project.name))?;
+        Ok(PipelineView {
+            number: 0,
+            pipeline,
+            elevated: false,
+            message: None,
+            created_by: None,
+            created_at: None,
+        })
+    }
+}
+
+fn view(version: PipelineVersion) -> PipelineView {
+    PipelineView {
+        number: version.number,
+        pipeline: version.pipeline,
+        elevated: version.elevated,
+        message: version.message,
+        created_by: Some(version.created_by),
+        created_at: Some(version.created_at),
+    }
+}
