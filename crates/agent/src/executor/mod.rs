@@ -43,7 +43,7 @@ use crate::node::Node;
 pub(crate) use compile::millis;
 pub(crate) use container::{drain, wait};
 pub(crate) use image::tag_of as image_tag_of;
-pub(crate) use network::{ensure as ensure_network, name_of};
+pub(crate) use network::name_of;
 pub(crate) use probe_start::{start, tell, wait_until_good};
 pub(crate) use service::{Instance, app_base, launch, shell};
 

@@ -25,8 +25,6 @@ use spool::Spool;
 
 /// Lines of one message.
 const BATCH_LINES: usize = 500;
-/// What the container of a deployment with only one is called here.
-const ONLY_CONTAINER: &str = "";
 /// Bytes of one message.
 const BATCH_BYTES: usize = 256 << 10;
 
@@ -71,12 +69,11 @@ impl DeploymentLog {
 
     /// Lines of a container, and where its output was read up to then.
     pub(crate) fn append_from(&self, step: &str, entries: Vec<Entry>, cursor: Option<LogCursor>) {
-        self.append_of(step, entries, cursor.map(|cursor| (ONLY_CONTAINER, cursor)));
+        self.keep_lines(step, entries, cursor.map(|cursor| (SERVICE, cursor)));
     }
 
-    /// Lines of one of several containers, and where its output was read up to then.
-    pub(crate) fn append_of(&self, step: &str, entries: Vec<Entry>, cursor: Option<(&str, LogCursor)>) {
-        if entries.is_empty() && cursor.is_none() {
+    fn keep_lines(&self, step: &str, entries: Vec<Entry>, read_up_to: Option<(&str, LogCursor)>) {
+        if entries.is_empty() && read_up_to.is_none() {
             return;
         }
         let mut state = self.state.lock();
@@ -107,12 +104,20 @@ impl DeploymentLog {
 
     /// Where the container's output was read up to.
     pub(crate) fn cursor(&self) -> Option<LogCursor> {
-        self.cursor_of(ONLY_CONTAINER)
+        self.state.lock().spool.read_up_to(SERVICE)
+    }
+}
+
+/// Steps of a pipeline print into the log of their deployment, each container with a place of its own.
+impl Lines for DeploymentLog {
+    fn read_up_to(&self, container: &str) -> Option<LogCursor> {
+        self.state.lock().spool.read_up_to(container)
     }
 
-    /// Where the output of one of several containers was read up to.
-    pub(crate) fn cursor_of(&self, container: &str) -> Option<LogCursor> {
-        self.state.lock().spool.cursor(container)
+    fn keep(&self, step: &str, container: &str, lines: Vec<Line>, read_up_to: Option<LogCursor>) {
+        let entry = |line: Line| Entry { time: line.time, stream: line.stream, text: line.text };
+        let entries = lines.into_iter().map(entry).collect();
+        self.keep_lines(step, entries, read_up_to.map(|cursor| (container, cursor)));
     }
 }
 

@@ -50,12 +50,9 @@ pub(crate) struct Spool {
     position: Position,
     /// The number of the next line to be read.
     reading: u64,
-    /// Where the output of containers was read up to, by what they are called.
-    cursors: Cursors,
+    /// Where the output of each container was read up to, by its name.
+    containers: BTreeMap<String, LogCursor>,
 }
-
-/// By what a container is called; a deployment with only one calls it nothing.
-type Cursors = BTreeMap<String, LogCursor>;
 
 /// What stands on one line of a segment.
 #[derive(Debug)]
@@ -68,7 +65,7 @@ enum Record {
 struct ReadUpTo {
     read_up_to: LogCursor,
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    of: String,
+    container: String,
 }
 
 impl Spool {
@@ -87,8 +84,8 @@ impl Spool {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         let whole = whole_records(&mut file, newest)?;
         let (bytes, next) = (whole.bytes, whole.next);
-        let mut cursors = durable::read_json::<Cursors>(&beside(&folder))?.unwrap_or_default();
-        cursors.extend(whole.cursors);
+        let mut containers = kept_beside(&folder)?;
+        containers.extend(whole.read_up_to);
         file.file().set_len(bytes)?;
         let mut segments = VecDeque::new();
         for first in firsts {
@@ -98,7 +95,7 @@ impl Spool {
         }
         let oldest = segments.front().map_or(newest, |segment| segment.first);
         let position = Position { segment: oldest, offset: 0 };
-        Ok(Self { folder, segments, file, next, stored: oldest - 1, position, reading: oldest, cursors })
+        Ok(Self { folder, segments, file, next, stored: oldest - 1, position, reading: oldest, containers })
     }
 
     pub(crate) const fn has_unread(&self) -> bool {
@@ -109,16 +106,16 @@ impl Spool {
         self.stored + 1 == self.next
     }
 
-    /// Where the output of the container that is called so was read up to.
-    pub(crate) fn cursor(&self, of: &str) -> Option<LogCursor> {
-        self.cursors.get(of).copied()
+    /// Where the output of a container was read up to.
+    pub(crate) fn read_up_to(&self, container: &str) -> Option<LogCursor> {
+        self.containers.get(container).copied()
     }
 
     /// Appends lines; `number` is given by the spool. Either all of them are there afterwards or none.
     pub(crate) fn append(
         &mut self,
         lines: &mut [LogLine],
-        cursor: Option<(&str, LogCursor)>,
+        read_up_to: Option<(&str, LogCursor)>,
     ) -> std::io::Result<()> {
         let mut records = Vec::with_capacity(lines.len() * 160);
         for (number, line) in (self.next..).zip(lines.iter_mut()) {
@@ -126,8 +123,8 @@ impl Spool {
             serde_json::to_writer(&mut records, line)?;
             records.push(b'\n');
         }
-        if let Some((of, read_up_to)) = cursor {
-            serde_json::to_writer(&mut records, &ReadUpTo { read_up_to, of: of.to_owned() })?;
+        if let Some((container, read_up_to)) = read_up_to {
+            serde_json::to_writer(&mut records, &ReadUpTo { read_up_to, container: container.to_owned() })?;
             records.push(b'\n');
         }
         let Some(segment) = self.segments.back_mut() else { return Ok(()) };
@@ -138,7 +135,9 @@ impl Spool {
         }
         segment.bytes += records.len() as u64;
         self.next += lines.len() as u64;
-        self.cursors.extend(cursor.map(|(of, read_up_to)| (of.to_owned(), read_up_to)));
+        if let Some((container, cursor)) = read_up_to {
+            self.containers.insert(container.to_owned(), cursor);
+        }
         if segment.bytes >= SEGMENT_BYTES {
             self.begin_segment()?;
         }
@@ -210,8 +209,8 @@ impl Spool {
     }
 
     fn begin_segment(&mut self) -> std::io::Result<()> {
-        if !self.cursors.is_empty() {
-            durable::write(&beside(&self.folder), &serde_json::to_vec(&self.cursors)?)?;
+        if !self.containers.is_empty() {
+            durable::write(&beside(&self.folder), &serde_json::to_vec(&self.containers)?)?;
         }
         let path = segment_path(&self.folder, self.next);
         self.file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
@@ -230,21 +229,32 @@ fn beside(folder: &Path) -> PathBuf {
     folder.join("cursors.json")
 }
 
+/// The places as they were when the newest segment began. Earlier versions kept one, without a name, in another file.
+fn kept_beside(folder: &Path) -> std::io::Result<BTreeMap<String, LogCursor>> {
+    if let Some(containers) = durable::read_json(&beside(folder))? {
+        return Ok(containers);
+    }
+    let only: Option<LogCursor> = durable::read_json(&folder.join("cursor.json"))?;
+    Ok(only.map(|cursor| (String::new(), cursor)).into_iter().collect())
+}
+
 /// What the whole records of a file say.
 struct Whole {
     bytes: u64,
     next: u64,
-    cursors: Cursors,
+    read_up_to: BTreeMap<String, LogCursor>,
 }
 
 fn whole_records(file: &mut File, first: u64) -> std::io::Result<Whole> {
     let mut reader = BufReader::new(file);
-    let mut whole = Whole { bytes: 0, next: first, cursors: Cursors::new() };
+    let mut whole = Whole { bytes: 0, next: first, read_up_to: BTreeMap::new() };
     while let Some((record, length)) = next_record(&mut reader)? {
         whole.bytes += length;
         match record {
             Record::Line(line) => whole.next = line.number + 1,
-            Record::ReadUpTo(cursor) => drop(whole.cursors.insert(cursor.of, cursor.read_up_to)),
+            Record::ReadUpTo(place) => {
+                whole.read_up_to.insert(place.container, place.read_up_to);
+            }
         }
     }
     Ok(whole)
@@ -333,6 +343,44 @@ mod tests {
         spool.append(&mut lines(["b".into()]), None).unwrap();
         assert_eq!(numbers(&spool.read(10, 1000).unwrap()), [8]);
         assert_eq!(Spool::open(folder.path().into(), 0).unwrap().next - 1, 8);
+    }
+
+    fn cursor(second: i64) -> LogCursor {
+        let mut resume = pierhead_engine::log::Resume::new(LogCursor::default());
+        let at = Timestamp::from_second(second).unwrap();
+        resume.accept(pierhead_engine::log::Output::Stderr, at).unwrap()
+    }
+
+    #[test]
+    fn each_container_goes_on_where_it_was_read_up_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = |spool: &Spool| ["", "a", "b", "c"].map(|name| spool.read_up_to(name));
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
+        spool.append(&mut lines(["1".into()]), Some(("", cursor(1)))).unwrap();
+        spool.append(&mut lines(["2".into()]), Some(("a", cursor(2)))).unwrap();
+        spool.append(&mut [], Some(("b", cursor(3)))).unwrap();
+        let expected = [Some(cursor(1)), Some(cursor(2)), Some(cursor(3)), None];
+        assert_eq!(places(&Spool::open(folder.path().into(), 0).unwrap()), expected);
+
+        // All lines are stored elsewhere, and a new segment has begun.
+        spool.stored(9).unwrap();
+        spool.append(&mut lines(["10".into()]), Some(("a", cursor(4)))).unwrap();
+        let expected = [Some(cursor(1)), Some(cursor(4)), Some(cursor(3)), None];
+        assert_eq!(places(&Spool::open(folder.path().into(), 0).unwrap()), expected);
+    }
+
+    #[test]
+    fn the_place_that_an_earlier_version_kept_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = serde_json::to_vec(&cursor(5)).unwrap();
+        fs_err::write(folder.path().join("cursor.json"), &old).unwrap();
+        let mut spool = Spool::open(folder.path().into(), 0).unwrap();
+        assert_eq!(spool.read_up_to(""), Some(cursor(5)));
+        let record =
+            format!("{{\"read_up_to\":{}}}\n", String::from_utf8(old).unwrap().replace("00:05", "00:06"));
+        fs_err::write(segment_path(folder.path(), 1), record).unwrap();
+        spool = Spool::open(folder.path().into(), 0).unwrap();
+        assert_eq!(spool.read_up_to(""), Some(cursor(6)));
     }
 
     #[derive(Debug, Clone)]

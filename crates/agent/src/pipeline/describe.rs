@@ -77,8 +77,9 @@ pub(super) fn plugin(
             .ok_or_else(|| failed(format!("there is no secret `{wanted}` here; add it to the project")))?;
         secrets.insert(wanted.to_string(), found.value.clone());
     }
+    let access = step.network.unwrap_or(declared.network);
     let networks = Networks::of(place);
-    let network = match step.network.unwrap_or(declared.network) {
+    let network = match access {
         NetworkAccess::None => None,
         NetworkAccess::Deployment => Some(networks.inside),
         NetworkAccess::Internet => Some(networks.outside),

@@ -23,7 +23,6 @@ use pierhead_model::run::{
 use tokio_util::sync::CancellationToken;
 
 use super::keep::{keep, not_running};
-use super::lines::IntoLog;
 use super::notes::{Notebook, Notes, Outputs};
 use super::orders::{Made, Order, Orders, Told};
 use crate::executor::{Run, StepError};
@@ -321,7 +320,7 @@ pub(super) fn surroundings(run: &Run) -> (Place, Context) {
     };
     let context = Context {
         engine: Arc::clone(&run.node.engine),
-        lines: Arc::new(IntoLog(Arc::clone(&run.log))),
+        lines: Arc::<crate::log::DeploymentLog>::clone(&run.log),
         settling: run.settling().clone(),
         folder: run.node.layout.work(&run.id).join("steps"),
         log_limit_bytes: run.node.options.log_limit_bytes,

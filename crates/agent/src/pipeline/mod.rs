@@ -13,13 +13,11 @@
 //! | `notes` | what survives a restart: the run, and what steps left for each other, sealed |
 //! | `keep` | services that are healthy stay so |
 //! | `pull` | images, from this node, another one, or a registry |
-//! | `lines` | what steps print, into the deployment's log |
 
 mod build;
 mod describe;
 mod driver;
 mod keep;
-mod lines;
 mod notes;
 mod orders;
 mod pull;

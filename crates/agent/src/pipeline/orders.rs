@@ -22,7 +22,7 @@ use super::describe::{self, Base};
 use super::notes::Notes;
 use super::pull;
 use super::values::Values;
-use crate::executor::{self, Run};
+use crate::executor::Run;
 use crate::labels;
 use crate::steps::contract::Action;
 use crate::steps::place::Place;
@@ -61,9 +61,6 @@ pub(super) type Order<'r> = BoxFuture<'r, Told>;
 impl<'r> Orders<'r> {
     pub(super) fn prepare(self) -> Order<'r> {
         Box::pin(async move {
-            if let Err(error) = executor::ensure_network(self.run).await {
-                return Told::Happened(Event::NotPrepared { message: error.to_string() });
-            }
             let pool = self.run.node.options.subnet_pool;
             Told::Happened(match steps::network::prepare(&self.context, &self.place, pool).await {
                 Ok(_) => Event::Prepared,
