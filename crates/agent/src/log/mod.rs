@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::durable;
+use crate::steps::{Line, Lines};
 pub(crate) use splitter::{CUT, Splitter, clean};
 use spool::Spool;
 
@@ -27,6 +28,9 @@ use spool::Spool;
 const BATCH_LINES: usize = 500;
 /// Bytes of one message.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// What the spool calls the container of a repository's service: there is one, and it needs no name.
+const SERVICE: &str = "";
 
 /// One line before it has a number.
 #[derive(Debug)]
@@ -67,7 +71,7 @@ impl DeploymentLog {
         self.append_from(step, entries, None);
     }
 
-    /// Lines of a container, and where its output was read up to then.
+    /// Lines of the service's container, and where its output was read up to then.
     pub(crate) fn append_from(&self, step: &str, entries: Vec<Entry>, cursor: Option<LogCursor>) {
         self.keep_lines(step, entries, cursor.map(|cursor| (SERVICE, cursor)));
     }
@@ -91,7 +95,7 @@ impl DeploymentLog {
             text: format!("{lost} lines were lost here: the node could not write them"),
         });
         let mut lines: Vec<_> = notice.into_iter().chain(entries).map(line).collect();
-        match state.spool.append(&mut lines, cursor) {
+        match state.spool.append(&mut lines, read_up_to) {
             Ok(()) => state.lost = 0,
             Err(error) => {
                 tracing::error!(%error, "a deployment's log cannot be written");
@@ -102,7 +106,7 @@ impl DeploymentLog {
         self.changed.notify_one();
     }
 
-    /// Where the container's output was read up to.
+    /// Where the output of the service's container was read up to.
     pub(crate) fn cursor(&self) -> Option<LogCursor> {
         self.state.lock().spool.read_up_to(SERVICE)
     }

@@ -6,7 +6,8 @@
 //! stored.
 //!
 //! Where a container's output was read up to is written behind the lines that were read, in the same write: after a crash
-//! reading goes on exactly there. When a new segment begins, the place is also kept beside the segments.
+//! reading goes on exactly there. When a new segment begins, the places are also kept beside the segments. Containers are told
+//! apart by their names; the one of a repository's service has none here.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
