@@ -76,16 +76,6 @@ impl PluginBuilder {
         Ok(manifest.image)
     }
 
-    /// Makes the image that a step names, if it is one of these plugins: whether it is one.
-    pub async fn ensure_image(&self, image: &str, say: &Say<'_>) -> Result<bool, PluginError> {
-        for source in &ALL {
-            if manifest_of(source)?.image == image {
-                return self.ensure(source.name, say).await.map(|_| true);
-            }
-        }
-        Ok(false)
-    }
-
     async fn is_current(&self, source: &Source, manifest: &Manifest) -> Result<bool, PluginError> {
         match self.engine.image_inspect(&manifest.image).await {
             Ok(image) => Ok(image.labels.get(SOURCE) == Some(&fingerprint(source))),
