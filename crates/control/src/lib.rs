@@ -33,7 +33,7 @@ pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
-pub use pierhead_store::Dial;
+pub use pierhead_store::{Dial, Environment as EnvironmentView};
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
@@ -44,7 +44,7 @@ pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
-pub use services::environments::{NewNode, NodeAdded, NodeProblem, NodeView};
+pub use services::environments::{NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView};
 pub use services::events::EventView;
 pub use services::idempotency::Begun;
 pub use services::logs::{LogItem, LogPage, LogQuery};

@@ -5,7 +5,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::EnvironmentId;
 use pierhead_model::name::EnvironmentName;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{QueryOrder, Set};
 
 use crate::{Store, StoreError, document};
@@ -73,6 +73,33 @@ impl Store {
             .map_err(error)?;
         let found = self.environment_by_name(&new.name).await?;
         found.ok_or(StoreError::NotFound { what: "environment" })
+    }
+
+    /// Taken when the name is.
+    pub async fn environment_create(&self, new: &Environment) -> Result<(), StoreError> {
+        let row = environment::ActiveModel {
+            id: Set(new.id.to_string()),
+            name: Set(new.name.to_string()),
+            base_domain: Set(new.base_domain.to_string()),
+            created_at: Set(new.created_at.as_millisecond()),
+            lifetime_s: Set(new.lifetime_s.map(i64::from)),
+        };
+        let done = environment::Entity::insert(row).exec_without_returning(&self.db).await;
+        done.map(drop).map_err(|error| StoreError::from_db("environment", error))
+    }
+
+    /// How long slots live from now on.
+    pub async fn environment_lifetime(
+        &self,
+        id: &EnvironmentId,
+        lifetime_s: Option<u32>,
+    ) -> Result<(), StoreError> {
+        let done = environment::Entity::update_many()
+            .col_expr(environment::Column::LifetimeS, Expr::value(lifetime_s.map(i64::from)))
+            .filter(environment::Column::Id.eq(id.to_string()))
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("changing an environment", error))
     }
 
     pub async fn environment_by_name(

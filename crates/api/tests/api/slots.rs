@@ -118,3 +118,21 @@ async fn a_clone_has_what_was_chosen_unless_it_says_otherwise() {
     );
     platform.stop().await;
 }
+
+#[tokio::test]
+async fn an_environment_is_made_and_says_how_long_its_slots_live() {
+    let platform = Platform::start().await;
+    let new = json!({ "name": "qa", "base_domain": "qa.example.com", "lifetime_s": 3600 });
+    let made = platform.call("POST", "/environments", Some(new.clone())).await;
+    assert_eq!((made.status.as_u16(), &made.json()["lifetime_s"]), (201, &json!(3600)), "{}", made.json());
+    assert_eq!(platform.call("POST", "/environments", Some(new)).await.json()["code"], "name_taken");
+    let wrong = json!({ "name": "Q A", "base_domain": "" });
+    let refused = platform.call("POST", "/environments", Some(wrong)).await.json();
+    let pointers: Vec<_> =
+        refused["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(pointers, ["/name", "/base_domain"]);
+    let changed = platform.call("PATCH", "/environments/qa", Some(json!({ "lifetime_s": 0 }))).await;
+    assert_eq!(changed.json()["lifetime_s"], Value::Null, "for ever");
+    assert_eq!(platform.get("/environments/qa/nodes").await["items"], json!([]));
+    assert_eq!(platform.call("GET", "/environments/moon", None).await.status.as_u16(), 404);
+}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use pierhead_model::Timestamp;
 use pierhead_model::deployment::{Event, Failure, Reason};
 use pierhead_model::digest::Digest;
-use pierhead_model::id::NodeId;
+use pierhead_model::hostname::Hostname;
+use pierhead_model::id::{EnvironmentId, NodeId};
 use pierhead_model::name::EnvironmentName;
 use pierhead_store::{Dial, Environment, Node, NodeLink, Promised, StoreError};
 use pierhead_wire::agent_to_control::{Machine, MachineUsage};
@@ -64,6 +65,15 @@ pub struct NewNode {
     pub address: Option<String>,
 }
 
+/// An environment that somebody wants.
+#[derive(Debug, Clone)]
+pub struct NewEnvironment {
+    pub name: String,
+    pub base_domain: String,
+    /// In seconds; 0 and nothing are for ever.
+    pub lifetime_s: Option<u32>,
+}
+
 /// A node whose token is shown this once.
 #[derive(Debug)]
 pub struct NodeAdded {
@@ -77,6 +87,47 @@ const NAME_LENGTH: usize = 63;
 impl Environments {
     pub async fn list(&self, _principal: &Principal) -> Result<Vec<Environment>, Error> {
         self.0.store.environment_list().await.stored()
+    }
+
+    pub async fn get(&self, _principal: &Principal, name: &str) -> Result<Environment, Error> {
+        self.environment(name).await
+    }
+
+    /// One that has no node yet.
+    pub async fn create(&self, principal: &Principal, new: NewEnvironment) -> Result<Environment, Error> {
+        principal.require_admin()?;
+        let mut problems = Vec::new();
+        let name = EnvironmentName::parse(&new.name);
+        let base_domain = Hostname::parse(&new.base_domain);
+        problems.extend(name.as_ref().err().map(|error| FieldProblem::new("/name", error)));
+        problems.extend(base_domain.as_ref().err().map(|error| FieldProblem::new("/base_domain", error)));
+        let (Ok(name), Ok(base_domain)) = (name, base_domain) else {
+            return Err(Error::Validation(problems));
+        };
+        let now = self.0.outside.now();
+        let environment = Environment {
+            id: EnvironmentId::new(now, random_bits(&*self.0.outside)),
+            name,
+            base_domain,
+            lifetime_s: new.lifetime_s.filter(|seconds| *seconds > 0),
+            created_at: now,
+        };
+        self.0.store.environment_create(&environment).await.asked_for("environment", &environment.name)?;
+        Ok(environment)
+    }
+
+    /// How long slots live that nobody extends; 0 is for ever. Those that are there keep their time.
+    pub async fn set_lifetime(
+        &self,
+        principal: &Principal,
+        name: &str,
+        lifetime_s: u32,
+    ) -> Result<Environment, Error> {
+        principal.require_admin()?;
+        let found = self.environment(name).await?;
+        let lifetime_s = Some(lifetime_s).filter(|seconds| *seconds > 0);
+        self.0.store.environment_lifetime(&found.id, lifetime_s).await.stored()?;
+        Ok(Environment { lifetime_s, ..found })
     }
 
     pub async fn nodes(&self, _principal: &Principal, environment: &str) -> Result<Vec<NodeView>, Error> {
