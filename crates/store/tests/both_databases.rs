@@ -461,5 +461,5 @@ async fn a_slot_expires_unless_it_is_extended_first(world: &World) {
     let late = store.slot_extend(&world.slot, None, None).await;
     assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
     assert_eq!(store.slots_expiring(10).await.unwrap(), []);
-    assert_eq!(store.slots_deleting().await.unwrap(), [world.slot.clone()]);
+    assert_eq!(store.slots_deleting().await.unwrap(), std::slice::from_ref(&world.slot));
 }
