@@ -37,7 +37,7 @@ const TAGS: [(&str, &str); 12] = [
 ];
 
 /// The same call on the command line.
-const COMMANDS: [(&str, &str); 26] = [
+const COMMANDS: [(&str, &str); 44] = [
     ("login", "pierhead login --email you@example.com"),
     ("logout", "pierhead logout"),
     ("me", "pierhead whoami"),
@@ -63,6 +63,24 @@ const COMMANDS: [(&str, &str); 26] = [
     ("node_cordon", "pierhead nodes cordon NODE"),
     ("node_uncordon", "pierhead nodes uncordon NODE"),
     ("node_drain", "pierhead nodes drain NODE"),
+    ("slot_extend", "pierhead slots extend SLOT --project shop"),
+    ("slot_clone", "pierhead slots clone SLOT COPY --tag api=v3 --project shop"),
+    ("pipeline_get", "pierhead pipelines show --project shop"),
+    ("pipeline_save", "pierhead pipelines apply pipeline.yaml --project shop"),
+    ("pipeline_validate", "pierhead pipelines validate pipeline.yaml --project shop"),
+    ("pipeline_version_list", "pierhead pipelines versions --project shop"),
+    ("pipeline_diff", "pierhead pipelines diff --project shop"),
+    ("pipeline_dry_run", "pierhead pipelines dry-run --project shop"),
+    ("compose_import", "pierhead pipelines import compose.yaml"),
+    ("template_list", "pierhead pipelines templates"),
+    ("service_list", "pierhead services"),
+    ("service_create", "pierhead services apply service.yaml"),
+    ("service_tags", "pierhead services tags SERVICE"),
+    ("plugin_list", "pierhead plugins registered"),
+    ("plugin_create", "pierhead plugins register plugin.yaml"),
+    ("registry_list", "pierhead registries"),
+    ("registry_create", "pierhead registries add NAME HOST --username USER"),
+    ("registry_test", "pierhead registries test NAME"),
     ("verify", "pierhead verify"),
 ];
 

@@ -40,6 +40,7 @@ use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToC
 pub use sealing::{MasterKey, SealError};
 pub use services::auth::{Client, InstanceRole, NewToken, Principal, Scope, Scopes, TokenView, Tokens, Via};
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
+pub use services::clones::NewClone;
 pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
@@ -55,7 +56,7 @@ pub use services::pipelines::{
 pub use services::projects::{NewProject, ProjectView};
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
-pub use services::slots::{NewClone, SlotView};
+pub use services::slots::SlotView;
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};

@@ -149,3 +149,14 @@ proptest! {
         }
     }
 }
+
+/// What people copy from the documentation works.
+#[test]
+fn the_example_of_the_documentation_is_a_pipeline() {
+    let page = include_str!("../../../docs/pipelines.md");
+    let (_, rest) = page.split_once("```yaml pipeline.yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let pipeline = read(example, Format::Yaml).unwrap().pipeline;
+    assert_eq!(pipeline.steps.len(), 5);
+    assert_eq!(pierhead_model::pipeline::Graph::of(&pipeline).rounds().len(), 3);
+}

@@ -24,7 +24,6 @@ use pierhead_store::{self as store, DeploymentRecord, Environment, Project, Slot
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
-use super::slots::NewClone;
 use super::{projects, runs, slots, variables};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
@@ -181,7 +180,7 @@ impl Deployments {
         self.deploy(principal, &project, new, "api").await
     }
 
-    async fn deploy(
+    pub(super) async fn deploy(
         &self,
         principal: &Principal,
         project: &Project,
@@ -218,47 +217,6 @@ impl Deployments {
             commit: None,
         };
         self.create(principal, project, &slot.id, plan, &variables, trigger).await
-    }
-
-    /// A copy of a slot beside it: the latest version of the pipeline with what was chosen there, or the commit that it has.
-    pub async fn clone_slot(
-        &self,
-        principal: &Principal,
-        project: &str,
-        from: &str,
-        clone: NewClone,
-    ) -> Result<DeploymentView, Error> {
-        let project = projects::find(&self.0, project).await?;
-        let source = slots::find(&self.0, &project, from).await?;
-        let name = SlotName::parse(&clone.slot).map_err(|error| Error::invalid("/slot", error))?;
-        if slots::find(&self.0, &project, name.as_str()).await.is_ok() {
-            return Err(Error::NameTaken { what: "slot", name: name.to_string() });
-        }
-        let history = self.0.store.slot_summary(&source.id).await.stored()?;
-        let live = history.iter().find(|summary| summary.state == State::Production);
-        let Some(copied) = live.or(history.first()) else {
-            let detail = format!("The slot {from} has no deployment yet: there is nothing to copy.");
-            return Err(Error::Conflict { detail });
-        };
-        let copied = record(&self.0, copied.id.as_str()).await?;
-        let environment = Some(copied.environment_name.to_string());
-        let view = view(&self.0, copied);
-        let inputs = match self.0.store.pipeline_latest(&project.id).await.stored()? {
-            Some(latest) => {
-                let inherited = view.inputs.unwrap_or_default().kept_by(&latest.pipeline);
-                inherited.with(clone.inputs)
-            }
-            None => Inputs::default(),
-        };
-        let new = NewDeployment {
-            slot: Some(name.to_string()),
-            reference: view.commit.map(|commit| commit.hash),
-            environment,
-            inputs,
-            no_cache: false,
-        };
-        slots::touch(&self.0, &source).await?;
-        self.deploy(principal, &project, new, "clone").await
     }
 
     async fn environment(&self, name: Option<&str>) -> Result<Environment, Error> {
@@ -645,7 +603,7 @@ fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> 
     }
 }
 
-fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
+pub(super) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     let slot_host = Hostname::of_slot(&record.slot_name, &record.project_name, &record.base_domain);
     let own_host = Hostname::of_deployment(&record.deployment.id, &record.base_domain);
     let (url, own_url) = (core.public.url(&slot_host), core.public.url(&own_host));

@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod catalogue;
+pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
 pub(crate) mod environments;

@@ -8,7 +8,6 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::lifetime::{self, Lifetimes};
 use pierhead_model::name::{EnvironmentName, SlotName};
-use pierhead_model::pipeline::inputs::Inputs;
 use pierhead_store::{Environment, Project, Slot, StoreError};
 
 use super::auth::Principal;
@@ -32,15 +31,6 @@ pub struct SlotView {
     /// When it is deleted unless it is needed again; `None` for never.
     pub expires_at: Option<Timestamp>,
     pub deleting: bool,
-}
-
-/// A copy of a slot that somebody wants.
-#[derive(Debug, Clone, Default)]
-pub struct NewClone {
-    /// The name of the copy.
-    pub slot: String,
-    /// What is chosen otherwise than in the slot that is copied.
-    pub inputs: Inputs,
 }
 
 impl Slots {

@@ -15,6 +15,8 @@ use pierhead_model::pipeline::compose::{self, Note};
 use pierhead_model::pipeline::diff::{Change, diff};
 use pierhead_model::pipeline::document::problem::has_errors;
 use pierhead_model::pipeline::{Format, Pipeline, Problem, Severity, Step, StepName, generated};
+use pierhead_model::plan::Kind;
+use pierhead_model::release::Release;
 use pierhead_store::{NewPipelineVersion, PipelineVersion, Project};
 pub use templates::NewTemplate;
 pub(crate) use templates::Templates;
@@ -200,21 +202,37 @@ impl Pipelines {
     async fn current(&self, project: &Project) -> Result<PipelineView, Error> {
         match self.0.store.pipeline_latest(&project.id).await.stored()? {
             Some(latest) => Ok(view(latest)),
-            None => self.generated(project),
+            None => self.generated(project).await,
         }
     }
 
     async fn numbered(&self, project: &Project, number: u64) -> Result<PipelineView, Error> {
         if number == 0 {
-            return self.generated(project);
+            return self.generated(project).await;
         }
         let found = self.0.store.pipeline_get(&project.id, number).await.stored()?;
         found.map(view).ok_or_else(|| Error::not_found("version of the pipeline", number))
     }
 
-    fn generated(&self, project: &Project) -> Result<PipelineView, Error> {
+    /// What a repository's project runs. What its live deployment is says whether that is a site or a service.
+    async fn generated(&self, project: &Project) -> Result<PipelineView, Error> {
+        let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
+        let live = match slots.iter().find(|slot| slot.name.is_production()) {
+            Some(slot) => self.0.store.slot_live(&slot.id).await.stored()?,
+            None => None,
+        };
+        let record = match live {
+            Some(live) => self.0.store.deployment_get(&live.id).await.stored()?,
+            None => None,
+        };
+        let kind = record.and_then(|record| record.release).and_then(|release| match release {
+            Release::Site(_) => Some(Kind::Site),
+            Release::Service(_) => Some(Kind::Service),
+            Release::Image(_) => Some(Kind::Image),
+            Release::Run(_) => None,
+        });
         let pipeline =
-            generated(&project.settings, None).ok_or_else(|| Error::not_found("pipeline", &project.name))?;
+            generated(&project.settings, kind).ok_or_else(|| Error::not_found("pipeline", &project.name))?;
         Ok(PipelineView {
             number: 0,
             pipeline,
