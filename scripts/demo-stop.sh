@@ -12,7 +12,7 @@ if [ -s "$home/password" ]; then
     node=$(curl --silent --max-time 5 --header "authorization: Bearer ${token:-}" \
         http://127.0.0.1:8400/api/v1/environments/local/nodes | sed -n 's/.*"id":"\(nod_[^"]*\)".*/\1/p') || true
 fi
-for name in up git; do
+for name in up git registry; do
     if [ -f "$home/$name.pid" ]; then
         kill "$(cat "$home/$name.pid")" 2>/dev/null || true
         for _ in $(seq 100); do

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 home=${PIERHEAD_DEMO:-$HOME/.cache/pierhead/demo}
 mkdir -p "$home"
 scripts/bootstrap.sh dockerd=docker.io iptables=iptables mmdebstrap=mmdebstrap git=git python3=python3 cc=build-essential \
-    curl=curl
+    curl=curl docker-registry=docker-registry
 if [ -f "$home/up.pid" ] && kill -0 "$(cat "$home/up.pid")" 2>/dev/null; then
     echo "The demo is running already; end it with: make demo-stop" >&2
     exit 1
@@ -45,7 +45,10 @@ export XDG_STATE_HOME=$home/state
 
 # All at once, as a team would.
 examples=()
-for folder in examples/*/; do examples+=("$(basename "$folder")"); done
+for folder in examples/*/; do
+    # A pipeline is stood up below.
+    [ -f "$folder/pipeline.yaml" ] || examples+=("$(basename "$folder")")
+done
 jobs_of_examples=()
 for name in "${examples[@]}"; do
     "$binary" deploy "http://127.0.0.1:$(cat "$home/git.port")/$name.git" >"$home/$name.url" 2>"$home/$name.log" &
@@ -69,6 +72,7 @@ for index in "${!examples[@]}"; do
     printf '✓ %-18s %s\n' "$name" "$(cat "$home/$name.url")"
 done
 [ $failed = 0 ] || exit 1
+scripts/demo-pipeline.sh "$binary" "$home" "$(cat "$home/git.port")"
 
 echo
 echo "API      http://127.0.0.1:8400/api/v1"

@@ -152,6 +152,8 @@ pub enum Mount {
         name: String,
         target: String,
         read_only: bool,
+        /// An empty one gets what the image has at the target, owners and modes included.
+        filled: bool,
     },
     /// A directory or file of the host. Only for paths the platform owns, never for one a user names.
     Bind {

@@ -18,6 +18,8 @@ pub struct Need {
     pub memory_mb: u64,
     /// In cores.
     pub cpu: f64,
+    /// Of its largest container: more cores than a machine has cannot be given to one.
+    pub widest_cpu: f64,
     pub build_memory_mb: u64,
 }
 
@@ -72,7 +74,7 @@ fn shortage(need: Need, on: &Candidate) -> Option<String> {
     if need.build_memory_mb.max(need.memory_mb) > on.memory_mb {
         return Some(format!("{} MiB of memory in all", on.memory_mb));
     }
-    if need.cpu > cores {
+    if need.widest_cpu > cores {
         return Some(format!("{cores} cores in all"));
     }
     if (on.promised_memory_mb + need.memory_mb) as f64 > memory * MEMORY_PROMISE {
@@ -122,7 +124,7 @@ mod tests {
         }
     }
 
-    const NEED: Need = Need { memory_mb: 512, cpu: 1.0, build_memory_mb: 2048 };
+    const NEED: Need = Need { memory_mb: 512, cpu: 1.0, widest_cpu: 1.0, build_memory_mb: 2048 };
 
     fn chosen(need: Need, nodes: &[Candidate]) -> Result<Option<String>, NoRoom> {
         place(need, nodes).map(|found| found.map(|node| node.name.clone()))
@@ -144,7 +146,8 @@ mod tests {
         for (need, node, told) in [
             (NEED, node(1, 8000, 0), "n1 has promised 8000 MiB of the 8192 MiB it may promise"),
             (NEED, node(1, 0, 3800), "n1 has 296 MiB of memory free of 4096 MiB"),
-            (Need { cpu: 3.0, ..NEED }, node(1, 0, 0), "n1 has 2 cores in all"),
+            (Need { cpu: 3.0, widest_cpu: 3.0, ..NEED }, node(1, 0, 0), "n1 has 2 cores in all"),
+            (Need { cpu: 33.0, ..NEED }, node(1, 0, 0), "promised 0 of the 32 cores"),
             (Need { build_memory_mb: 5000, ..NEED }, node(1, 0, 0), "n1 has 4096 MiB of memory in all"),
             (NEED, Candidate { promised_cores: 31.5, ..node(1, 0, 0) }, "promised 31.5 of the 32 cores"),
         ] {

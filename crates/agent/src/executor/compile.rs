@@ -246,7 +246,7 @@ async fn execute(
     // Everything it can write lies in the run's folder: it is measured, and it goes with it.
     spec.read_only_root = true;
     spec.mounts = vec![
-        Mount::Volume { name: name.clone(), target: APP.to_owned(), read_only: false },
+        Mount::Volume { name: name.clone(), target: APP.to_owned(), read_only: false, filled: false },
         Mount::Bind { source: run.folder("home"), target: "/home/app".to_owned(), read_only: false },
         Mount::Bind { source: run.folder("tmp"), target: "/tmp".to_owned(), read_only: false },
     ];

@@ -83,7 +83,8 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
             let image = image.map_err(|error| StepError::failed(Reason::Internal, error.to_string()))?;
             mount_layers(run, service, "service", &name_of(run)).await?;
             let mut spec = ContainerSpec::new(name_of(run), image.reference, Profile::Service, limits);
-            let volume = Mount::Volume { name: name_of(run), target: APP.to_owned(), read_only: false };
+            let volume =
+                Mount::Volume { name: name_of(run), target: APP.to_owned(), read_only: false, filled: false };
             spec.mounts.push(volume);
             spec.entrypoint = Some(vec![ENTRY.to_owned()]);
             spec.command = start.command.as_ref().map(|command| shell(command));
@@ -139,7 +140,7 @@ pub(crate) async fn app_base(run: &Run, service: &ServiceRelease, part: &str) ->
         working_directory: Some(environment::in_app(&start.working_directory)),
         user: Some(USER.to_owned()),
         variables: environment::of_service(run, start),
-        mounts: vec![Mount::Volume { name: volume, target: APP.to_owned(), read_only: false }],
+        mounts: vec![Mount::Volume { name: volume, target: APP.to_owned(), read_only: false, filled: false }],
         port: Some(start.port),
     })
 }

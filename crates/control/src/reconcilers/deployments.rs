@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pierhead_model::assignment::{Phase, Report, Source};
 use pierhead_model::deployment::{Event, Failure, Observed, Reason, State, decide};
+use pierhead_model::pipeline::dry_run::wanted;
 use pierhead_model::placement::{Need, place};
 use pierhead_model::release::Release;
 use pierhead_store::DeploymentRecord;
@@ -77,10 +78,15 @@ impl Deployments {
     /// it fails at once, with the numbers.
     async fn place(&self, record: &DeploymentRecord) -> Result<(), Error> {
         let limits = &record.deployment.limits;
-        let need = Need {
-            memory_mb: limits.memory_mb.into(),
-            cpu: limits.cpu,
-            build_memory_mb: limits.build_memory_mb.into(),
+        let work = WorkRecord::from_text(&record.work)?;
+        let need = match &work.source {
+            Source::Pipeline { work: run } => wanted(&run.pipeline, &work.limits).room.need(),
+            Source::Git { .. } | Source::Release { .. } => Need {
+                memory_mb: limits.memory_mb.into(),
+                cpu: limits.cpu,
+                widest_cpu: limits.cpu,
+                build_memory_mb: limits.build_memory_mb.into(),
+            },
         };
         let candidates = capacity::candidates(&self.0, &record.environment_id).await?;
         let event = match place(need, &candidates) {

@@ -110,13 +110,12 @@ fn networking(spec: &ContainerSpec) -> Option<NetworkingConfig> {
 fn mount(mount: &Mount) -> DockerMount {
     let target = Some(mount.target().to_owned());
     match mount {
-        Mount::Volume { name, read_only, .. } => DockerMount {
+        Mount::Volume { name, read_only, filled, .. } => DockerMount {
             typ: Some(MountType::VOLUME),
             source: Some(name.clone()),
             target,
             read_only: Some(*read_only),
-            // Never fill a volume from the image: what is in it is the caller's.
-            volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..Default::default() }),
+            volume_options: Some(MountVolumeOptions { no_copy: Some(!filled), ..Default::default() }),
             ..Default::default()
         },
         Mount::Bind { source, read_only, .. } => DockerMount {

@@ -56,7 +56,7 @@ pub(crate) async fn a_missing_image_network_or_volume_is_named(lab: &Lab) {
     assert!(matches!(error, Error::NotFound { object: Object::Network, .. }), "{error:?}");
     let mut spec = lab.spec("missing", &[Act::Forever]);
     let name = format!("{}-nowhere", lab.prefix);
-    spec.mounts.push(Mount::Volume { name, target: "/v".into(), read_only: false });
+    spec.mounts.push(Mount::Volume { name, target: "/v".into(), read_only: false, filled: false });
     let error = lab.engine.create(&spec).await.expect_err("no volume");
     assert!(matches!(error, Error::NotFound { object: Object::Volume, .. }), "{error:?}");
     let mut spec = lab.spec("missing", &[Act::Forever]);

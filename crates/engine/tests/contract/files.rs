@@ -24,7 +24,7 @@ fn volume(lab: &Lab, name: &str, kind: VolumeKind) -> VolumeSpec {
 }
 
 fn at(volume: &VolumeSpec, target: &str) -> Mount {
-    Mount::Volume { name: volume.name.clone(), target: target.to_owned(), read_only: false }
+    Mount::Volume { name: volume.name.clone(), target: target.to_owned(), read_only: false, filled: false }
 }
 
 pub(crate) async fn a_volume_outlives_its_containers(lab: &Lab) {

@@ -31,6 +31,8 @@ pub struct Room {
     pub memory_mb: u64,
     /// In thousandths of a core.
     pub cpu_milli: u64,
+    /// Of the largest container.
+    pub widest_cpu_milli: u64,
 }
 
 /// What was found about an image.
@@ -92,6 +94,8 @@ fn room(pipeline: &Pipeline, rounds: &[Vec<&StepName>], limits: &Limits) -> Room
         }
         most.memory_mb = most.memory_mb.max(keeps.memory_mb + passing.memory_mb);
         most.cpu_milli = most.cpu_milli.max(keeps.cpu_milli + passing.cpu_milli);
+        most.widest_cpu_milli =
+            most.widest_cpu_milli.max(keeps.widest_cpu_milli).max(passing.widest_cpu_milli);
     }
     most
 }
@@ -107,13 +111,19 @@ impl Room {
         let milli = (cores * 1_000.0).ceil() as u64;
         self.memory_mb += u64::from(resources.memory_mb.unwrap_or(default.0)) * u64::from(times);
         self.cpu_milli += milli * u64::from(times);
+        self.widest_cpu_milli = self.widest_cpu_milli.max(milli);
     }
 
     /// What [`crate::placement::place`] is asked for.
     pub fn need(&self) -> Need {
         #[expect(clippy::cast_precision_loss, reason = "thousandths of cores, far below 2^52")]
-        let cpu = self.cpu_milli as f64 / 1_000.0;
-        Need { memory_mb: self.memory_mb, cpu, build_memory_mb: 0 }
+        let cores = |milli: u64| milli as f64 / 1_000.0;
+        Need {
+            memory_mb: self.memory_mb,
+            cpu: cores(self.cpu_milli),
+            widest_cpu: cores(self.widest_cpu_milli),
+            build_memory_mb: 0,
+        }
     }
 }
 
@@ -152,7 +162,7 @@ mod tests {
         let images: Vec<_> = wanted.images.keys().map(ToString::to_string).collect();
         assert_eq!(images.len(), 4, "{images:?}");
         // The database and the build at first: 512 + 2048 MiB; later the database and two replicas of the API.
-        assert_eq!(wanted.room, Room { memory_mb: 2560, cpu_milli: 2500 });
+        assert_eq!(wanted.room, Room { memory_mb: 2560, cpu_milli: 2500, widest_cpu_milli: 2000 });
     }
 
     #[test]

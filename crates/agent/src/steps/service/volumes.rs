@@ -23,7 +23,9 @@ pub struct SlotVolume {
 
 impl SlotVolume {
     pub(in crate::steps) fn mount(&self, place: &Place) -> Mount {
-        Mount::Volume { name: place.volume(&self.name), target: self.path.clone(), read_only: self.read_only }
+        // A database that runs as its own user finds a folder that this user owns.
+        let (name, target) = (place.volume(&self.name), self.path.clone());
+        Mount::Volume { name, target, read_only: self.read_only, filled: true }
     }
 }
 
