@@ -3,7 +3,7 @@
 # Kept outside the clone, so that a fresh one does not compile everything again.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/pierhead/target
 
-.PHONY: help demo demo-stop test lint build bench dev clean
+.PHONY: help demo demo-stop test lint build screenshots bench dev clean
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -17,14 +17,20 @@ demo-stop: ## end the demo and remove what it made
 test: ## every test of every kind; installs and starts what they need
 	@scripts/test.sh
 
-lint: ## formatting and clippy
+lint: ## formatting, clippy, types and eslint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	cargo fmt --manifest-path plugins/wait-for/Cargo.toml --check
 	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/plugins cargo clippy --manifest-path plugins/wait-for/Cargo.toml --all-targets -- --deny warnings
+	@scripts/console.sh lint
 
-build: ## the release binary, at target/release/pierhead
+build: ## the release binary with the console inside, at target/release/pierhead
+	@scripts/console.sh build
 	CARGO_TARGET_DIR=target cargo build --release --package pierhead
+
+screenshots: ## pictures of every page of the console, at target/screenshots
+	cargo build --package pierhead
+	@scripts/console.sh screenshots
 
 bench: ## proxy and static files against nginx and HAProxy, in one run
 	@scripts/bench.sh

@@ -12,6 +12,7 @@ if [ -f "$home/up.pid" ] && kill -0 "$(cat "$home/up.pid")" 2>/dev/null; then
     exit 1
 fi
 scripts/dockerd.sh start "$home/dockerd.pid"
+scripts/console.sh build --if-possible || echo "Going on without the console." >&2
 echo "Building Pierhead (a few minutes the first time)" >&2
 cargo build --quiet --package pierhead
 binary=$CARGO_TARGET_DIR/debug/pierhead
@@ -75,6 +76,7 @@ done
 scripts/demo-pipeline.sh "$binary" "$home" "$(cat "$home/git.port")"
 
 echo
+[ -f console/dist/index.html ] && echo "Console  http://127.0.0.1:8400/console/"
 echo "API      http://127.0.0.1:8400/api/v1"
 echo "Sign in  $PIERHEAD_EMAIL  $PIERHEAD_PASSWORD"
 if [ -n "$detached" ]; then

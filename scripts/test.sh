@@ -19,6 +19,7 @@ scripts/dockerd.sh start "$work/dockerd.pid"
 PIERHEAD_TEST_POSTGRES_URL=$(scripts/postgres.sh start "$work/postgres")
 export PIERHEAD_TEST_POSTGRES_URL
 
+scripts/console.sh check
 cargo build --workspace --all-targets
 # The runtimes that end-to-end tests build with; made once per machine.
 PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$CARGO_TARGET_DIR/debug/pierhead" runtimes build node python php plugin
@@ -30,3 +31,5 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
     cargo test --workspace --no-fail-fast
 fi
+# The console in a real browser, against the program that was just built.
+scripts/console.sh e2e

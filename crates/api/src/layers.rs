@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::Shared;
 use crate::problem::{self, Problem};
 use crate::rest::list::NextCursor;
-use crate::{access, idempotency};
+use crate::{access, console, idempotency};
 
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,9 +36,7 @@ const HEADERS: [(HeaderName, &str); 8] = [
 pub(crate) fn around(router: Router<Shared>, app: &Shared) -> Router<Shared> {
     let app = || Shared::clone(app);
     router
-        .fallback(|| async {
-            Problem::new(Code::NotFound, "There is no such call; /api/docs lists those there are.")
-        })
+        .fallback(no_call)
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::Malformed, "This call does not take that method; see `Allow`.")
                 .with_status(StatusCode::METHOD_NOT_ALLOWED)
@@ -50,6 +48,15 @@ pub(crate) fn around(router: Router<Shared>, app: &Shared) -> Router<Shared> {
         .layer(from_fn_with_state(app(), access::check))
         .layer(DefaultBodyLimit::max(app().options.body_limit))
         .layer(from_fn_with_state(app(), answered))
+}
+
+/// What is no call may be an address of the console.
+async fn no_call(State(app): State<Shared>, request: Request) -> Response {
+    let console = app.options.console;
+    console::answer(console, request.method(), request.uri(), request.headers()).unwrap_or_else(|| {
+        Problem::new(Code::NotFound, "There is no such call; /api/docs lists those there are.")
+            .into_response()
+    })
 }
 
 /// A request id in, the same one out; problems become documents; every answer says what every answer says.

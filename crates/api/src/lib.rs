@@ -5,9 +5,10 @@
 //! - [`problem`]: the one place where an error becomes an answer (RFC 9457).
 //! - [`access`]: who may call what, for all routes in one table.
 //! - [`idempotency`], [`layers`]: what happens to every request, whatever it asks for.
-//! - [`openapi`](mod@openapi): the document; [`pages`]: what a browser shows of it.
+//! - [`openapi`](mod@openapi): the document; [`pages`]: what a browser shows of it; [`console`]: the console's files.
 
 mod access;
+mod console;
 mod extract;
 mod idempotency;
 mod layers;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 use axum::Router;
 use pierhead_control::Services;
 
+pub use self::console::{Files, embedded};
+
 /// How the API is reached, and how much it reads.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -29,11 +32,13 @@ pub struct Options {
     pub public_url: Option<String>,
     /// Longest body, in bytes.
     pub body_limit: usize,
+    /// The console's files.
+    pub console: Files,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { public_url: None, body_limit: 1 << 20 }
+        Self { public_url: None, body_limit: 1 << 20, console: embedded }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a browser sees until there is a console: the start page, the API's reference, a page per error code.
+//! What a browser sees besides the console: where to read on, the API's reference, a page per error code.
 //!
 //! Everything is made here and served from here: no other host is asked, and the policy of the pages allows none. They work
 //! without scripts; the one script filters the reference.
@@ -8,16 +8,16 @@ mod markdown;
 mod reference;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use pierhead_model::code::Code;
 use strum::IntoEnumIterator as _;
 
 use self::html::{escaped, page};
 pub(crate) use self::reference::reference;
-use crate::Shared;
 use crate::extract::Path;
 use crate::problem::Problem;
+use crate::{Shared, console};
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; \
 form-action 'none'; frame-ancestors 'none'";
@@ -32,9 +32,18 @@ fn html(text: String) -> Response {
 }
 
 /// The start page
+///
+/// The console, or what there is to read where it was not built.
 #[utoipa::path(get, path = "/", operation_id = "home", tag = "pages",
+    responses((status = 303, description = "See `Location`")))]
+pub(crate) async fn home(State(app): State<Shared>) -> Redirect {
+    Redirect::to(if console::is_there(app.options.console) { console::HOME } else { "/docs" })
+}
+
+/// What there is to read
+#[utoipa::path(get, path = "/docs", operation_id = "docs", tag = "pages",
     responses((status = 200, description = "Where to go from here", body = String, content_type = "text/html")))]
-pub(crate) async fn home() -> Response {
+pub(crate) async fn docs() -> Response {
     let body = format!(
         "<h1>Pierhead</h1>\
          <p>This server turns git repositories into live URLs. It is version {}.</p>\
@@ -49,6 +58,13 @@ pub(crate) async fn home() -> Response {
         Code::iter().map(error_link).collect::<String>(),
     );
     html(page("Pierhead", &body))
+}
+
+/// In place of the console where it was not built.
+pub(crate) fn without_console() -> Response {
+    let body = "<h1>Pierhead</h1><p>This program was built without its console. <code>make build</code> makes one with it; it needs \
+                Node.js, and says so when it is missing.</p><p><a href=\"/docs\">What there is besides</a></p>";
+    (StatusCode::NOT_FOUND, html(page("Pierhead", body))).into_response()
 }
 
 fn error_link(code: Code) -> String {
@@ -73,7 +89,7 @@ pub(crate) async fn problem(Path(code): Path<String>) -> Result<Response, Proble
     let code = Code::iter().find(|code| code.as_str() == wanted);
     let code = code.ok_or_else(|| Problem::new(Code::NotFound, "There is no such error code."))?;
     let body = format!(
-        "{}<p class=\"quiet\">Answered with status {}. <a href=\"/\">Other errors</a></p>",
+        "{}<p class=\"quiet\">Answered with status {}. <a href=\"/docs\">Other errors</a></p>",
         markdown::html(code.page()),
         code.status()
     );

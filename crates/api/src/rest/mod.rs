@@ -102,6 +102,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(platform::metrics))
         .routes(routes!(pipelines::schema))
         .routes(routes!(pages::home))
+        .routes(routes!(pages::docs))
         .routes(routes!(pages::api_docs))
         .routes(routes!(pages::problem))
         .routes(routes!(pages::asset))

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use pierhead_api::Options;
 use pierhead_model::code::Code;
 use strum::IntoEnumIterator as _;
 
@@ -25,9 +26,29 @@ async fn every_error_has_a_page_under_its_type() {
 }
 
 #[tokio::test]
+async fn the_root_leads_to_the_console_or_to_what_there_is_to_read() {
+    fn built(path: &str) -> Option<std::borrow::Cow<'static, [u8]>> {
+        (path == "index.html").then(|| b"<title>Pierhead</title>".as_slice().into())
+    }
+    for (console, target, status) in
+        [(built as pierhead_api::Files, "/console/", 200), (|_: &str| None, "/docs", 404)]
+    {
+        let platform = Platform::start_with(Options { console, ..Options::default() }).await;
+        let get = |path: &str| platform.send(Request::get(path).body(Body::empty()).unwrap());
+        let root = get("/").await;
+        assert_eq!((root.status.as_u16(), root.header("location")), (303, target));
+        let page = get("/console/projects").await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (status, "text/html; charset=utf-8"));
+        assert_eq!(page.header("x-frame-options"), "DENY");
+        assert_eq!(get("/console/assets/none.js").await.refusal(), (404, "not_found".to_owned()));
+        platform.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn pages_need_nothing_from_elsewhere_and_allow_nothing_inline() {
     let platform = Platform::start().await;
-    for path in ["/", "/api/docs", "/docs/problems/internal"] {
+    for path in ["/docs", "/api/docs", "/docs/problems/internal"] {
         let page = platform.send(Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(
             (page.status.as_u16(), page.header("content-type")),

@@ -101,10 +101,10 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
             .context("the first administrator cannot be created")?;
     }
     if let Some(token) = services.auth.setup_token().await? {
-        printer.say(&format!(
-            "Set up the first administrator: POST http://{address}/api/v1/auth/setup with token {token}"
-        ));
+        // In the fragment, which browsers do not send: the token is in no log of a proxy.
+        printer.say(&format!("Set up   http://{address}/console/setup#token={token}"));
     }
+    printer.say(&format!("Console  http://{address}/console/"));
     printer.say(&format!("API      http://{address}/api/v1"));
     printer.say(&format!("Ingress  http://{}  (*.{})", ingress.local_addr(), settings.base_domain.value));
     let (stop, stopped) = watch::channel(false);

@@ -1,0 +1,84 @@
+/** Chromium, and pages in it that report what goes wrong in them. */
+
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type Browser, type BrowserContext, type BrowserContextOptions, type Page, chromium } from "playwright-core";
+import { type RunnerTestCase, expect } from "vitest";
+import type { Platform } from "./platform";
+
+export const DESKTOP = { width: 1366, height: 860 };
+export const PHONE = { width: 390, height: 844 };
+
+const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+export async function openBrowser(): Promise<Browser> {
+  const executablePath = process.env["CHROMIUM"] ?? PLACES.find((place) => existsSync(place));
+  if (executablePath === undefined) throw new Error("No chromium was found: install Debian's package chromium, or set CHROMIUM.");
+  // As root, as in a container, chromium has no sandbox to make.
+  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
+}
+
+export interface Watched {
+  page: Page;
+  context: BrowserContext;
+  /** What the page complained about, policy violations among it. */
+  complaints: string[];
+}
+
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
+  const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  return { page, context, complaints };
+}
+
+/** As if somebody had signed in with the form, which has a story of its own. */
+export async function signIn(context: BrowserContext, platform: Platform): Promise<void> {
+  const { access_token, refresh_token, expires_in } = await platform.signIn();
+  const session = { access: access_token, refresh: refresh_token, expiresAt: Date.now() + expires_in * 1000 };
+  await context.addInitScript((value) => {
+    // A refresh token is good once: a reload must keep the one that it was exchanged for.
+    if (sessionStorage.getItem("pierhead.session") === null) sessionStorage.setItem("pierhead.session", value);
+  }, JSON.stringify(session));
+}
+
+/** For whoever has to find out why: what was on the screen, and what the server said. */
+export async function keepFailure(task: Readonly<RunnerTestCase>, page: Page, platform: Platform): Promise<void> {
+  if (task.result?.state !== "fail") return;
+  const folder = fileURLToPath(new URL("failures", import.meta.url));
+  const path = join(folder, task.name.replaceAll(/\W+/g, "-"));
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: `${path}.png` });
+  writeFileSync(`${path}.log`, platform.output);
+}
+
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+/** Nothing that axe knows to hinder people. */
+export async function expectAccessible(page: Page, what: string): Promise<void> {
+  await expectNothingFrom(new AxeBuilder({ page }).withTags(RULES), what);
+}
+
+/** Enough contrast: all that another theme can spoil. */
+export async function expectReadable(page: Page, what: string): Promise<void> {
+  await expectNothingFrom(new AxeBuilder({ page }).withRules(["color-contrast"]), what);
+}
+
+async function expectNothingFrom(axe: AxeBuilder, what: string): Promise<void> {
+  const { violations } = await axe.analyze();
+  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map((node) => `  ${node.html}\n  ${node.failureSummary ?? ""}`).join("\n")}`);
+  expect(told, what).toEqual([]);
+}
+
+/** Nothing but code may need more width than there is. */
+export async function expectNoSidewaysScroll(page: Page, what: string): Promise<void> {
+  const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(excess, `${what} scrolls sideways`).toBeLessThanOrEqual(0);
+}

@@ -1,0 +1,115 @@
+/** Pictures of every page, in both themes and on a phone, to be looked at: `make screenshots`. */
+
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { DESKTOP, PHONE, openBrowser, openPage, signIn } from "./browser";
+import { freePort } from "./platform";
+import { SKELETON, type World, pagesOf, startWorld } from "./world";
+
+const FOLDER = process.env["SCREENSHOTS"] ?? fileURLToPath(new URL("../../target/screenshots", import.meta.url));
+
+let world: World;
+let browser: Browser;
+
+beforeAll(async () => {
+  rmSync(FOLDER, { recursive: true, force: true });
+  mkdirSync(FOLDER, { recursive: true });
+  world = await startWorld();
+  browser = await openBrowser();
+});
+
+afterAll(async () => {
+  await browser.close();
+  await world.platform.stop();
+});
+
+const KINDS = {
+  light: { colorScheme: "light", viewport: DESKTOP },
+  dark: { colorScheme: "dark", viewport: DESKTOP },
+  phone: { viewport: PHONE, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
+} as const;
+
+/** What opens over a page. */
+const LAYERS: Record<string, [path: string, open: (page: Page) => Promise<void>]> = {
+  palette: ["/projects", (page) => page.keyboard.press("Control+k").then(() => page.keyboard.type("o"))],
+  shortcuts: ["/projects", (page) => page.keyboard.press("?")],
+  deploy: ["/projects/static-folder", (page) => page.getByRole("button", { name: "Deploy" }).click()],
+  rollback: ["/projects/static-folder", (page) => page.getByRole("button", { name: "Roll back" }).click()],
+  "add-variable": ["/projects/node-service/variables", (page) => page.getByRole("button", { name: "Add" }).click()],
+  "review-variables": ["/projects/node-service/variables", reviewVariables],
+  "delete-project": ["/projects/static-folder/settings", (page) => page.getByRole("button", { name: "Delete" }).click()],
+  "new-project-plan": ["/projects/new", lookAtRepository],
+  "add-node": ["/environments", (page) => page.getByRole("button", { name: "Add a node" }).click()],
+  "add-registry": ["/registries", (page) => page.getByRole("button", { name: "Add a registry" }).click()],
+  "new-token": ["/account/tokens", (page) => page.getByRole("button", { name: "New token" }).click()],
+};
+
+async function reviewVariables(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Paste .env" }).click();
+  await page.getByLabel("Its contents").fill("LOG_LEVEL=debug\nSTRIPE_KEY=sk_live_1\n");
+  await page.getByRole("button", { name: /^Take/ }).click();
+  await page.getByRole("button", { name: "Review" }).click();
+}
+
+async function lookAtRepository(page: Page): Promise<void> {
+  await page.getByLabel("Repository").fill(world.platform.repository("vite-react"));
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByLabel("Name").waitFor();
+}
+
+it.each(Object.entries(KINDS))("%s", async (kind, options) => {
+  const { page, context } = await openPage(browser, options);
+  const shoot = async (name: string) => {
+    await expect.poll(() => page.locator(SKELETON).count(), { timeout: 10_000 }).toBe(0);
+    await page.evaluate(() => document.fonts.ready);
+    await page.screenshot({ path: join(FOLDER, `${name}-${kind}.png`) });
+  };
+  const base = world.platform.console;
+  for (const [name, path] of [["set-up", "/setup"], ["sign-in", "/login"]] as const) {
+    await page.goto(`${base}${path}`);
+    await page.getByLabel("E-mail").waitFor();
+    await shoot(name);
+  }
+  await signIn(context, world.platform);
+  for (const [name, path] of Object.entries(pagesOf(world))) {
+    await page.goto(`${base}${path}`);
+    await page.locator("main h1").first().waitFor();
+    await shoot(name);
+  }
+  for (const [name, [path, open]] of Object.entries(LAYERS)) {
+    await page.goto(`${base}${path}`);
+    await page.locator("main h1").first().waitFor();
+    await expect.poll(() => page.locator(SKELETON).count(), { timeout: 10_000 }).toBe(0);
+    await open(page);
+    if (name !== "new-project-plan") await page.getByRole("dialog").getByRole("heading").first().waitFor({ state: "attached" });
+    await shoot(name);
+  }
+  await context.close();
+});
+
+it("a node whose certificate has changed", async () => {
+  const { platform } = world;
+  const port = await freePort();
+  const added = { name: "hamburg-1", address: `127.0.0.1:${port}` };
+  const { token } = await platform.call<{ token: string }>("POST", "/environments/local/nodes", added);
+  const online = async () => (await platform.call<{ status: string }>("GET", "/nodes/hamburg-1")).status;
+  const first = await platform.startAgent(token, port, "hamburg");
+  await expect.poll(online, { timeout: 20_000 }).toBe("online");
+  await first.stop();
+  first.forgetCertificate();
+  await platform.startAgent(token, port, "hamburg");
+  await expect.poll(online, { timeout: 20_000 }).toBe("untrusted");
+  for (const [kind, options] of Object.entries(KINDS)) {
+    const { page, context } = await openPage(browser, options);
+    await signIn(context, platform);
+    for (const [name, path] of [["certificate", "/nodes/hamburg-1"], ["environments", "/environments"]] as const) {
+      await page.goto(`${platform.console}${path}`);
+      await page.getByText("Untrusted").waitFor();
+      await page.screenshot({ path: join(FOLDER, `${name}-${kind}.png`) });
+    }
+    await context.close();
+  }
+});

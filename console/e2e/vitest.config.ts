@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+
+/** A real browser and a real server, one story after the other: they share neither. */
+const shared = {
+  environment: "node",
+  fileParallelism: false,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+} as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...shared, name: "e2e", include: ["e2e/**/*.e2e.ts"] } },
+      { test: { ...shared, name: "screenshots", include: ["e2e/screenshots.ts"], testTimeout: 600_000 } },
+    ],
+  },
+});

@@ -1,0 +1,28 @@
+// Fails when the first page of somebody who is signed in, the list of projects, loads too much JavaScript.
+import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+
+const LIMIT_KB = 200;
+const dist = new URL("../dist/", import.meta.url);
+const manifest = JSON.parse(readFileSync(new URL(".vite/manifest.json", dist), "utf8"));
+
+/** All that has to be there before a module runs. */
+function withImports(name, found = new Set()) {
+  const chunk = manifest[name];
+  if (chunk === undefined) throw new Error(`${name} is not in the build: where is it now?`);
+  if (!found.has(name)) {
+    found.add(name);
+    for (const imported of chunk.imports ?? []) withImports(imported, found);
+  }
+  return found;
+}
+
+const names = withImports("src/projects/list-page.tsx", withImports("index.html"));
+const files = [...names].map((name) => manifest[name].file).filter((file) => file.endsWith(".js"));
+const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(new URL(file, dist)), { level: 9 }).length, 0);
+const kilobytes = bytes / 1000;
+console.log(`The list of projects loads ${kilobytes.toFixed(1)} kB of JavaScript (gzip, ${files.length} files); at most ${LIMIT_KB} kB.`);
+if (kilobytes > LIMIT_KB) {
+  console.error("That is too much: load what is not needed at once with `lazy` or `lazyRouteComponent`.");
+  process.exit(1);
+}

@@ -1,0 +1,158 @@
+/** What the pages read: one function per question to the server. */
+
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { type Schemas, answer, api } from "./client";
+import { keys } from "./keys";
+import { whenNotLive } from "./live";
+
+export type Project = Schemas["Project"];
+export type Deployment = Schemas["Deployment"];
+export type DeploymentState = Schemas["State"];
+export type Slot = Schemas["Slot"];
+export type Variable = Schemas["Variable"];
+export type Node = Schemas["Node"];
+export type Environment = Schemas["Environment"];
+export type Registry = Schemas["Registry"];
+export type Token = Schemas["Token"];
+export type Plan = Schemas["Plan"];
+
+const PAGE = 50;
+
+export interface DeploymentFilter {
+  project?: string | undefined;
+  slot?: string | undefined;
+  states?: DeploymentState[] | undefined;
+}
+
+export const meQuery = () =>
+  queryOptions({
+    queryKey: keys.me(),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/me", { signal })),
+    staleTime: 5 * 60_000,
+  });
+
+/** That something is gone at last is no event, so it is asked for. */
+const whileDeleting = (items: readonly { deleting: boolean }[] | undefined): number | false =>
+  items?.some(({ deleting }) => deleting) === true ? 2_000 : whenNotLive(10_000)();
+
+export const projectListQuery = (search: string) =>
+  infiniteQueryOptions({
+    queryKey: keys.projectList(search),
+    queryFn: ({ signal, pageParam: cursor }) =>
+      answer(
+        api.GET("/api/v1/projects", {
+          signal,
+          params: { query: { q: search === "" ? undefined : search, cursor: cursor ?? undefined, limit: PAGE } },
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: ({ state }) => whileDeleting(state.data?.pages.flatMap((page) => page.items)),
+  });
+
+export const projectQuery = (project: string) =>
+  queryOptions({
+    queryKey: keys.project(project),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/projects/{project}", { signal, params: { path: { project } } })),
+    refetchInterval: ({ state }) => whileDeleting(state.data && [state.data]),
+  });
+
+export const slotsQuery = (project: string) =>
+  queryOptions({
+    queryKey: keys.slots(project),
+    queryFn: async ({ signal }) =>
+      (await answer(api.GET("/api/v1/projects/{project}/slots", { signal, params: { path: { project } } }))).items,
+    refetchInterval: ({ state }) => whileDeleting(state.data),
+  });
+
+export const variablesQuery = (project: string) =>
+  queryOptions({
+    queryKey: keys.variables(project),
+    queryFn: ({ signal }) =>
+      answer(api.GET("/api/v1/projects/{project}/variables", { signal, params: { path: { project } } })),
+  });
+
+export const deploymentListQuery = (filter: DeploymentFilter, limit = PAGE) =>
+  infiniteQueryOptions({
+    queryKey: keys.deploymentList({ ...filter, limit }),
+    queryFn: ({ signal, pageParam: cursor }) =>
+      answer(
+        api.GET("/api/v1/deployments", {
+          signal,
+          params: {
+            query: {
+              project: filter.project,
+              slot: filter.slot,
+              state: filter.states,
+              cursor: cursor ?? undefined,
+              limit,
+            },
+          },
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: whenNotLive(5_000),
+  });
+
+export const deploymentQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.deployment(id),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/deployments/{id}", { signal, params: { path: { id } } })),
+    refetchInterval: whenNotLive(3_000),
+  });
+
+export const deploymentEventsQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...keys.deployment(id), "events"],
+    queryFn: async ({ signal }) =>
+      (await answer(api.GET("/api/v1/deployments/{id}/events", { signal, params: { path: { id } } }))).items,
+    refetchInterval: whenNotLive(5_000),
+  });
+
+export const environmentsQuery = () =>
+  queryOptions({
+    queryKey: keys.environments(),
+    queryFn: async ({ signal }) => (await answer(api.GET("/api/v1/environments", { signal }))).items,
+  });
+
+/** The figures of machines are not events, so they are asked for. */
+const USAGE_EVERY_MS = 5_000;
+
+export const nodesQuery = (environment: string) =>
+  queryOptions({
+    queryKey: keys.nodesOf(environment),
+    queryFn: async ({ signal }) =>
+      (
+        await answer(
+          api.GET("/api/v1/environments/{environment}/nodes", { signal, params: { path: { environment } } }),
+        )
+      ).items,
+    refetchInterval: USAGE_EVERY_MS,
+  });
+
+export const nodeQuery = (node: string) =>
+  queryOptions({
+    queryKey: keys.node(node),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/nodes/{node}", { signal, params: { path: { node } } })),
+    refetchInterval: USAGE_EVERY_MS,
+  });
+
+export const registriesQuery = () =>
+  queryOptions({
+    queryKey: keys.registries(),
+    queryFn: async ({ signal }) => (await answer(api.GET("/api/v1/registries", { signal }))).items,
+  });
+
+export const tokensQuery = () =>
+  queryOptions({
+    queryKey: keys.tokens(),
+    queryFn: async ({ signal }) => (await answer(api.GET("/api/v1/tokens", { signal }))).items,
+  });
+
+export const verdictQuery = () =>
+  queryOptions({
+    queryKey: keys.verdict(),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/verify", { signal })),
+    staleTime: 30_000,
+  });

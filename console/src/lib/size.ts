@@ -1,0 +1,17 @@
+/** `740 MB`, `1.2 GB`, from mebibytes. */
+export function megabytes(mb: number): string {
+  if (mb < 1024) return `${Math.round(mb)} MB`;
+  const gb = mb / 1024;
+  return `${gb < 10 ? gb.toFixed(1) : Math.round(gb)} GB`;
+}
+
+/** `1.5 cores`, `1 core`: without needless digits. */
+export function cores(value: number): string {
+  const shown = Number(value.toFixed(value < 10 ? 1 : 0));
+  return `${shown} core${shown === 1 ? "" : "s"}`;
+}
+
+/** A thumbprint as people compare it: pairs in capital letters. */
+export function pairs(hex: string): string[] {
+  return hex.replace(/[^0-9a-f]/gi, "").toUpperCase().match(/.{1,2}/g) ?? [];
+}

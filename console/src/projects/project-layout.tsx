@@ -1,0 +1,97 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, getRouteApi } from "@tanstack/react-router";
+import { ExternalLink, Rocket, Undo2 } from "lucide-react";
+import { useState } from "react";
+import { isNotFound } from "@/api/problem";
+import { type Project, projectQuery } from "@/api/queries";
+import { RollbackDialog } from "@/deployments/rollback-dialog";
+import { repositoryName } from "@/lib/repository";
+import { useShortcut } from "@/lib/shortcuts";
+import { NotFound } from "@/shell/failures";
+import { Button } from "@/ui/button";
+import { Page } from "@/ui/page";
+import { ProblemPanel } from "@/ui/problem-panel";
+import { Skeleton } from "@/ui/skeleton";
+import { tabActiveLook, tabListLook, tabLook } from "@/ui/tabs";
+import { DeployDialog } from "./deploy-dialog";
+
+const route = getRouteApi("/app/projects/$project");
+
+const TABS = [
+  { to: "/projects/$project", label: "Overview", exact: true },
+  { to: "/projects/$project/deployments", label: "Deployments", exact: false },
+  { to: "/projects/$project/variables", label: "Variables", exact: false },
+  { to: "/projects/$project/settings", label: "Settings", exact: false },
+] as const;
+
+/** What all pages of a project share: its name, its address, what one does with it every day. */
+export function ProjectLayout() {
+  const { project: name } = route.useParams();
+  const query = useQuery(projectQuery(name));
+  if (isNotFound(query.error)) return <NotFound />;
+  const project = query.data;
+  return (
+    <Page
+      title={project?.name ?? <Skeleton className="h-6 w-40" />}
+      description={project === undefined ? <Skeleton className="h-4 w-64" /> : <Origin project={project} />}
+      actions={project !== undefined && !project.deleting && <Actions project={project} />}
+    >
+      <nav aria-label="Parts of the project" className={tabListLook}>
+        {TABS.map(({ to, label, exact }) => (
+          <Link key={to} to={to} params={{ project: name }} className={tabLook} activeOptions={{ exact, includeSearch: false }} activeProps={{ className: tabActiveLook }}>
+            {label}
+          </Link>
+        ))}
+      </nav>
+      {query.isError && (
+        <ProblemPanel what="The project could not be read" error={query.error} onRetry={() => void query.refetch()} isRetrying={query.isFetching} />
+      )}
+      {project?.deleting === true && (
+        <p role="status" className="rounded-lg border border-warn/40 bg-warn-wash px-4 py-3 text-sm">
+          This project is being deleted. What is live in it is stopped first.
+        </p>
+      )}
+      <Outlet />
+    </Page>
+  );
+}
+
+function Origin({ project: { source } }: { project: Project }) {
+  if (source === null) return "No repository";
+  return (
+    <>
+      {repositoryName(source.repository)} · {source.branch ?? "default branch"}
+      {source.root_directory != null && source.root_directory !== "." && ` · ${source.root_directory}`}
+    </>
+  );
+}
+
+function Actions({ project }: { project: Project }) {
+  const { name, url, live } = project;
+  const [asked, setAsked] = useState<"deploy" | "rollback" | null>(null);
+  const close = () => setAsked(null);
+  useShortcut("d", "Deploy", "This page", () => setAsked("deploy"));
+  useShortcut("r", "Roll back", "This page", () => setAsked("rollback"), live !== null);
+  useShortcut("o", "Open the site", "This page", () => void window.open(url, "_blank", "noreferrer"), live !== null);
+  return (
+    <>
+      {live !== null && (
+        <Button asChild>
+          <a href={url} target="_blank" rel="noreferrer">
+            <ExternalLink aria-hidden /> Open
+          </a>
+        </Button>
+      )}
+      {live !== null && (
+        <Button onClick={() => setAsked("rollback")}>
+          <Undo2 aria-hidden /> Roll back
+        </Button>
+      )}
+      <Button kind="primary" onClick={() => setAsked("deploy")}>
+        <Rocket aria-hidden /> Deploy
+      </Button>
+      {asked === "deploy" && <DeployDialog project={project} onClose={close} />}
+      {asked === "rollback" && <RollbackDialog project={name} slot="production" live={live} onClose={close} />}
+    </>
+  );
+}

@@ -1,0 +1,235 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { client } from "./api/cache";
+import {
+  type DeploymentState,
+  deploymentListQuery,
+  deploymentQuery,
+  environmentsQuery,
+  projectListQuery,
+  projectQuery,
+  registriesQuery,
+  slotsQuery,
+  tokensQuery,
+  variablesQuery,
+} from "./api/queries";
+import { session } from "./api/session";
+import { AppShell } from "./shell/app-shell";
+import { NotFound, PageFailed } from "./shell/failures";
+import { oneOf, text } from "./lib/search";
+import { ALL_STATES } from "./deployments/states";
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: PageFailed });
+
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: "/setup",
+  component: lazyRouteComponent(() => import("./access/setup-page"), "SetupPage"),
+});
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  validateSearch: (search): { next?: string | undefined } => ({ next: text(search["next"]) }),
+  beforeLoad: ({ search }) => {
+    if (session.isSignedIn) throw redirect({ href: inside(search.next) });
+  },
+  component: lazyRouteComponent(() => import("./access/login-page"), "LoginPage"),
+});
+
+const app = createRoute({
+  getParentRoute: () => root,
+  id: "app",
+  beforeLoad: ({ location }) => {
+    if (session.isSignedIn) return;
+    throw redirect({ to: "/login", search: { next: location.href === "/" ? undefined : location.href } });
+  },
+  component: AppShell,
+  notFoundComponent: NotFound,
+});
+
+const home = createRoute({
+  getParentRoute: () => app,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/projects" });
+  },
+});
+
+const projects = createRoute({
+  getParentRoute: () => app,
+  path: "/projects",
+  validateSearch: (search): { q?: string | undefined } => ({ q: text(search["q"]) }),
+  loaderDeps: ({ search }) => search,
+  loader: ({ deps }) => ahead(client.infiniteQuery(projectListQuery(deps.q ?? ""))),
+  component: lazyRouteComponent(() => import("./projects/list-page"), "ProjectListPage"),
+});
+
+const newProject = createRoute({
+  getParentRoute: () => app,
+  path: "/projects/new",
+  validateSearch: (search): { repository?: string | undefined; deployment?: string | undefined } => ({
+    repository: text(search["repository"]),
+    deployment: text(search["deployment"]),
+  }),
+  component: lazyRouteComponent(() => import("./projects/new/wizard-page"), "WizardPage"),
+});
+
+const project = createRoute({
+  getParentRoute: () => app,
+  path: "/projects/$project",
+  loader: ({ params }) => ahead(client.query(projectQuery(params.project))),
+  component: lazyRouteComponent(() => import("./projects/project-layout"), "ProjectLayout"),
+});
+
+const overview = createRoute({
+  getParentRoute: () => project,
+  path: "/",
+  loader: ({ params }) => {
+    ahead(client.query(slotsQuery(params.project)));
+    ahead(client.infiniteQuery(deploymentListQuery({ project: params.project }, 10)));
+  },
+  component: lazyRouteComponent(() => import("./projects/overview-page"), "OverviewPage"),
+});
+
+interface DeploymentSearch {
+  state?: DeploymentState | undefined;
+  slot?: string | undefined;
+}
+
+const deploymentFilter = (search: Record<string, unknown>): DeploymentSearch => ({
+  state: oneOf(search["state"], ALL_STATES),
+  slot: text(search["slot"]),
+});
+
+const projectDeployments = createRoute({
+  getParentRoute: () => project,
+  path: "/deployments",
+  validateSearch: deploymentFilter,
+  component: lazyRouteComponent(() => import("./projects/deployments-page"), "ProjectDeploymentsPage"),
+});
+
+const variables = createRoute({
+  getParentRoute: () => project,
+  path: "/variables",
+  loader: ({ params }) => ahead(client.query(variablesQuery(params.project))),
+  component: lazyRouteComponent(() => import("./variables/variables-page"), "VariablesPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => project,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./projects/settings/settings-page"), "SettingsPage"),
+});
+
+const deployments = createRoute({
+  getParentRoute: () => app,
+  path: "/deployments",
+  validateSearch: (search): Pick<DeploymentSearch, "state"> => ({ state: oneOf(search["state"], ALL_STATES) }),
+  component: lazyRouteComponent(() => import("./deployments/list-page"), "DeploymentListPage"),
+});
+
+interface DeploymentPageSearch {
+  tab?: "log" | "plan" | "changes" | "events" | undefined;
+  q?: string | undefined;
+  step?: string | undefined;
+  stream?: "stdout" | "stderr" | "system" | undefined;
+}
+
+const deployment = createRoute({
+  getParentRoute: () => app,
+  path: "/deployments/$id",
+  validateSearch: (search): DeploymentPageSearch => ({
+    tab: oneOf(search["tab"], ["log", "plan", "changes", "events"] as const),
+    q: text(search["q"]),
+    step: text(search["step"]),
+    stream: oneOf(search["stream"], ["stdout", "stderr", "system"] as const),
+  }),
+  loader: ({ params }) => ahead(client.query(deploymentQuery(params.id))),
+  component: lazyRouteComponent(() => import("./deployments/deployment-page"), "DeploymentPage"),
+});
+
+const environments = createRoute({
+  getParentRoute: () => app,
+  path: "/environments",
+  loader: () => ahead(client.query(environmentsQuery())),
+  component: lazyRouteComponent(() => import("./environments/environments-page"), "EnvironmentsPage"),
+});
+
+const node = createRoute({
+  getParentRoute: () => app,
+  path: "/nodes/$node",
+  component: lazyRouteComponent(() => import("./environments/node-page"), "NodePage"),
+});
+
+const registries = createRoute({
+  getParentRoute: () => app,
+  path: "/registries",
+  loader: () => ahead(client.query(registriesQuery())),
+  component: lazyRouteComponent(() => import("./registries/registries-page"), "RegistriesPage"),
+});
+
+const tokens = createRoute({
+  getParentRoute: () => app,
+  path: "/account/tokens",
+  loader: () => ahead(client.query(tokensQuery())),
+  component: lazyRouteComponent(() => import("./account/tokens-page"), "TokensPage"),
+});
+
+const profile = createRoute({
+  getParentRoute: () => app,
+  path: "/account/profile",
+  component: lazyRouteComponent(() => import("./account/profile-page"), "ProfilePage"),
+});
+
+/** Inside the frame, so that one can go on from there. */
+const nowhere = createRoute({ getParentRoute: () => app, path: "$", component: NotFound });
+
+/** Asks early and lets the page wait for it: whatever goes wrong is shown there. */
+function ahead(asked: Promise<unknown>): void {
+  asked.catch(() => undefined);
+}
+
+/** Only paths of the console: an address from a link must not lead elsewhere after signing in. */
+function inside(next: string | undefined): string {
+  return next !== undefined && /^\/(?![/\\])/.test(next) ? next : "/projects";
+}
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    setup,
+    login,
+    app.addChildren([
+      home,
+      projects,
+      newProject,
+      project.addChildren([overview, projectDeployments, variables, settings]),
+      deployments,
+      deployment,
+      environments,
+      node,
+      registries,
+      tokens,
+      profile,
+      nowhere,
+    ]),
+  ]),
+  basepath: "/console",
+  defaultPreload: "intent",
+  // The query cache decides what is fresh.
+  defaultPreloadStaleTime: 0,
+  defaultErrorComponent: PageFailed,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

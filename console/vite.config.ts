@@ -1,0 +1,54 @@
+/// <reference types="vitest/config" />
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+const environment = (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env ?? {};
+const server = environment["PIERHEAD_DEV_SERVER"] ?? "http://127.0.0.1:8400";
+
+/** The server compares a WebSocket's `Origin` with its `Host`, so the proxy must not rewrite either. */
+const proxy = {
+  "/api": { target: server, changeOrigin: false, ws: true },
+  "/docs": { target: server, changeOrigin: false },
+};
+
+/** What the server sends with the console, so that a preview finds violations. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+export default defineConfig({
+  base: "/console/",
+  plugins: [react(), tailwindcss()],
+  resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
+  server: { proxy },
+  preview: { proxy, headers: { "content-security-policy": policy } },
+  build: {
+    target: "es2023",
+    manifest: true,
+    // Inlined assets would need `data:` in more places of the content security policy.
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // What every page needs changes with our dependencies, not with our pages: browsers keep it over upgrades.
+            { name: "framework", test: /node_modules\/(react|react-dom|scheduler|@tanstack\/(react-query|query-core|react-router|router-core|history|store|react-store)|openapi-fetch)\// },
+            // Icons and small parts that several pages share, together instead of one by one.
+            { name: "shared", test: /src\/(ui|lib|api|deployments|shell)\/|lucide-react/, minShareCount: 3, maxModuleSize: 12_000 },
+          ],
+        },
+      },
+    },
+  },
+  test: { include: ["src/**/*.test.ts"], environment: "node" },
+});
