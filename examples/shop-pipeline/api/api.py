@@ -10,7 +10,7 @@ QUERY = "SELECT json_agg(products ORDER BY name) FROM products"
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         found = subprocess.run(
-            ["psql", os.environ["DATABASE_URL"], "--no-psqlrc", "--tuples-only", "--command", QUERY],
+            ["psql", os.environ["DATABASE_URL"], "--no-psqlrc", "--tuples-only", "--no-align", "--command", QUERY],
             capture_output=True, text=True, check=False,
         )
         good = found.returncode == 0
