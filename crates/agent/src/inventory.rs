@@ -22,16 +22,26 @@ pub(crate) async fn take(node: &Node, identity: &Identity) -> pierhead_engine::R
             kind: HoldingKind::Container,
             name: container.name,
             deployment: labels::deployment_of(&container.labels),
+            slot: None,
             running: container.status == Status::Running,
             limited: full.memory_limit > 0,
         });
     }
-    let bare = |kind, name, deployment| Holding { kind, name, deployment, running: false, limited: false };
+    let bare = |kind, name, deployment| Holding {
+        kind,
+        name,
+        deployment,
+        slot: None,
+        running: false,
+        limited: false,
+    };
     for network in node.engine.network_list(&ours).await? {
         holdings.push(bare(HoldingKind::Network, network.name, labels::deployment_of(&network.labels)));
     }
     for volume in node.engine.volume_list(&ours).await? {
-        holdings.push(bare(HoldingKind::Volume, volume.name, labels::deployment_of(&volume.labels)));
+        let deployment = labels::deployment_of(&volume.labels);
+        let slot = if deployment.is_none() { labels::slot_of(&volume.labels) } else { None };
+        holdings.push(Holding { slot, ..bare(HoldingKind::Volume, volume.name, deployment) });
     }
     Ok(holdings)
 }

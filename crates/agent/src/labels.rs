@@ -5,6 +5,7 @@
 use pierhead_engine::labels;
 use pierhead_engine::spec::Labels;
 use pierhead_model::id::DeploymentId;
+use pierhead_wire::agent_to_control::SlotOf;
 
 use crate::assignments::Held;
 use crate::identity::Identity;
@@ -47,4 +48,13 @@ pub(crate) fn of_node(identity: &Identity) -> Labels {
 /// The deployment that an object belongs to.
 pub(crate) fn deployment_of(labels: &Labels) -> Option<DeploymentId> {
     labels.get(DEPLOYMENT)?.parse().ok()
+}
+
+/// The slot that an object belongs to.
+pub(crate) fn slot_of(labels: &Labels) -> Option<SlotOf> {
+    Some(SlotOf {
+        project: labels.get(PROJECT)?.clone(),
+        environment: labels.get(ENVIRONMENT)?.clone(),
+        slot: labels.get(SLOT)?.clone(),
+    })
 }

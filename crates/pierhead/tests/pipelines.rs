@@ -63,6 +63,20 @@ steps:
     parameters: { tcp: "store:5001", wait_s: 0.5, interval_s: 0.1, timeout_s: 0.1 }
 "#;
 
+/// Keeps something in a volume.
+const KEEPS: &str = r#"
+version: 1
+steps:
+  store:
+    kind: service
+    image: pierhead/node:22
+    user: "0:0"
+    command: [node, -e, "require('fs').appendFileSync('/data/starts', 'x'); require('http').createServer((request, response) => response.end(require('fs').readFileSync('/data/starts'))).listen(5000)"]
+    public: 5000
+    volumes: [{ name: data, path: /data }]
+    stop_grace_s: 1
+"#;
+
 /// Waits long enough to be cancelled.
 const SLOW: &str = r#"
 version: 1
@@ -156,6 +170,28 @@ async fn pip_2_a_failed_step_rolls_everything_back_and_leaves_nothing() {
     let undone: Vec<_> = failed.0["steps"].as_array().unwrap().iter().map(|step| &step["status"]).collect();
     assert_eq!(undone, ["undone"; 2], "{:#}", failed.0);
     assert_eq!(server.engine_objects(), [""; 0], "containers, networks and volumes");
+    server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_belongs_to_its_slot_and_goes_with_it() {
+    let server = Server::start(BINARY).await;
+    project(&server, "keeps", KEEPS).await;
+    let live = deploy(&server, "keeps", json!({ "slot": "qa" })).await;
+    assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+    assert_eq!(server.visit("store.qa.local.localhost", "/").await, (200, "x".to_owned()));
+    server.kill_container(&server.container_of(live.id(), "store"));
+    until("started again on its volume", Duration::from_secs(60), async || {
+        server.visit("store.qa.local.localhost", "/").await == (200, "xx".to_owned())
+    })
+    .await;
+    server.verify().await;
+    // A second run must not write it at the same time.
+    let body = json!({ "slot": "qa" });
+    let (status, refused) = server.call("POST", "/projects/keeps/deployments", Some(body)).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("conflict")), "{refused}");
+    assert_eq!(server.call("DELETE", "/projects/keeps/slots/qa", None).await.0, 202);
+    server.until_engine_holds_only(&[]).await;
     server.verify().await;
 }
 

@@ -62,10 +62,21 @@ pub struct Holding {
     pub name: String,
     /// `None` when its labels name none: it belongs to nobody.
     pub deployment: Option<DeploymentId>,
+    /// Of a volume that outlives deployments: whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<SlotOf>,
     /// Of a container: it runs.
     pub running: bool,
     /// Of a container: it has a memory limit.
     pub limited: bool,
+}
+
+/// A slot, by the names in its labels.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SlotOf {
+    pub project: String,
+    pub environment: String,
+    pub slot: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pierhead_model::deployment::State;
 use pierhead_model::id::{NodeId, SlotId};
 use pierhead_store::{DeploymentFilter, DeploymentRecord};
-use pierhead_wire::agent_to_control::{Holding, HoldingKind};
+use pierhead_wire::agent_to_control::{Holding, HoldingKind, SlotOf};
 
 use super::auth::Principal;
 use crate::core::Core;
@@ -103,7 +103,11 @@ impl Engines {
         }
         let wanted: HashSet<_> =
             before.iter().filter(|record| record.on_node).map(|record| &record.deployment.id).collect();
+        let slots: HashSet<_> = before.iter().filter(|record| record.on_node).map(slot_of).collect();
         for held in &self.holdings {
+            if held.slot.as_ref().is_some_and(|slot| slots.contains(slot)) {
+                continue;
+            }
             let Some(deployment) = &held.deployment else {
                 return Ok(Some(format!("the {:?} {} belongs to no deployment", held.kind, held.name)));
             };
@@ -204,4 +208,13 @@ async fn events(core: &Core, all: &[DeploymentRecord]) -> Result<Option<String>,
         }
     }
     Ok(None)
+}
+
+/// The slot of a deployment, as the labels of its volumes say it.
+fn slot_of(record: &DeploymentRecord) -> SlotOf {
+    SlotOf {
+        project: record.project_name.to_string(),
+        environment: record.environment_name.to_string(),
+        slot: record.slot_name.to_string(),
+    }
 }
