@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use pierhead_testkit::{GitServer, Machine, NodeAgent, Server, Wire};
+use pierhead_testkit::{GitServer, Machine, NodeAgent, Relay, Server, Wire};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
@@ -200,6 +200,49 @@ async fn r8_a_cut_is_noticed_and_what_was_not_restarted_answers_again_when_it_he
         assert_eq!((status, text.as_str()), (200, started.as_str()));
     }
     world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r8_a_network_that_loses_every_tenth_packet_costs_time_only() {
+    let world = World::start().await;
+    world.wire.lose(10);
+    world.deploy_shop().await;
+    for _ in 0..20 {
+        assert_eq!(world.server.visit("shop.localhost", "/").await.0, 200);
+    }
+    assert_eq!(world.node().await["status"], "online");
+    world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r8_nodes_far_away_are_as_good_as_near_ones() {
+    let service: &[(&str, &str)] = &[("package.json", PACKAGE), ("server.js", SERVICE)];
+    let git = GitServer::start(&[("one", service), ("two", service), ("three", service)]);
+    let server = Server::start(BINARY).await;
+    server.call("POST", "/nodes/local/cordon", None).await;
+    // Half a second to there and back, as from one side of the world to the other.
+    let mut nodes = Vec::new();
+    for name in ["sydney", "lima", "oslo"] {
+        let mut agent = NodeAgent::unstarted(BINARY);
+        let relay = Relay::to(agent.port, Duration::from_millis(250)).await;
+        agent
+            .is(&add(&server, json!({ "name": name, "address": format!("127.0.0.1:{}", relay.port) })).await);
+        agent.boot();
+        nodes.push((agent, relay));
+    }
+    let begun = Instant::now();
+    for name in ["sydney", "lima", "oslo"] {
+        while server.get(&format!("/nodes/{name}")).await["status"] != "online" {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{name} is not online\n{}", server.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    for project in ["one", "two", "three"] {
+        let live = server.deploy(json!({ "repository": git.url(project) })).await;
+        assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+        assert_eq!(server.visit(&format!("{project}.localhost"), "/").await.0, 200);
+    }
+    server.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

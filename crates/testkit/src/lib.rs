@@ -9,6 +9,7 @@ mod machine;
 mod namespace;
 mod node;
 mod process;
+mod relay;
 mod server;
 mod wire;
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 pub use git::GitServer;
 pub use machine::Machine;
 pub use node::NodeAgent;
+pub use relay::Relay;
 pub use server::{Ended, Server};
 pub use wire::Wire;
 
