@@ -51,6 +51,13 @@ pub(crate) async fn work(node: Arc<Node>, mut told: watch::Receiver<Arc<Held>>, 
             }
         };
         if run.held.assignment.goal == Goal::Stop {
+            if run.held.secrets_missing && undoing_needs_secrets(&run) {
+                run.log.say("node", "waiting for the control plane: undoing needs this deployment's secrets");
+                if told.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
             stop(&run).await;
             if told.changed().await.is_err() {
                 return;
@@ -167,13 +174,19 @@ async fn fail(run: &Run, failure: Failure) {
     .await;
 }
 
+/// Plugins are asked to undo what they made, with the secrets they made it with. Those come with the next session.
+fn undoing_needs_secrets(run: &Run) -> bool {
+    matches!(run.held.assignment.work.source, Source::Pipeline { .. }) && !has_ended(run)
+}
+
+fn has_ended(run: &Run) -> bool {
+    let report = run.node.book.get(&run.id);
+    report.is_some_and(|report| matches!(report.phase, Phase::Stopped | Phase::Failed))
+}
+
 /// Stops politely, removes everything, and says so when the engine shows nothing any more.
 async fn stop(run: &Run) {
-    let ended = run
-        .node
-        .book
-        .get(&run.id)
-        .is_some_and(|report| matches!(report.phase, Phase::Stopped | Phase::Failed));
+    let ended = has_ended(run);
     if let Source::Pipeline { work } = &run.held.assignment.work.source
         && !ended
         && let Err(error) = pipeline::undo(run, work).await

@@ -230,6 +230,28 @@ async fn a_service_that_dies_is_started_again() {
     server.verify().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undoing_that_is_cut_goes_on_when_the_secrets_are_there_again() {
+    let mut server = Server::start(BINARY).await;
+    project(&server, "slow", SLOW).await;
+    server.kill();
+    server.boot_armed("agent.undo_begun").await;
+    let id = begin(&server, "slow", json!({})).await;
+    until("waiting", Duration::from_secs(60), async || {
+        let steps = server.get(&format!("/deployments/{id}")).await["steps"].clone();
+        steps.as_array().unwrap().iter().any(|step| step["name"] == "check" && step["status"] == "running")
+    })
+    .await;
+    // The answer may be lost with the server.
+    server.try_call("POST", &format!("/deployments/{id}/cancel"), &json!({})).await;
+    assert!(server.died_within(Duration::from_secs(30)).await, "it undoes, and dies of it");
+    server.boot(&[]).await;
+    let ended = server.settled(&id).await;
+    assert_eq!((ended.state(), ended.reason()), ("FAILED", "cancelled"), "{:#}", ended.0);
+    server.until_engine_holds_only(&[]).await;
+    server.verify().await;
+}
+
 /// The control plane and the agent are one process here: it dies whenever a run writes down what is next.
 #[tokio::test(flavor = "multi_thread")]
 async fn wherever_a_run_is_cut_it_ends_well_after_a_restart() {

@@ -245,8 +245,7 @@ impl<'r> Orders<'r> {
         notes: &Notes,
     ) -> Result<Base, Failure> {
         if let Some(image) = &step.image {
-            pull::ensure(self.run, image).await?;
-            return Ok(Base::of_image(image.to_string()));
+            return Ok(Base::of_image(pull::ensure(self.run, image).await?));
         }
         let built = step.build.as_ref().and_then(|build| notes.builds.get(build));
         let internal = |why: &str| Failure::new(Reason::Internal, format!("the service `{name}` {why}"));
