@@ -45,7 +45,9 @@ pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
-pub use services::environments::{NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView};
+pub use services::environments::{
+    EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
+};
 pub use services::events::EventView;
 pub use services::idempotency::Begun;
 pub use services::logs::{LogItem, LogPage, LogQuery};
@@ -255,6 +257,7 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         name: EnvironmentName::local(),
         base_domain,
         lifetime_s: None,
+        open: true,
         created_at: now,
     };
     let environment = core.store.environment_ensure(&environment).await.stored()?;

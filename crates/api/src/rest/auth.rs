@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use pierhead_control::{Scopes, Tokens};
+use pierhead_control::Tokens;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -150,10 +150,7 @@ pub(crate) struct Me {
     responses((status = 200, description = "The account and what the token includes", body = Me)))]
 pub(crate) async fn me(caller: Caller) -> Answer<Me> {
     let principal = caller.principal;
-    let scopes = match principal.scopes {
-        Scopes::All => vec![Scope::Read, Scope::Write, Scope::Delete],
-        Scopes::Limited(scopes) => scopes.into_iter().map(Into::into).collect(),
-    };
+    let scopes = principal.scopes.iter().map(Into::into).collect();
     let (id, role) = (principal.user.to_string(), principal.role.to_string());
     Answer(Me { id, email: principal.email, name: principal.name, role, scopes })
 }

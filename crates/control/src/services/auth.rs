@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use pierhead_model::Timestamp;
+pub use pierhead_model::access::{Scope, Scopes};
 use pierhead_model::id::{TokenId, UserId};
 pub use pierhead_store::InstanceRole;
 use pierhead_store::{Session, Token, User};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
 use crate::access::access_token::{self, AccessTokens, Subject};
 use crate::access::attempts::Attempts;
@@ -45,39 +45,13 @@ pub enum Via {
     Token(TokenId),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scopes {
-    All,
-    Limited(Vec<Scope>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    Read,
-    Write,
-    Delete,
-}
-
-impl Scope {
-    const fn required(self) -> &'static str {
-        match self {
-            Self::Read => "the scope `read`",
-            Self::Write => "the scope `write`",
-            Self::Delete => "the scope `delete`",
-        }
-    }
-}
-
 impl Principal {
     /// Refuses what the token does not include.
     pub fn require(&self, scope: Scope) -> Result<(), Error> {
-        match &self.scopes {
-            Scopes::Limited(scopes) if !scopes.contains(&scope) => {
-                Err(Error::Forbidden { required: scope.required() })
-            }
-            Scopes::All | Scopes::Limited(_) => Ok(()),
+        if self.scopes.include(scope) {
+            return Ok(());
         }
+        Err(Error::Forbidden { required: format!("the scope `{scope}`").into() })
     }
 }
 
@@ -86,7 +60,7 @@ impl Principal {
     pub fn require_admin(&self) -> Result<(), Error> {
         match self.role {
             InstanceRole::Admin => Ok(()),
-            InstanceRole::User => Err(Error::Forbidden { required: "the role `admin`" }),
+            InstanceRole::User => Err(Error::Forbidden { required: "the role `admin`".into() }),
         }
     }
 }
@@ -150,6 +124,8 @@ impl Auth {
             retry_after_s => return Err(Error::RateLimited { retry_after_s }),
         }
         let user = self.core.store.user_by_email(&email).await.stored()?;
+        // Who may not sign in any more is told the same as who never could.
+        let user = user.filter(|user| user.disabled_at.is_none());
         let stored = user.as_ref().map(|user| user.password_hash.clone());
         if !self.passwords.verify(password, stored).await? {
             self.attempts.failed(&who, now);
@@ -262,7 +238,7 @@ impl Auth {
         if session.revoked_at.is_some() || session.user != subject.user {
             return Err(INVALID);
         }
-        self.principal(&subject.user, Scopes::All, Via::Session(subject.session)).await
+        self.principal(&subject.user, Scopes::ALL, Via::Session(subject.session)).await
     }
 
     async fn authenticate_token(&self, bearer: &str, now: Timestamp) -> Result<Principal, Error> {
@@ -279,12 +255,15 @@ impl Auth {
             self.core.store.token_used(&found.id, now).await.stored()?;
         }
         let scopes: Vec<Scope> = serde_json::from_str(&found.scopes).map_err(Error::internal)?;
-        self.principal(&found.user, Scopes::Limited(scopes), Via::Token(found.id)).await
+        self.principal(&found.user, scopes.into_iter().collect(), Via::Token(found.id)).await
     }
 
     async fn principal(&self, user: &UserId, scopes: Scopes, via: Via) -> Result<Principal, Error> {
-        let User { id, email, name, role, .. } =
+        let User { id, email, name, role, disabled_at, .. } =
             self.core.store.user_get(user).await.stored()?.ok_or(INVALID)?;
+        if disabled_at.is_some() {
+            return Err(INVALID);
+        }
         Ok(Principal { user: id, email, name, role, scopes, via })
     }
 
@@ -329,6 +308,7 @@ impl Auth {
             password_hash: self.passwords.hash(password).await?,
             role: InstanceRole::Admin,
             created_at: now,
+            disabled_at: None,
         };
         let created = self.core.store.user_create_first(&user).await.stored()?;
         Ok(created.then_some(user.id))

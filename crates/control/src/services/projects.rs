@@ -7,11 +7,12 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, ProjectId};
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::project::ProjectSettings;
-use pierhead_store::{Project, StoreError};
+use pierhead_store::{Project, ProjectOwner, StoreError};
 
 use super::auth::Principal;
 use super::page::{Page, PageRequest};
 use super::slots;
+use crate::access::policy::{self, DELETE_PROJECT, READ_PROJECT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::outside::random_bits;
@@ -41,13 +42,18 @@ pub struct ProjectView {
 impl Projects {
     pub async fn list(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         page: &PageRequest,
         search: Option<&str>,
     ) -> Result<Page<ProjectView>, Error> {
         let (limit, list) = (page.limit()?, format!("projects?{}", search.unwrap_or_default()));
         let after: Option<String> = page.after(&list)?;
-        let found = self.0.store.project_list(after.as_deref(), search, limit as u64 + 1).await.stored()?;
+        let found = self
+            .0
+            .store
+            .project_list(after.as_deref(), search, limit as u64 + 1, &principal.visibility())
+            .await
+            .stored()?;
         let page = Page::cut(found, limit, &list, |project| project.name.to_string())?;
         let mut items = Vec::with_capacity(page.items.len());
         for project in page.items {
@@ -70,19 +76,19 @@ impl Projects {
         self.view(project).await
     }
 
-    pub async fn get(&self, _principal: &Principal, name_or_id: &str) -> Result<ProjectView, Error> {
-        self.view(find(&self.0, name_or_id).await?).await
+    pub async fn get(&self, principal: &Principal, name_or_id: &str) -> Result<ProjectView, Error> {
+        self.view(policy::project(&self.0, principal, name_or_id, READ_PROJECT).await?).await
     }
 
     /// Applies a JSON merge patch to the settings.
     pub async fn update(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         name_or_id: &str,
         patch: &serde_json::Value,
         if_version: Option<u64>,
     ) -> Result<ProjectView, Error> {
-        let project = find(&self.0, name_or_id).await?;
+        let project = policy::project(&self.0, principal, name_or_id, WRITE_PROJECT).await?;
         let mut document = serde_json::to_value(&project.settings).map_err(Error::internal)?;
         merge(&mut document, patch);
         let settings: ProjectSettings =
@@ -100,12 +106,12 @@ impl Projects {
             }
             self.0.signals.expiry.raise();
         }
-        self.view(find(&self.0, name_or_id).await?).await
+        self.view(policy::project(&self.0, principal, project.id.as_ref(), READ_PROJECT).await?).await
     }
 
     /// Begins to tear the project down: what is live is stopped, and then everything goes.
     pub async fn delete(&self, principal: &Principal, name_or_id: &str) -> Result<(), Error> {
-        let project = find(&self.0, name_or_id).await?;
+        let project = policy::project(&self.0, principal, name_or_id, DELETE_PROJECT).await?;
         tracing::warn!(project = %project.name, by = principal.email, "deleting a project with all it has");
         self.0.store.project_mark_deleting(&project.id, self.0.outside.now()).await.stored()?;
         self.0.signals.removals.raise();
@@ -147,6 +153,7 @@ pub(crate) async fn create(
         settings,
         version: 1,
         variables_version: 1,
+        owner: Some(ProjectOwner::User(principal.user.clone())),
         created_by: principal.email.clone(),
         created_at: now,
         deleting_at: None,
@@ -157,19 +164,6 @@ pub(crate) async fn create(
         }
         done => done.stored().map(|()| project),
     }
-}
-
-/// By name or id.
-pub(crate) async fn find(core: &Core, name_or_id: &str) -> Result<Project, Error> {
-    let by_id = match name_or_id.parse::<ProjectId>() {
-        Ok(id) => core.store.project_get(&id).await.stored()?,
-        Err(_) => None,
-    };
-    let found = match by_id {
-        Some(project) => Some(project),
-        None => core.store.project_by_name(name_or_id).await.stored()?,
-    };
-    found.ok_or_else(|| Error::not_found("project", name_or_id.chars().take(80).collect::<String>()))
 }
 
 /// The environment of this machine.
