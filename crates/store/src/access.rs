@@ -27,6 +27,8 @@ pub struct User {
     pub created_at: Timestamp,
     /// Since when they may not sign in.
     pub disabled_at: Option<Timestamp>,
+    /// Since when it is known that the address is theirs.
+    pub verified_at: Option<Timestamp>,
 }
 
 /// One sign-in on one device: a family of refresh tokens of which the newest is valid.
@@ -72,6 +74,7 @@ pub(crate) mod user {
         pub role: String,
         pub created_at: i64,
         pub disabled_at: Option<i64>,
+        pub verified_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -89,6 +92,7 @@ pub(crate) mod user {
                 role: self.role.parse().map_err(|error| StoreError::corrupt("role", error))?,
                 created_at: document::time(self.created_at)?,
                 disabled_at: self.disabled_at.map(document::time).transpose()?,
+                verified_at: self.verified_at.map(document::time).transpose()?,
             })
         }
     }
@@ -261,6 +265,17 @@ impl Store {
         transaction.commit().await.map_err(error)
     }
 
+    /// The address is known to be theirs from now on.
+    pub async fn user_verified(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let done = user::Entity::update_many()
+            .col_expr(user::Column::VerifiedAt, Expr::value(now.as_millisecond()))
+            .filter(user::Column::Id.eq(id.to_string()))
+            .filter(user::Column::VerifiedAt.is_null())
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("changing an account", error))
+    }
+
     pub async fn user_password(&self, id: &UserId, hash: &str) -> Result<(), StoreError> {
         let done = user::Entity::update_many()
             .col_expr(user::Column::PasswordHash, Expr::value(hash))
@@ -428,5 +443,6 @@ fn user_row(user: &User) -> user::ActiveModel {
         role: Set(user.role.to_string()),
         created_at: Set(user.created_at.as_millisecond()),
         disabled_at: Set(user.disabled_at.map(Timestamp::as_millisecond)),
+        verified_at: Set(user.verified_at.map(Timestamp::as_millisecond)),
     }
 }

@@ -12,7 +12,8 @@ use crate::{Store, StoreError, document};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
     pub id: InvitationId,
-    pub team: TeamId,
+    /// `None` is into the installation only.
+    pub team: Option<TeamId>,
     /// Lower case.
     pub email: String,
     pub role: Role,
@@ -41,7 +42,7 @@ mod row {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: String,
-        pub team_id: String,
+        pub team_id: Option<String>,
         pub email: String,
         pub role: String,
         pub token_hash: String,
@@ -62,7 +63,7 @@ mod row {
             let answer = self.answer.as_deref().map(str::parse).transpose();
             Ok(Invitation {
                 id: document::parse("invitation", &self.id)?,
-                team: document::parse("team", &self.team_id)?,
+                team: self.team_id.as_deref().map(|team| document::parse("team", team)).transpose()?,
                 email: self.email,
                 role: role(&self.role)?,
                 token_hash: self.token_hash,
@@ -82,7 +83,7 @@ impl Store {
     pub async fn invitation_create(&self, new: &Invitation) -> Result<(), StoreError> {
         let row = row::ActiveModel {
             id: Set(new.id.to_string()),
-            team_id: Set(new.team.to_string()),
+            team_id: Set(new.team.as_ref().map(ToString::to_string)),
             email: Set(new.email.clone()),
             role: Set(new.role.to_string()),
             token_hash: Set(new.token_hash.clone()),
@@ -111,6 +112,11 @@ impl Store {
     /// Those of a team that nobody has answered, newest first.
     pub async fn invitations_of_team(&self, team: &TeamId) -> Result<Vec<Invitation>, StoreError> {
         self.invitations_open(row::Column::TeamId.eq(team.to_string())).await
+    }
+
+    /// Those into the installation that nobody has answered, newest first.
+    pub async fn invitations_of_installation(&self) -> Result<Vec<Invitation>, StoreError> {
+        self.invitations_open(row::Column::TeamId.is_null()).await
     }
 
     /// Those to an address that nobody has answered, newest first.

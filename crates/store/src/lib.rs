@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "the ORM derives want `pub` items in the private modules of rows")]
 
 mod access;
+mod audit;
 mod blobs;
 mod catalogue;
 mod db;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use access::{InstanceRole, Session, Token, User};
+pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use blobs::BlobStore;
 pub use catalogue::{CatalogueEntry, CatalogueKind};
 pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary};

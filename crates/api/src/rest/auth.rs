@@ -70,9 +70,10 @@ pub(crate) struct Refresh {
     request_body = Refresh, responses((status = 200, description = "New tokens", body = SignedIn)))]
 pub(crate) async fn refresh(
     State(app): State<Shared>,
+    Visitor(client): Visitor,
     Json(Object(body)): Json<Object<Refresh>>,
 ) -> Result<Answer<SignedIn>, Problem> {
-    Ok(Answer(app.services.auth.refresh(body.refresh_token.expose_secret()).await?.into()))
+    Ok(Answer(app.services.auth.refresh(body.refresh_token.expose_secret(), &client).await?.into()))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -94,9 +95,11 @@ pub(crate) struct SetUp {
     request_body = SetUp, responses((status = 201, description = "Made, and signed in", body = SignedIn)))]
 pub(crate) async fn set_up(
     State(app): State<Shared>,
+    Visitor(client): Visitor,
     Json(Object(body)): Json<Object<SetUp>>,
 ) -> Result<(StatusCode, Answer<SignedIn>), Problem> {
-    let tokens = app.services.auth.set_up(body.token.expose_secret(), &body.email, body.password).await?;
+    let auth = &app.services.auth;
+    let tokens = auth.set_up(body.token.expose_secret(), &body.email, body.password, client).await?;
     Ok((StatusCode::CREATED, Answer(tokens.into())))
 }
 

@@ -140,9 +140,23 @@ pub(crate) async fn team(
         None => core.store.team_by_name(name_or_id).await.stored()?,
     };
     let found = found.ok_or_else(hidden)?;
-    let memberships = core.store.memberships(&principal.user).await.stored()?;
-    let of_it = memberships.into_iter().filter(|(team, _)| *team == found.id);
-    let ties: Vec<Tie> = of_it.map(|(_, role)| Tie::Member(role)).collect();
-    principal.check(&ties, needed, hidden)?;
+    principal.check(&team_ties(core, principal, &found).await?, needed, hidden)?;
     Ok(found)
+}
+
+/// Whether something may be done with what belongs to a team that was found.
+pub(crate) async fn check_in_team(
+    core: &Core,
+    principal: &Principal,
+    team: &Team,
+    needed: Permission,
+) -> Result<(), Error> {
+    let hidden = || Error::not_found("team", &team.name);
+    principal.check(&team_ties(core, principal, team).await?, needed, hidden)
+}
+
+async fn team_ties(core: &Core, principal: &Principal, team: &Team) -> Result<Vec<Tie>, Error> {
+    let memberships = core.store.memberships(&principal.user).await.stored()?;
+    let of_it = memberships.into_iter().filter(|(id, _)| *id == team.id);
+    Ok(of_it.map(|(_, role)| Tie::Member(role)).collect())
 }

@@ -19,7 +19,7 @@ use pierhead_model::project::{GitSource, ProjectSettings};
 use pierhead_model::release::Release;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
-use pierhead_store::{self as store, DeploymentRecord, Environment, Project, Slot};
+use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
 
 use super::auth::Principal;
 use super::events::EventView;
@@ -157,9 +157,10 @@ impl Deployments {
         source: &GitSource,
         settings: ProjectSettings,
     ) -> Result<Project, Error> {
+        let owner = ProjectOwner::User(principal.user.clone());
         if let Some(name) = &new.name {
             let name = ProjectName::parse(name).map_err(|error| Error::invalid("/name", error))?;
-            return projects::create(&self.0, principal, name, settings).await;
+            return projects::create(&self.0, principal, name, owner, settings).await;
         }
         let folder = source.root_directory.as_str().rsplit('/').next().filter(|last| *last != ".");
         let wish = folder.unwrap_or_else(|| source.repository.short_name());
@@ -167,7 +168,7 @@ impl Deployments {
         for number in 1..100 {
             let text = if number == 1 { wish.clone() } else { format!("{wish:.30}-{number}") };
             let Ok(name) = ProjectName::parse(&text) else { continue };
-            match projects::create(&self.0, principal, name, settings.clone()).await {
+            match projects::create(&self.0, principal, name, owner.clone(), settings.clone()).await {
                 Err(Error::NameTaken { .. }) => {}
                 done => return done,
             }

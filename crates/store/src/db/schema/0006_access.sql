@@ -18,7 +18,8 @@ CREATE INDEX team_members_user ON team_members (user_id);
 
 CREATE TABLE invitations (
     id TEXT PRIMARY KEY,
-    team_id TEXT NOT NULL REFERENCES teams (id),
+    -- Without one, it is into the installation only.
+    team_id TEXT REFERENCES teams (id),
     -- Lower case. Only who signs in with it can accept.
     email TEXT NOT NULL,
     role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'developer', 'viewer')),
@@ -60,5 +61,33 @@ CREATE INDEX projects_owner_team ON projects (owner_team_id);
 -- Whether everybody who is signed in may deploy there. Environments that were there before were open.
 ALTER TABLE environments ADD COLUMN open_to_all BOOLEAN NOT NULL DEFAULT TRUE;
 
--- Somebody who may not sign in any more.
+-- Somebody who may not sign in any more, and since when it is known that the address is theirs.
 ALTER TABLE users ADD COLUMN disabled_at BIGINT;
+ALTER TABLE users ADD COLUMN verified_at BIGINT;
+UPDATE users SET verified_at = created_at;
+
+-- Who did what, when, from where: written in the transaction of what it tells, and never changed.
+CREATE TABLE audit (
+    sequence {sequence},
+    at BIGINT NOT NULL,
+    actor_id TEXT NOT NULL,
+    -- The address at that time.
+    actor TEXT NOT NULL,
+    -- The session or token that was used.
+    via TEXT NOT NULL,
+    ip TEXT,
+    action TEXT NOT NULL,
+    target_kind TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    -- Its name at that time.
+    target TEXT NOT NULL,
+    -- Where it belongs to one.
+    project_id TEXT,
+    -- Documents without secrets.
+    before TEXT,
+    after TEXT
+);
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_actor ON audit (actor_id, sequence);
+CREATE INDEX audit_target ON audit (target_id, sequence);
+CREATE INDEX audit_project ON audit (project_id, sequence);
