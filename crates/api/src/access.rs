@@ -18,12 +18,14 @@ use crate::Shared;
 use crate::problem::Problem;
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 13] = [
+pub(crate) const OPEN: [&str; 15] = [
     "/",
     "/api/docs",
     "/api/v1/auth/login",
     "/api/v1/auth/refresh",
     "/api/v1/auth/setup",
+    "/api/v1/hooks/{provider}",
+    "/api/v1/hooks/{provider}/{project}",
     "/api/v1/openapi.json",
     "/docs",
     "/docs/assets/{file}",

@@ -21,12 +21,13 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::access::{FIRST_MESSAGE, OPEN, needed};
 use crate::problem;
 
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("access", "Signing in, tokens, who one is."),
     ("deployments", "Made, watched, cancelled, repeated, rolled back."),
     ("logs", "What builds and services said."),
     ("events", "What happens, as it happens."),
     ("projects", "What gets deployed, and how."),
+    ("sources", "Webhooks, and the branches that are followed."),
     ("slots", "The stable places of a project."),
     ("variables", "Configuration and secrets."),
     ("pipelines", "Graphs of steps: their versions, checks and differences."),

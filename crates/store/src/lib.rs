@@ -10,10 +10,12 @@ mod access;
 mod blobs;
 mod catalogue;
 mod db;
+mod deliveries;
 mod deployments;
 mod environments;
 mod error;
 mod events;
+mod followed;
 mod idempotency;
 mod install;
 mod logs;
@@ -30,10 +32,14 @@ use std::sync::Arc;
 pub use access::{InstanceRole, Session, Token, User};
 pub use blobs::BlobStore;
 pub use catalogue::{CatalogueEntry, CatalogueKind};
-pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary};
+pub use deliveries::Delivery;
+pub use deployments::{
+    AcceptedHead, Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary,
+};
 pub use environments::Environment;
 pub use error::StoreError;
 pub use events::EventRecord;
+pub use followed::{Ask, Asked, Followed, Looked};
 pub use idempotency::Begun;
 pub use logs::{LogQuery, LogStore};
 pub use nodes::{Dial, Node, NodeLink, UnknownDial};
@@ -69,7 +75,9 @@ impl Store {
         let db = db::open(&options.database_url).await?;
         let blobs = BlobStore::open(&options.data_dir.join("blobs")).await?;
         let logs = LogStore::open(options.data_dir.join("logs"))?;
-        Ok(Self { db, blobs, logs, events: Arc::new(watch::Sender::new(0)) })
+        let store = Self { db, blobs, logs, events: Arc::new(watch::Sender::new(0)) };
+        store.repositories_place().await?;
+        Ok(store)
     }
 
     pub const fn blobs(&self) -> &BlobStore {

@@ -11,6 +11,7 @@ mod detect;
 mod dry_run;
 mod environments;
 mod events;
+mod hooks;
 pub(crate) mod list;
 mod logs;
 mod nodes;
@@ -24,6 +25,7 @@ mod registries;
 mod services;
 mod settings;
 mod slots;
+mod sources;
 mod tags;
 mod templates;
 mod tokens;
@@ -62,6 +64,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(slots::get, slots::delete))
         .routes(routes!(slots::extend))
         .routes(routes!(slots::clone))
+        .routes(routes!(sources::get))
+        .routes(routes!(sources::sync))
+        .routes(routes!(sources::renew_secret))
+        .routes(routes!(hooks::receive))
+        .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
         .routes(routes!(environments::list, environments::create))

@@ -11,7 +11,7 @@ use pierhead_store::{Project, StoreError};
 
 use super::auth::Principal;
 use super::page::{Page, PageRequest};
-use super::slots;
+use super::{slots, sources};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::outside::random_bits;
@@ -100,7 +100,9 @@ impl Projects {
             }
             self.0.signals.expiry.raise();
         }
-        self.view(find(&self.0, name_or_id).await?).await
+        let project = find(&self.0, name_or_id).await?;
+        sources::follow(&self.0, &project).await?;
+        self.view(project).await
     }
 
     /// Begins to tear the project down: what is live is stopped, and then everything goes.
@@ -155,7 +157,11 @@ pub(crate) async fn create(
         Err(StoreError::Taken { .. }) => {
             Err(Error::NameTaken { what: "project", name: project.name.to_string() })
         }
-        done => done.stored().map(|()| project),
+        done => {
+            done.stored()?;
+            sources::follow(core, &project).await?;
+            Ok(project)
+        }
     }
 }
 
@@ -197,6 +203,10 @@ pub(crate) fn settings_problems(settings: &ProjectSettings) -> Vec<FieldProblem>
         && let Err(error) = pierhead_model::lifetime::check(seconds)
     {
         problems.push(FieldProblem::new("/lifetime_s", error));
+    }
+    let patterns = &settings.triggers.branches;
+    if patterns.len() > 50 || patterns.iter().any(|pattern| pattern.is_empty() || pattern.len() > 255) {
+        problems.push(FieldProblem::new("/triggers/branches", "at most 50 patterns of 1 to 255 characters"));
     }
     if !settings.health.path.starts_with('/') || settings.health.path.len() > 1024 {
         problems.push(FieldProblem::new("/health/path", "must begin with `/`"));
