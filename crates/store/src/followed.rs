@@ -22,8 +22,10 @@ pub struct Followed {
     /// As git names it: `HEAD`, `refs/heads/main`.
     pub reference: String,
     pub slot: SlotName,
-    /// The commit that was dealt with last; `None` before the first look.
+    /// The commit that was dealt with last; `None` before the first one.
     pub accepted: Option<String>,
+    /// Where it was at the first look.
+    pub baseline: Option<String>,
     pub asked: Option<Asked>,
     /// Counts who asked.
     pub asks: u64,
@@ -80,6 +82,7 @@ pub(crate) mod row {
         pub reference: String,
         pub slot_name: String,
         pub accepted: Option<String>,
+        pub baseline: Option<String>,
         pub asked: Option<String>,
         pub asks: i64,
         pub look_at: i64,
@@ -179,6 +182,23 @@ impl Store {
         accept_on(&self.db, project, head).await
     }
 
+    /// The first look: from here on every move is dealt with.
+    pub async fn followed_begin(
+        &self,
+        project: &ProjectId,
+        reference: &str,
+        baseline: &str,
+    ) -> Result<(), StoreError> {
+        let done = row::Entity::update_many()
+            .col_expr(row::Column::Baseline, Expr::value(baseline))
+            .filter(row::Column::ProjectId.eq(project.to_string()))
+            .filter(row::Column::Reference.eq(reference))
+            .filter(row::Column::Baseline.is_null())
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("following a branch", error))
+    }
+
     /// Follows a reference no longer.
     pub async fn followed_forget(&self, project: &ProjectId, reference: &str) -> Result<(), StoreError> {
         let done =
@@ -270,6 +290,7 @@ fn fresh(project: &ProjectId, reference: &str, slot: &SlotName, look_at: Timesta
         reference: Set(reference.to_owned()),
         slot_name: Set(slot.to_string()),
         accepted: Set(None),
+        baseline: Set(None),
         asked: Set(None),
         asks: Set(0),
         look_at: Set(look_at.as_millisecond()),
@@ -292,6 +313,7 @@ fn into_followed(row: row::Model) -> Result<Followed, StoreError> {
         project: document::parse("project", &row.project_id)?,
         slot: document::parse("slot", &row.slot_name)?,
         accepted: row.accepted,
+        baseline: row.baseline,
         asked: row.asked.as_deref().map(|text| document::read("wish", text)).transpose()?,
         asks: u64::try_from(row.asks).unwrap_or_default(),
         look_at: document::time(row.look_at)?,

@@ -216,6 +216,7 @@ async fn came_to(
     let deployed = if followed.accepted.is_none() { newest(core, project, followed).await? } else { None };
     let known = Known {
         accepted: followed.accepted.as_deref(),
+        baseline: followed.baseline.as_deref(),
         head,
         asked: followed.asked.as_ref(),
         tries: followed.tries,
@@ -234,12 +235,7 @@ async fn came_to(
             Ok(CameTo { again, ..CameTo::good(outcome) })
         }
         (Verdict::Begin, Some(head)) => {
-            let head_now = pierhead_store::AcceptedHead {
-                reference: followed.reference.clone(),
-                before: None,
-                commit: head.to_owned(),
-            };
-            core.store.followed_accept(&project.id, &head_now).await.stored()?;
+            core.store.followed_begin(&project.id, &followed.reference, head).await.stored()?;
             Ok(CameTo::good(format!("followed from {head:.12} on")))
         }
         (Verdict::Wait, _) => {

@@ -161,7 +161,7 @@ fn into_view(followed: Followed) -> FollowedView {
     FollowedView {
         reference: followed.reference,
         slot: followed.slot,
-        commit: followed.accepted,
+        commit: followed.accepted.or(followed.baseline),
         looked_at: followed.looked_at,
         next_look_at: followed.look_at,
         outcome: followed.outcome,

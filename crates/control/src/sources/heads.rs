@@ -109,7 +109,8 @@ async fn describe(
     let (commit, changed) = match told {
         Some(told) if source.root_directory.is_root() => (told, None),
         told => {
-            let from = followed.accepted.as_deref();
+            let before = followed.accepted.as_deref().or(followed.baseline.as_deref());
+            let from = before.filter(|before| *before != head);
             match repositories.compare(&source.repository, from, head, &source.root_directory).await {
                 Ok(compared) => (compared.commit, compared.changed),
                 Err(error) => {

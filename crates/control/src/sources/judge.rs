@@ -10,6 +10,8 @@ const TRIES: u32 = 6;
 pub(crate) struct Known<'k> {
     /// The commit that was dealt with last.
     pub(crate) accepted: Option<&'k str>,
+    /// Where it was at the first look.
+    pub(crate) baseline: Option<&'k str>,
     /// Where the server says that it is now.
     pub(crate) head: Option<&'k str>,
     pub(crate) asked: Option<&'k Asked>,
@@ -45,11 +47,14 @@ pub(crate) fn judge(known: Known<'_>) -> Verdict {
         Some(accepted) if accepted != head => Verdict::Deploy,
         Some(_) if late && patient => Verdict::Wait,
         Some(_) => Verdict::Unchanged,
-        // The first look. Somebody who asks wants it deployed; the clock only notes where things are, unless the branch
-        // has moved on since the newest deployment.
-        None if known.asked.is_some() => Verdict::Deploy,
-        None if known.deployed.is_some_and(|deployed| deployed != head) => Verdict::Deploy,
-        None => Verdict::Begin,
+        // Nothing was dealt with yet. Whoever pushed wants it deployed. Otherwise the first look only notes where things
+        // are, unless the branch has moved on since the newest deployment.
+        None if known.asked.is_some_and(|asked| asked.trigger == "push") => Verdict::Deploy,
+        None => match known.deployed.or(known.baseline) {
+            Some(before) if before != head => Verdict::Deploy,
+            Some(_) if known.baseline.is_some() => Verdict::Unchanged,
+            _ => Verdict::Begin,
+        },
     }
 }
 
@@ -69,8 +74,15 @@ mod tests {
             commit: commit.map(ToOwned::to_owned),
             message: None,
         };
+        let sync = Asked { trigger: "sync".into(), ..hook(None) };
         let (plain, b, c) = (hook(None), hook(Some("b")), hook(Some("c")));
         for (accepted, head, asked, tries, deployed, expected) in [
+            // Nothing dealt with yet, and where it was at the first look.
+            (Some("base a"), Some("a"), None, 0, None, Unchanged),
+            (Some("base a"), Some("b"), None, 0, None, Deploy),
+            (Some("base a"), Some("a"), Some(&sync), 0, None, Unchanged),
+            (Some("base a"), Some("a"), Some(&plain), 0, None, Deploy),
+            (None, Some("a"), Some(&sync), 0, None, Begin),
             // Polling: a missed push, nothing new, the first look.
             (Some("a"), Some("b"), None, 0, Some("a"), Deploy),
             (Some("a"), Some("a"), None, 0, Some("a"), Unchanged),
@@ -94,7 +106,9 @@ mod tests {
             (Some("a"), None, Some(&b), 0, Some("a"), Wait),
             (Some("a"), None, Some(&b), TRIES, Some("a"), Missing),
         ] {
-            let verdict = judge(Known { accepted, head, asked, tries, deployed });
+            let baseline = accepted.and_then(|it: &str| it.strip_prefix("base "));
+            let accepted = accepted.filter(|_| baseline.is_none());
+            let verdict = judge(Known { accepted, baseline, head, asked, tries, deployed });
             assert_eq!(verdict, expected, "{accepted:?} {head:?} {asked:?} {tries} {deployed:?}");
         }
     }

@@ -32,8 +32,10 @@ CREATE TABLE followed (
     -- As git names it: 'HEAD' for the default branch, 'refs/heads/main'.
     reference TEXT NOT NULL,
     slot_name TEXT NOT NULL,
-    -- The commit that was dealt with last; NULL before the first look.
+    -- The commit that was dealt with last; NULL before the first one.
     accepted TEXT,
+    -- Where it was at the first look: what was there before is not made up for by the clock.
+    baseline TEXT,
     -- What somebody asked to look for; a document. NULL when nobody did since the last look.
     asked TEXT,
     -- Counts who asked, so that a look knows whether somebody asked meanwhile.
