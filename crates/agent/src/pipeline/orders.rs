@@ -192,10 +192,11 @@ impl<'r> Orders<'r> {
     ) -> Result<Option<Made>, Failure> {
         let replicas = self.describe_service(name, step, attempt, notes).await?;
         let started = replicas.iter().map(|service| self.start_replica(service, cancel));
-        let mut first = None;
-        for started in join_all(started).await {
+        let mut addresses = Vec::new();
+        for (service, started) in replicas.iter().zip(join_all(started).await) {
             match started {
-                Started::Healthy(running) => first = first.or(Some(running.address)),
+                Started::Healthy(running) => addresses
+                    .extend(shown_port(step).map(|port| (service.replica, (running.address, port).into()))),
                 Started::Failed(failure) => return Err(failure),
                 Started::Cancelled => return Ok(None),
             }
@@ -205,8 +206,7 @@ impl<'r> Orders<'r> {
         if let Some(public) = self.work.public.get(name) {
             outputs.insert("url".to_owned(), json!(public.url));
         }
-        let address = first.zip(shown_port(step)).map(SocketAddr::from);
-        Ok(Some(Made { address, ..Made::of(outputs) }))
+        Ok(Some(Made { addresses, ..Made::of(outputs) }))
     }
 
     pub(super) async fn start_replica(&self, service: &Service, cancel: &CancellationToken) -> Started {
@@ -349,13 +349,13 @@ pub(super) struct Made {
     pub(super) outputs: Map<String, Value>,
     /// What a build made.
     pub(super) release: Option<Release>,
-    /// Where a service is reached.
-    pub(super) address: Option<SocketAddr>,
+    /// Where the replicas of a service are reached.
+    pub(super) addresses: Vec<(u32, SocketAddr)>,
 }
 
 impl Made {
     const fn of(outputs: Map<String, Value>) -> Self {
-        Self { outputs, release: None, address: None }
+        Self { outputs, release: None, addresses: Vec::new() }
     }
 }
 
