@@ -109,6 +109,7 @@ impl World {
             trigger: "api".into(),
             created_by: "test".into(),
             work: "{}".into(),
+            audit: None,
         };
         self.store.deployment_create(&new, now()).await.unwrap().id
     }

@@ -20,7 +20,9 @@ use pierhead_model::release::Release;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
+use serde_json::json;
 
+use super::audit::Deed;
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
@@ -28,7 +30,7 @@ use super::{projects, runs, slots, variables};
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRONMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
-use crate::lifecycle::advance;
+use crate::lifecycle::advance_by;
 use crate::outside::{random_bits, random_half};
 use crate::work::WorkRecord;
 
@@ -272,8 +274,9 @@ impl Deployments {
         variables: &[Variable],
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
+        let by = Some((principal, project));
         let place = (&project.id, slot);
-        let id = accept(&self.0, &principal.email, place, planned, variables, trigger).await?;
+        let id = accept(&self.0, &principal.email, by, place, planned, variables, trigger).await?;
         self.view(&id).await
     }
 
@@ -341,7 +344,8 @@ impl Deployments {
             ));
         }
         if deployment.cancel_requested_at.is_none() {
-            advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+            let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+            advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
         }
         self.view(&deployment.id).await
     }
@@ -438,7 +442,8 @@ impl Deployments {
         if deployment.state.is_in_progress() {
             // Deleting what is on its way cancels it.
             if deployment.cancel_requested_at.is_none() {
-                advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+                let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+                advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
             }
             return Ok(());
         }
@@ -459,7 +464,9 @@ impl Deployments {
             }
             self.0.store.deployment_leave_node(&deployment.id).await.stored()?;
         }
-        self.0.store.deployment_delete(&deployment.id).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.deployment_delete(&deployment.id).await.stored()?;
+        told(&self.0, principal, "deployment.delete", &record).commit(unit).await?;
         self.0.signals.routes.raise();
         Ok(())
     }
@@ -509,10 +516,11 @@ impl Planned {
     }
 }
 
-/// Accepts a deployment: durable when it returns.
+/// Accepts a deployment: durable when it returns, and told of whom asked for it, if somebody did.
 pub(crate) async fn accept(
     core: &Core,
     created_by: &str,
+    by: Option<(&Principal, &Project)>,
     (project, slot): (&ProjectId, &SlotId),
     planned: Planned,
     variables: &[Variable],
@@ -536,6 +544,10 @@ pub(crate) async fn accept(
         trigger: trigger.to_owned(),
         created_by: created_by.to_owned(),
         work: work.to_text()?,
+        audit: by.map(|(principal, of)| {
+            let deed = principal.does(core, "deployment.create", (&id, &of.name)).of_project(project);
+            deed.after(json!({ "trigger": trigger })).into_entry()
+        }),
     };
     core.store.deployment_create(&new, core.outside.now()).await.stored()?;
     core.signals.deployments.raise();
@@ -599,6 +611,11 @@ fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {
 /// One that is known to be somebody's to use.
 pub(crate) async fn record(core: &Core, id: &DeploymentId) -> Result<DeploymentRecord, Error> {
     core.store.deployment_get(id).await.stored()?.ok_or_else(|| Error::not_found("deployment", id))
+}
+
+fn told(core: &Core, principal: &Principal, action: &'static str, record: &DeploymentRecord) -> Deed {
+    let deployment = &record.deployment;
+    principal.does(core, action, (&deployment.id, &record.project_name)).of_project(&deployment.project)
 }
 
 fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> Error {

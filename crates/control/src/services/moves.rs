@@ -40,5 +40,5 @@ pub(crate) async fn move_away(core: &Core, record: &DeploymentRecord) -> Result<
     work.source = Source::Release { release };
     work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
     let place = (&deployment.project, &deployment.slot);
-    accept(core, &record.created_by, place, Planned::again(work), &variables, TRIGGER).await
+    accept(core, &record.created_by, None, place, Planned::again(work), &variables, TRIGGER).await
 }

@@ -13,7 +13,7 @@ use super::row;
 use crate::error::lost_a_race;
 use crate::events::{self, NewEvent};
 use crate::projects::{project, slot};
-use crate::{Store, StoreError, document, install};
+use crate::{NewAudit, Store, StoreError, audit, document, install};
 
 /// How often a transaction that lost a race is tried again.
 const TRIES: usize = 5;
@@ -30,6 +30,8 @@ pub struct NewDeployment {
     pub created_by: String,
     /// The control plane's own document of what is to be done.
     pub work: String,
+    /// Who asked for it; `None` when the platform did.
+    pub audit: Option<NewAudit>,
 }
 
 /// A transition that was written.
@@ -70,9 +72,21 @@ impl Store {
         event: Event,
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
+        self.deployment_advance_by(epoch, id, event, now, None).await
+    }
+
+    /// The same because somebody asked for it, which is told in the same transaction.
+    pub async fn deployment_advance_by(
+        &self,
+        epoch: u64,
+        id: &DeploymentId,
+        event: Event,
+        now: Timestamp,
+        audit: Option<&NewAudit>,
+    ) -> Result<Advanced, StoreError> {
         let mut tries = Tries::default();
         let advanced = loop {
-            match self.advance_once(epoch, id, event.clone(), now).await {
+            match self.advance_once(epoch, id, event.clone(), now, audit).await {
                 Ok(advanced) => break advanced,
                 Err(error) => tries.again(error)?,
             }
@@ -134,6 +148,9 @@ impl Store {
     async fn create_once(&self, new: &NewDeployment, now: Timestamp) -> Result<Deployment, TxnError> {
         let transaction = self.db.begin().await?;
         let created = create_in_txn(&transaction, new, now).await?;
+        if let Some(audit) = &new.audit {
+            audit::write_in_txn(&transaction, audit).await?;
+        }
         crash_point!("store.deployment_create.before_commit");
         transaction.commit().await?;
         Ok(created)
@@ -145,9 +162,13 @@ impl Store {
         id: &DeploymentId,
         event: Event,
         now: Timestamp,
+        audit: Option<&NewAudit>,
     ) -> Result<Advanced, TxnError> {
         let transaction = self.db.begin().await?;
         let advanced = advance_in_txn(&transaction, epoch, id, event, now).await?;
+        if let Some(audit) = audit {
+            audit::write_in_txn(&transaction, audit).await?;
+        }
         crash_point!("store.advance.before_commit");
         transaction.commit().await?;
         Ok(advanced)
