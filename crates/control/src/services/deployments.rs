@@ -205,7 +205,8 @@ impl Deployments {
         let (source, limits) = match self.0.store.pipeline_latest(&project.id).await.stored()? {
             Some(version) => {
                 let place = runs::Place { project, environment: &environment, slot: &slot_name };
-                let run = runs::plan(&self.0, place, version, new.inputs).await?;
+                let reference = reference_of(&new)?;
+                let run = runs::plan(&self.0, place, version, new.inputs, reference.as_ref()).await?;
                 (Source::Pipeline { work: Box::new(run.work) }, Some(run.limits))
             }
             None => (git_source_of(project, &new)?, None),
@@ -577,15 +578,16 @@ fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error
     if new.inputs != Inputs::default() {
         return Err(Error::invalid("/tags", "this project has no pipeline, so there is nothing to choose"));
     }
-    let reference = match &new.reference {
-        Some(text) => Some(GitReference::parse(text).map_err(|error| Error::invalid("/ref", error))?),
-        None => source.branch.clone(),
-    };
     Ok(Source::Git {
         repository: source.repository.clone(),
-        reference,
+        reference: reference_of(new)?.or_else(|| source.branch.clone()),
         root_directory: source.root_directory.clone(),
     })
+}
+
+fn reference_of(new: &NewDeployment) -> Result<Option<GitReference>, Error> {
+    let parsed = new.reference.as_deref().map(GitReference::parse).transpose();
+    parsed.map_err(|error| Error::invalid("/ref", error))
 }
 
 fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {

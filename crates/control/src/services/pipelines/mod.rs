@@ -14,10 +14,11 @@ use pierhead_model::pipeline::admission::{Authority, Ceiling, judge};
 use pierhead_model::pipeline::compose::{self, Note};
 use pierhead_model::pipeline::diff::{Change, diff};
 use pierhead_model::pipeline::document::problem::has_errors;
+use pierhead_model::pipeline::generated::Configured;
 use pierhead_model::pipeline::{Format, Pipeline, Problem, Severity, Step, StepName, generated};
 use pierhead_model::plan::Kind;
 use pierhead_model::release::Release;
-use pierhead_store::{NewPipelineVersion, PipelineVersion, Project};
+use pierhead_store::{NewPipelineVersion, PipelineVersion, Project, StoredVariable};
 use serde_json::json;
 pub use templates::NewTemplate;
 pub(crate) use templates::Templates;
@@ -250,8 +251,13 @@ impl Pipelines {
             Release::Image(_) => Some(Kind::Image),
             Release::Run(_) => None,
         });
-        let pipeline =
-            generated(&project.settings, kind).ok_or_else(|| Error::not_found("pipeline", &project.name))?;
+        let variables = self.0.store.variables_get(&project.id).await.stored()?;
+        let variables: Vec<_> = variables
+            .into_iter()
+            .map(|StoredVariable { key, secret, exposure, .. }| Configured { key, secret, exposure })
+            .collect();
+        let pipeline = generated(&project.settings, kind, &variables)
+            .ok_or_else(|| Error::not_found("pipeline", &project.name))?;
         Ok(PipelineView {
             number: 0,
             pipeline,
