@@ -11,3 +11,4 @@ mod pipelines;
 mod platform;
 mod problems;
 mod slots;
+mod table;

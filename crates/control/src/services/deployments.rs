@@ -22,6 +22,7 @@ use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
 
 use super::accepting::{Origin, Planned, accept};
+use super::audit::Deed;
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
@@ -29,7 +30,7 @@ use super::{projects, runs, slots, variables};
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRONMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
-use crate::lifecycle::advance;
+use crate::lifecycle::advance_by;
 use crate::outside::random_bits;
 use crate::work::WorkRecord;
 
@@ -285,8 +286,9 @@ impl Deployments {
         variables: &[Variable],
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
+        let by = Some((principal, project));
         let place = (&project.id, slot);
-        let origin = Origin::of(trigger, &principal.email);
+        let origin = Origin { by, ..Origin::of(trigger, &principal.email) };
         let id = accept(&self.0, origin, place, planned, variables).await?;
         self.view(&id).await
     }
@@ -355,7 +357,8 @@ impl Deployments {
             ));
         }
         if deployment.cancel_requested_at.is_none() {
-            advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+            let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+            advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
         }
         self.view(&deployment.id).await
     }
@@ -452,7 +455,8 @@ impl Deployments {
         if deployment.state.is_in_progress() {
             // Deleting what is on its way cancels it.
             if deployment.cancel_requested_at.is_none() {
-                advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+                let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+                advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
             }
             return Ok(());
         }
@@ -473,7 +477,9 @@ impl Deployments {
             }
             self.0.store.deployment_leave_node(&deployment.id).await.stored()?;
         }
-        self.0.store.deployment_delete(&deployment.id).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.deployment_delete(&deployment.id).await.stored()?;
+        told(&self.0, principal, "deployment.delete", &record).commit(unit).await?;
         self.0.signals.routes.raise();
         Ok(())
     }
@@ -556,6 +562,11 @@ fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {
 /// One that is known to be somebody's to use.
 pub(crate) async fn record(core: &Core, id: &DeploymentId) -> Result<DeploymentRecord, Error> {
     core.store.deployment_get(id).await.stored()?.ok_or_else(|| Error::not_found("deployment", id))
+}
+
+fn told(core: &Core, principal: &Principal, action: &'static str, record: &DeploymentRecord) -> Deed {
+    let deployment = &record.deployment;
+    principal.does(core, action, (&deployment.id, &record.project_name)).of_project(&deployment.project)
 }
 
 fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> Error {
