@@ -48,6 +48,7 @@ pub use services::deployments::{
 pub use services::detection::Detector;
 pub use services::environments::{NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView};
 pub use services::events::EventView;
+pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::logs::{LogItem, LogPage, LogQuery};
 pub use services::page::{Page, PageRequest};

@@ -40,6 +40,7 @@ pub mod release;
 pub mod remote;
 pub mod run;
 pub mod source;
+pub mod tree;
 pub mod variable;
 
 /// A moment in UTC; always handed in by the caller, never read here.

@@ -24,6 +24,7 @@ mod pipelines;
 mod projects;
 mod registries;
 mod releases;
+mod uploads;
 mod variables;
 
 use std::path::PathBuf;

@@ -261,6 +261,7 @@ impl Store {
         self.pipelines_delete(id).await?;
         self.followed_delete(id).await?;
         self.hooks_delete(id).await?;
+        self.uploads_delete(id).await?;
         let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))
     }

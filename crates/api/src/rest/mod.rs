@@ -29,6 +29,7 @@ mod sources;
 mod tags;
 mod templates;
 mod tokens;
+mod uploads;
 mod values;
 mod variables;
 
@@ -67,6 +68,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::get))
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
+        .routes(routes!(uploads::begin))
+        .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))
         .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))

@@ -25,7 +25,7 @@ use super::accepting::{Origin, Planned, accept};
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
-use super::{projects, runs, slots, variables};
+use super::{handed, projects, runs, slots, variables};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::lifecycle::advance;
@@ -59,6 +59,10 @@ pub struct NewDeployment {
     pub environment: Option<String>,
     /// Of a pipeline: what is chosen for this run.
     pub inputs: Inputs,
+    /// A tree of files that was handed over, instead of the repository.
+    pub upload: Option<String>,
+    /// An image that is run as it is, instead of the repository.
+    pub image: Option<String>,
 }
 
 /// Which deployments a list wants.
@@ -208,7 +212,7 @@ impl Deployments {
                 let run = runs::plan(&self.0, place, version, new.inputs, reference.as_ref()).await?;
                 (Source::Pipeline { work: Box::new(run.work) }, Some(run.limits))
             }
-            None => (git_source_of(project, &new)?, None),
+            None => (handed::source_of(&self.0, project, &new).await?, None),
         };
         let slot = self.slot(project, slot_name, &environment).await?;
         if let Source::Pipeline { work } = &source {
@@ -500,7 +504,7 @@ pub(crate) struct Prepared {
 }
 
 /// The sources of a project that has a repository.
-fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error> {
+pub(super) fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error> {
     let source = project.settings.source.as_ref().ok_or_else(|| {
         let detail = "This project has neither a repository nor a pipeline: set source.repository, or save a pipeline, first";
         Error::invalid("/source", detail)
@@ -569,7 +573,7 @@ pub(super) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     let work = WorkRecord::from_text(&record.work).ok();
     let run = work.as_ref().and_then(|work| match &work.source {
         Source::Pipeline { work } => Some(work),
-        Source::Git { .. } | Source::Release { .. } => None,
+        Source::Git { .. } | Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => None,
     });
     let (url, urls) = match run.map(|run| run.public.values().map(|step| step.url.clone()).collect()) {
         Some(urls) => {

@@ -8,6 +8,7 @@ pub(crate) mod deployments;
 pub(crate) mod detection;
 pub(crate) mod environments;
 pub(crate) mod events;
+pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod logs;
 pub(crate) mod moves;
@@ -35,6 +36,7 @@ pub struct Services {
     pub slots: slots::Slots,
     pub sources: sources::Sources,
     pub hooks: Hooks,
+    pub uploads: handed::Uploads,
     pub variables: variables::Variables,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
@@ -65,6 +67,7 @@ impl Services {
             slots: slots::Slots(Arc::clone(core)),
             sources: sources::Sources(Arc::clone(core)),
             hooks: Hooks(Arc::clone(core)),
+            uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),

@@ -147,7 +147,9 @@ fn is_same(
     let Ok(work) = WorkRecord::from_text(&record.work) else { return false };
     let root = |source: &Source| match source {
         Source::Git { root_directory, repository, .. } => Some((root_directory.clone(), repository.clone())),
-        Source::Release { .. } | Source::Pipeline { .. } => None,
+        Source::Files { .. } | Source::Image { .. } | Source::Release { .. } | Source::Pipeline { .. } => {
+            None
+        }
     };
     let built = record.report.as_ref().and_then(|report| report.commit.as_ref());
     let pinned = match &work.source {

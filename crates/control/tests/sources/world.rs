@@ -113,7 +113,6 @@ pub(crate) struct World {
     pub(crate) services: Arc<Services>,
     pub(crate) admin: Principal,
     pub(crate) repositories: Arc<Pretended>,
-    pub(crate) store: Store,
     host: Arc<Host>,
     control: Option<Control>,
     _folder: tempfile::TempDir,
@@ -128,7 +127,7 @@ impl World {
         let repositories = Arc::new(Pretended::default());
         let host = Arc::new(Host(Mutex::new(0)));
         let control = Control::start(pierhead_control::Options {
-            store: store.clone(),
+            store,
             outside: Arc::<Host>::clone(&host),
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
@@ -150,7 +149,7 @@ impl World {
         services.auth.create_first("ada@example.com", password()).await.unwrap();
         let tokens = services.auth.login("ada@example.com", password(), Client::default()).await.unwrap();
         let admin = services.auth.authenticate(&tokens.access_token).await.unwrap();
-        Self { services, admin, repositories, store, host, control: Some(control), _folder: folder }
+        Self { services, admin, repositories, host, control: Some(control), _folder: folder }
     }
 
     /// A project of `https://git.example.com/team/<name>`.
