@@ -8,9 +8,8 @@ use pierhead_model::crash_point;
 use pierhead_model::id::ProjectId;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{QueryOrder, QuerySelect, Set, TransactionTrait};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
-use crate::db::write_options;
 use crate::followed::{Ask, ask_on};
 use crate::{Store, StoreError, document};
 
@@ -79,7 +78,7 @@ impl Store {
     /// Writes a delivery down together with the looks it asks for. False when it was delivered before.
     pub async fn delivery_accept(&self, delivery: &Delivery, asks: &[Ask]) -> Result<bool, StoreError> {
         let error = |error| StoreError::from_db("writing a webhook down", error);
-        let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
+        let transaction = self.db.begin().await.map_err(error)?;
         let row = row::ActiveModel {
             provider: Set(delivery.provider.clone()),
             scope: Set(scope(delivery.scope.as_ref())),

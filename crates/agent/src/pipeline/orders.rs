@@ -62,9 +62,15 @@ impl<'r> Orders<'r> {
     pub(super) fn prepare(self) -> Order<'r> {
         Box::pin(async move {
             let pool = self.run.node.options.subnet_pool;
-            Told::Happened(match steps::network::prepare(&self.context, &self.place, pool).await {
-                Ok(_) => Event::Prepared,
-                Err(error) => Event::NotPrepared { message: error.to_string() },
+            Told::Happened(loop {
+                match steps::network::prepare(&self.context, &self.place, pool).await {
+                    Ok(_) => break Event::Prepared,
+                    Err(error) if error.retryable() => {
+                        tracing::warn!(%error, "networks could not be made; trying again");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    Err(error) => break Event::NotPrepared { message: error.to_string() },
+                }
             })
         })
     }
@@ -293,21 +299,24 @@ impl<'r> Orders<'r> {
             _ => None,
         };
         let current = described.as_ref().map(crate::steps::plugin::Attempt::container);
-        for container in self.all_containers_of(name).await.map_err(|error| error.to_string())? {
+        let there = patiently(|| async {
+            let found = self.all_containers_of(name).await;
+            found.map_err(|error| StepError::Engine { doing: "looking for what is left of a step", error })
+        });
+        for container in there.await {
             if Some(&container) != current.as_ref() {
-                steps::end::stop(&self.context, &container, grace)
-                    .await
-                    .map_err(|error| error.to_string())?;
-                steps::end::remove(&self.context, &container).await.map_err(|error| error.to_string())?;
+                patiently(|| steps::end::stop(&self.context, &container, grace)).await;
+                patiently(|| steps::end::remove(&self.context, &container)).await;
             }
         }
         let Some(described) = described else { return Ok(()) };
         if let Some(Step::Plugin(plugin)) = step {
             pull::ensure(self.run, &plugin.image).await.map_err(|failure| failure.detail)?;
         }
-        let ended = steps::plugin::run(&self.context, &described, &CancellationToken::new()).await;
-        let outcome = ended.map_err(|error| error.to_string())?;
-        steps::end::remove(&self.context, &described.container()).await.map_err(|error| error.to_string())?;
+        let never = CancellationToken::new();
+        let outcome = patiently(|| steps::plugin::run(&self.context, &described, &never)).await;
+        let container = described.container();
+        patiently(|| steps::end::remove(&self.context, &container)).await;
         match outcome {
             Outcome::Succeeded(_) => Ok(()),
             Outcome::Failed(failure) => Err(failure.detail),

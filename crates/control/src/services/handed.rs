@@ -15,7 +15,7 @@ use pierhead_store::Project;
 
 use super::auth::Principal;
 use super::deployments::{NewDeployment, git_source_of};
-use super::projects;
+use crate::access::policy::{self, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
@@ -36,11 +36,11 @@ impl Uploads {
     /// Announces a tree, and says what of it has to be sent.
     pub async fn begin(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         project: &str,
         tree: FileTree,
     ) -> Result<UploadView, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
         let (upload, missing) = announce(&self.0, &project, tree).await?;
         Ok(UploadView { upload: upload.0, missing, files: upload.1 })
     }
@@ -48,12 +48,12 @@ impl Uploads {
     /// Stores a file that was announced, from a file on this machine's disk.
     pub async fn put_file(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         project: &str,
         digest: &str,
         file: &Path,
     ) -> Result<(), Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
         let digest = parsed("/digest", digest)?;
         let stored = self.0.store.blobs().put_file(digest, file).await;
         stored.map_err(|error| wrong_digest(error, digest))?;
@@ -63,12 +63,12 @@ impl Uploads {
     /// The same for a small one.
     pub async fn put(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         project: &str,
         digest: &str,
         content: Bytes,
     ) -> Result<(), Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
         let digest = parsed("/digest", digest)?;
         let stored = self.0.store.blobs().put(digest, content).await;
         stored.map_err(|error| wrong_digest(error, digest))?;

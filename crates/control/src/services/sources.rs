@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use pierhead_model::Timestamp;
 use pierhead_model::name::SlotName;
-use pierhead_store::{Ask, Asked, Delivery, Followed, Project};
+use pierhead_model::pull::{Approval, PullRequest};
+use pierhead_model::source::GitReference;
+use pierhead_store::{Ask, Asked, Delivery, Followed, Project, Visibility};
 
 use super::auth::Principal;
-use super::projects;
+use crate::access::policy::{self, READ_PROJECT, WRITE_DEPLOYMENT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::sources::following::{self, Target};
@@ -29,6 +31,7 @@ pub struct FollowedView {
     pub next_look_at: Timestamp,
     pub outcome: Option<String>,
     pub problem: Option<String>,
+    pub pull: Option<PullRequest>,
 }
 
 /// How a project learns of pushes.
@@ -46,14 +49,14 @@ pub struct SourceView {
 }
 
 impl Sources {
-    pub async fn get(&self, _principal: &Principal, project: &str) -> Result<SourceView, Error> {
-        let project = projects::find(&self.0, project).await?;
+    pub async fn get(&self, principal: &Principal, project: &str) -> Result<SourceView, Error> {
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         self.view(&project).await
     }
 
     /// Looks at every branch that the project follows, now.
     pub async fn sync(&self, principal: &Principal, project: &str) -> Result<SourceView, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
         let now = self.0.outside.now();
         let mut targets: Vec<Target> = following::main_branch(&project.settings).into_iter().collect();
         for followed in self.0.store.followed_of(&project.id).await.stored()? {
@@ -78,6 +81,7 @@ impl Sources {
             reference,
             slot,
             asked: asked.clone(),
+            pull: None,
         };
         let asks: Vec<Ask> = targets.into_iter().map(ask).collect();
         self.0.store.followed_ask(&asks).await.stored()?;
@@ -85,18 +89,56 @@ impl Sources {
         self.view(&project).await
     }
 
+    /// Lets a commit of a pull request from a fork be built; with `secrets`, also with the project's secrets.
+    pub async fn approve(
+        &self,
+        principal: &Principal,
+        project: &str,
+        number: u64,
+        (commit, secrets): (&str, bool),
+    ) -> Result<SourceView, Error> {
+        let needed = if secrets { WRITE_PROJECT } else { WRITE_DEPLOYMENT };
+        let project = policy::project(&self.0, principal, project, needed).await?;
+        let followed = self.0.store.followed_of(&project.id).await.stored()?;
+        let found =
+            followed.into_iter().find(|it| it.pull.as_ref().is_some_and(|pull| pull.number == number));
+        let found = found.ok_or_else(|| Error::not_found("pull request", number))?;
+        let reference = GitReference::parse(commit).ok().filter(GitReference::is_commit);
+        let Some(commit) = reference else {
+            return Err(Error::invalid("/commit", "must be the whole hash of the commit that you looked at"));
+        };
+        let asked = Asked {
+            trigger: "push".to_owned(),
+            by: Some(principal.email.clone()),
+            at: self.0.outside.now(),
+            commit: None,
+            message: None,
+        };
+        let Followed { reference, slot, .. } = found;
+        let ask = Ask { project: project.id.clone(), reference, slot, asked, pull: None };
+        let approval = Approval { commit: commit.as_str().to_owned(), by: principal.email.clone(), secrets };
+        let told = serde_json::json!({ "pull_request": number, "commit": commit, "secrets": secrets });
+        let unit = self.0.store.begin().await.stored()?;
+        unit.followed_approve(&ask, approval).await.asked_for("pull request", &number)?;
+        principal.does_to(&self.0, "project.approve_pull_request", &project).after(told).commit(unit).await?;
+        self.0.signals.sources.raise();
+        self.view(&project).await
+    }
+
     /// Gives the project's webhooks a new secret, and tells it this one time.
-    pub async fn renew_secret(&self, _principal: &Principal, project: &str) -> Result<String, Error> {
+    pub async fn renew_secret(&self, principal: &Principal, project: &str) -> Result<String, Error> {
         use base64::Engine as _;
 
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_PROJECT).await?;
         let mut bytes = [0; 32];
         self.0.outside.fill(&mut bytes);
         // The form of the Standard Webhooks; every provider takes it as plain text.
         let secret = format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(bytes));
         let place = hooks::secret_place(&project);
         let sealed = self.0.key.seal(&place, &secret, &*self.0.outside).map_err(Error::internal)?;
-        self.0.store.hook_secret_put(&project.id, &sealed, self.0.outside.now()).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.hook_secret_put(&project.id, &sealed, self.0.outside.now()).await.stored()?;
+        principal.does_to(&self.0, "project.webhook_secret", &project).commit(unit).await?;
         Ok(secret)
     }
 
@@ -129,7 +171,7 @@ pub(crate) async fn follow(core: &Core, project: &Project) -> Result<(), Error> 
 pub(crate) async fn follow_all(core: &Core) -> Result<(), Error> {
     let mut after: Option<String> = None;
     loop {
-        let page = core.store.project_list(after.as_deref(), None, 500).await.stored()?;
+        let page = core.store.project_list(after.as_deref(), None, 500, &Visibility::All).await.stored()?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.name.to_string());
         for project in page.iter().filter(|project| project.deleting_at.is_none()) {
@@ -166,5 +208,6 @@ fn into_view(followed: Followed) -> FollowedView {
         next_look_at: followed.look_at,
         outcome: followed.outcome,
         problem: followed.problem,
+        pull: followed.pull,
     }
 }

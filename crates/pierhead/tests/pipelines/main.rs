@@ -1,6 +1,7 @@
 //! Runs of pipelines, with real containers: side by side, apart, cancelled, killed in the middle.
 
 mod killed;
+mod privileges;
 mod replicas;
 mod repository;
 

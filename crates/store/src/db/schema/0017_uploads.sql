@@ -6,3 +6,6 @@ CREATE TABLE uploaded (
     uploaded_at BIGINT NOT NULL,
     PRIMARY KEY (project_id, digest)
 );
+
+-- The pull request that a followed reference belongs to; a document.
+ALTER TABLE followed ADD COLUMN pull TEXT;
