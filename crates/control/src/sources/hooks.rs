@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use pierhead_model::Timestamp;
 use pierhead_model::digest::Digest;
-use pierhead_model::id::ProjectId;
 use pierhead_model::pull::PullRequest;
 use pierhead_store::{Ask, Asked, Delivery, Project};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,6 +17,7 @@ use serde_json::Value;
 use super::following::{self, Target};
 use super::payload::{self, Happening, Parsed, Provider, Pull, Push};
 use super::signature::{self, Envelope};
+use crate::access::policy;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
@@ -129,15 +129,7 @@ impl Hooks {
 
     /// A stranger does not learn which projects there are. Nobody is signed in here: the signature says who may.
     async fn named(&self, name: &str) -> Result<Project, Error> {
-        let by_id = match name.parse::<ProjectId>() {
-            Ok(id) => self.0.store.project_get(&id).await.stored()?,
-            Err(_) => None,
-        };
-        let found = match by_id {
-            Some(project) => Some(project),
-            None => self.0.store.project_by_name(name).await.stored()?,
-        };
-        found.ok_or_else(unsigned)
+        policy::named_project(&self.0, name).await?.ok_or_else(unsigned)
     }
 
     async fn signer(
