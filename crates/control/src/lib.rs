@@ -57,6 +57,7 @@ pub use services::environments::{
 };
 pub use services::events::EventView;
 pub use services::grants::{GrantView, NewGrant};
+pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
@@ -157,8 +158,8 @@ impl Control {
             install,
             epoch,
             public,
-            access,
             webhook_secret: sources.webhook_secret,
+            access,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;

@@ -33,6 +33,7 @@ mod tags;
 mod teams;
 mod templates;
 mod tokens;
+mod uploads;
 mod users;
 mod values;
 mod variables;
@@ -96,6 +97,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::get))
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
+        .routes(routes!(sources::approve))
+        .routes(routes!(uploads::begin))
+        .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))
         .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))

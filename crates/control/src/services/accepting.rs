@@ -47,7 +47,7 @@ impl Planned {
             no_cache: false,
             commit: match work.source {
                 Source::Git { .. } | Source::Pipeline { .. } => None,
-                Source::Release { .. } => work.commit,
+                Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => work.commit,
             },
             source: work.source,
         }

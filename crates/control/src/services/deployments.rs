@@ -26,7 +26,7 @@ use super::audit::Deed;
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
-use super::{projects, runs, slots, variables};
+use super::{handed, projects, runs, slots, variables};
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRONMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
@@ -61,6 +61,10 @@ pub struct NewDeployment {
     pub environment: Option<String>,
     /// Of a pipeline: what is chosen for this run.
     pub inputs: Inputs,
+    /// A tree of files that was handed over, instead of the repository.
+    pub upload: Option<String>,
+    /// An image that is run as it is, instead of the repository.
+    pub image: Option<String>,
 }
 
 /// Which deployments a list wants.
@@ -196,15 +200,15 @@ impl Deployments {
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
         let environment = self.environment(principal, new.environment.as_deref()).await?;
-        let Prepared { slot, planned, variables } = self.prepare(project, environment, new).await?;
+        let Prepared { slot, planned, variables } = self.prepare(project, &environment, new).await?;
         self.create(principal, project, &slot.id, planned, &variables, trigger).await
     }
 
-    /// Everything that a deployment of a project needs, its slot included. `environment` is the one that `new` names.
+    /// Everything that a deployment of a project needs, its slot included. Who may deploy there was asked before.
     pub(crate) async fn prepare(
         &self,
         project: &Project,
-        environment: Environment,
+        environment: &Environment,
         new: NewDeployment,
     ) -> Result<Prepared, Error> {
         let settings = &project.settings;
@@ -215,16 +219,16 @@ impl Deployments {
         let variables = variables::current(&self.0, project).await?;
         let (source, limits) = match self.0.store.pipeline_latest(&project.id).await.stored()? {
             Some(version) => {
-                let place = runs::Place { project, environment: &environment, slot: &slot_name };
+                let place = runs::Place { project, environment, slot: &slot_name };
                 let reference = reference_of(&new)?;
                 let run = runs::plan(&self.0, place, version, new.inputs, reference.as_ref()).await?;
                 (Source::Pipeline { work: Box::new(run.work) }, Some(run.limits))
             }
-            None => (git_source_of(project, &new)?, None),
+            None => (handed::source_of(&self.0, project, &new).await?, None),
         };
-        let slot = self.slot(project, slot_name, &environment).await?;
+        let slot = self.slot(project, slot_name, environment).await?;
         if let Source::Pipeline { work } = &source {
-            let place = runs::Place { project, environment: &environment, slot: &slot.name };
+            let place = runs::Place { project, environment, slot: &slot.name };
             runs::check_slot(&self.0, &place, &slot.id, work).await?;
         }
         let planned = Planned {
@@ -519,7 +523,7 @@ pub(crate) struct Prepared {
 }
 
 /// The sources of a project that has a repository.
-fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error> {
+pub(super) fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error> {
     let source = project.settings.source.as_ref().ok_or_else(|| {
         let detail = "This project has neither a repository nor a pipeline: set source.repository, or save a pipeline, first";
         Error::invalid("/source", detail)
@@ -592,7 +596,7 @@ pub(super) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     let work = WorkRecord::from_text(&record.work).ok();
     let run = work.as_ref().and_then(|work| match &work.source {
         Source::Pipeline { work } => Some(work),
-        Source::Git { .. } | Source::Release { .. } => None,
+        Source::Git { .. } | Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => None,
     });
     let (url, urls) = match run.map(|run| run.public.values().map(|step| step.url.clone()).collect()) {
         Some(urls) => {

@@ -21,6 +21,7 @@ mod error;
 mod exit;
 mod folder;
 mod target;
+mod upload;
 
 use std::process::ExitCode;
 
