@@ -138,6 +138,7 @@ pub(crate) const INSTALLATION: &[Row] = &[
     ),
     row("user_get", Rule::AdminToRead, &[200]),
     with("user_update", Rule::AdminToWrite, &[200], |_| json!({ "role": "user" })),
+    row("token_keys_rotate", Rule::AdminToWrite, &[204]),
     row("verify", Rule::AdminToRead, &[200]),
 ];
 
@@ -167,6 +168,8 @@ pub(crate) const OWN: &[Row] = &[
         &[204],
         |place| json!({ "invitation": place.invitation }),
     ),
+    // An API token has none.
+    row("csrf_token", Rule::SignedIn, &[200, 404]),
     row("team_list", Rule::SignedIn, &[200]),
     with("team_create", Rule::SignedInToWrite, &[201], |place| json!({ "name": place.fresh })),
     row("project_list", Rule::SignedIn, &[200]),
@@ -207,6 +210,7 @@ pub(crate) const OPEN: &[Row] = &[
     row("metrics", Rule::Open, &[200]),
     // Nobody has that password; after a while nobody may try it any more.
     row("login", Rule::Open, &[401, 429]),
+    row("login_browser", Rule::Open, &[401, 429]),
     row("refresh", Rule::Open, &[401]),
     row("set_up", Rule::Open, &[401]),
     row("invitation_show", Rule::Open, &[401]),
