@@ -22,7 +22,8 @@ import {
 import { session } from "./api/session";
 import { AppShell } from "./shell/app-shell";
 import { NotFound, PageFailed } from "./shell/failures";
-import { oneOf, text } from "./lib/search";
+import { count, oneOf, text } from "./lib/search";
+import { pipelineQuery, pluginsQuery, servicesQuery, templatesQuery } from "./pipelines/queries";
 import { ALL_STATES } from "./deployments/states";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: PageFailed });
@@ -122,6 +123,31 @@ const variables = createRoute({
   component: lazyRouteComponent(() => import("./variables/variables-page"), "VariablesPage"),
 });
 
+const pipeline = createRoute({
+  getParentRoute: () => project,
+  path: "/pipeline",
+  loader: ({ params }) => ahead(client.query(pipelineQuery(params.project))),
+  component: lazyRouteComponent(() => import("./pipelines/pipeline-page"), "PipelinePage"),
+});
+
+const pipelineVersions = createRoute({
+  getParentRoute: () => project,
+  path: "/pipeline/versions",
+  validateSearch: (search): { version?: number | undefined; against?: number | undefined } => ({
+    version: count(search["version"]),
+    against: count(search["against"]),
+  }),
+  component: lazyRouteComponent(() => import("./pipelines/versions-page"), "PipelineVersionsPage"),
+});
+
+const slots = createRoute({
+  getParentRoute: () => project,
+  path: "/slots",
+  validateSearch: (search): { environment?: string | undefined } => ({ environment: text(search["environment"]) }),
+  loader: ({ params }) => ahead(client.query(slotsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./slots/slots-page"), "SlotsPage"),
+});
+
 const settings = createRoute({
   getParentRoute: () => project,
   path: "/settings",
@@ -175,6 +201,39 @@ const registries = createRoute({
   component: lazyRouteComponent(() => import("./registries/registries-page"), "RegistriesPage"),
 });
 
+const services = createRoute({
+  getParentRoute: () => app,
+  path: "/services",
+  loader: () => ahead(client.query(servicesQuery())),
+  component: lazyRouteComponent(() => import("./catalogue/services-page"), "ServicesPage"),
+});
+
+const service = createRoute({
+  getParentRoute: () => app,
+  path: "/services/$service",
+  component: lazyRouteComponent(() => import("./catalogue/service-page"), "ServicePage"),
+});
+
+const plugins = createRoute({
+  getParentRoute: () => app,
+  path: "/plugins",
+  loader: () => ahead(client.query(pluginsQuery())),
+  component: lazyRouteComponent(() => import("./catalogue/plugins-page"), "PluginsPage"),
+});
+
+const plugin = createRoute({
+  getParentRoute: () => app,
+  path: "/plugins/$plugin",
+  component: lazyRouteComponent(() => import("./catalogue/plugin-page"), "PluginPage"),
+});
+
+const templates = createRoute({
+  getParentRoute: () => app,
+  path: "/templates",
+  loader: () => ahead(client.query(templatesQuery())),
+  component: lazyRouteComponent(() => import("./catalogue/templates-page"), "TemplatesPage"),
+});
+
 const tokens = createRoute({
   getParentRoute: () => app,
   path: "/account/tokens",
@@ -209,11 +268,16 @@ export const router = createRouter({
       home,
       projects,
       newProject,
-      project.addChildren([overview, projectDeployments, variables, settings]),
+      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, settings]),
       deployments,
       deployment,
       environments,
       node,
+      services,
+      service,
+      plugins,
+      plugin,
+      templates,
       registries,
       tokens,
       profile,

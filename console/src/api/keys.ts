@@ -14,6 +14,11 @@ export const keys = {
   nodesOf: (environment: string) => ["nodes", "of", environment] as const,
   node: (node: string) => ["nodes", "one", node] as const,
   registries: () => ["registries"] as const,
+  services: () => ["services"] as const,
+  plugins: () => ["plugins"] as const,
+  templates: () => ["templates"] as const,
+  pipeline: (project: string) => ["pipeline", project] as const,
+  tags: (of: object) => ["tags", of] as const,
   tokens: () => ["tokens"] as const,
   verdict: () => ["verdict"] as const,
 };

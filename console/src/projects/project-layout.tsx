@@ -19,6 +19,8 @@ const route = getRouteApi("/app/projects/$project");
 
 const TABS = [
   { to: "/projects/$project", label: "Overview", exact: true },
+  { to: "/projects/$project/pipeline", label: "Pipeline", exact: false },
+  { to: "/projects/$project/slots", label: "Slots", exact: false },
   { to: "/projects/$project/deployments", label: "Deployments", exact: false },
   { to: "/projects/$project/variables", label: "Variables", exact: false },
   { to: "/projects/$project/settings", label: "Settings", exact: false },

@@ -10,7 +10,7 @@ import { shownKeys, useActiveShortcuts } from "@/lib/shortcuts";
 import { Dialog } from "@/ui/dialog";
 import { Keys } from "@/ui/menu";
 import { signOut } from "@/access/sign-out";
-import { ACCOUNT_PLACES, PLACES } from "./places";
+import { ALL_PLACES } from "./places";
 import { toggleTheme } from "./theme";
 
 const FOUND_AT_MOST = 8;
@@ -93,7 +93,7 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
             </Group>
           )}
           <Group heading="Go to">
-            {PLACES.concat(ACCOUNT_PLACES).map(({ to, label, icon: Icon, keys }) => (
+            {ALL_PLACES.map(({ to, label, icon: Icon, keys }) => (
               <Item key={to} value={`go to ${label}`} icon={<Icon />} keys={keys} onSelect={then(() => void navigate({ to }))}>
                 {label}
               </Item>

@@ -1,7 +1,7 @@
-import { Boxes, Container, KeyRound, type LucideIcon, Rocket, Server, User } from "lucide-react";
+import { Box, Boxes, Container, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, Server, User } from "lucide-react";
 
-interface Place {
-  to: "/projects" | "/deployments" | "/environments" | "/registries" | "/account/tokens" | "/account/profile";
+export interface Place {
+  to: "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/account/tokens" | "/account/profile";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -14,6 +14,13 @@ export const PLACES: Place[] = [
   { to: "/projects", label: "Projects", icon: Boxes, keys: "g p" },
   { to: "/deployments", label: "Deployments", icon: Rocket, keys: "g d" },
   { to: "/environments", label: "Environments", icon: Server, keys: "g e" },
+];
+
+/** What pipelines are made of. */
+export const CATALOGUE_PLACES: Place[] = [
+  { to: "/services", label: "Services", icon: Box, keys: "g s", isRare: true },
+  { to: "/plugins", label: "Plugins", icon: Plug, keys: "g l", isRare: true },
+  { to: "/templates", label: "Templates", icon: LayoutTemplate, keys: "g t", isRare: true },
   { to: "/registries", label: "Registries", icon: Container, keys: "g r", isRare: true },
 ];
 
@@ -21,3 +28,5 @@ export const ACCOUNT_PLACES: Place[] = [
   { to: "/account/tokens", label: "API tokens", icon: KeyRound, keys: "g k" },
   { to: "/account/profile", label: "Profile", icon: User, keys: "g m" },
 ];
+
+export const ALL_PLACES: Place[] = [...PLACES, ...CATALOGUE_PLACES, ...ACCOUNT_PLACES];

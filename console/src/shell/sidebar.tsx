@@ -4,7 +4,7 @@ import { Keys } from "@/ui/menu";
 import { shownKeys } from "@/lib/shortcuts";
 import { LiveBadge } from "./live-badge";
 import { Logo } from "./logo";
-import { ACCOUNT_PLACES, PLACES } from "./places";
+import { ACCOUNT_PLACES, CATALOGUE_PLACES, PLACES, type Place } from "./places";
 
 const ITEM =
   "flex h-8 items-center gap-2.5 rounded-md px-2 text-sm text-muted hover:bg-hover hover:text-ink [&_svg]:size-4 [&_svg]:shrink-0";
@@ -31,17 +31,11 @@ export function Sidebar({ onSearch }: { onSearch: () => void }) {
         </button>
       </div>
       <nav aria-label="Main" className="flex flex-1 flex-col gap-0.5 overflow-y-auto px-3">
-        {PLACES.map(({ to, label, icon: Icon }) => (
-          <Link key={to} to={to} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
-            <Icon aria-hidden /> {label}
-          </Link>
-        ))}
-        <span className="mt-5 mb-1 px-2 text-xs text-faint">Account</span>
-        {ACCOUNT_PLACES.map(({ to, label, icon: Icon }) => (
-          <Link key={to} to={to} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
-            <Icon aria-hidden /> {label}
-          </Link>
-        ))}
+        <Places places={PLACES} />
+        <Heading>Catalogue</Heading>
+        <Places places={CATALOGUE_PLACES} />
+        <Heading>Account</Heading>
+        <Places places={ACCOUNT_PLACES} />
       </nav>
       <div className="flex flex-col gap-0.5 border-t border-line p-3">
         <a href="/api/docs" target="_blank" rel="noreferrer" className={ITEM}>
@@ -56,4 +50,16 @@ export function Sidebar({ onSearch }: { onSearch: () => void }) {
       </div>
     </aside>
   );
+}
+
+function Heading({ children }: { children: string }) {
+  return <span className="mt-4 mb-1 px-2 text-xs text-faint">{children}</span>;
+}
+
+function Places({ places }: { places: readonly Place[] }) {
+  return places.map(({ to, label, icon: Icon }) => (
+    <Link key={to} to={to} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
+      <Icon aria-hidden /> {label}
+    </Link>
+  ));
 }
