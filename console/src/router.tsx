@@ -58,9 +58,11 @@ const app = createRoute({
 const home = createRoute({
   getParentRoute: () => app,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/projects" });
+  loader: () => {
+    ahead(client.infiniteQuery(deploymentListQuery({}, 100)));
+    ahead(client.query(environmentsQuery()));
   },
+  component: lazyRouteComponent(() => import("./home/home-page"), "HomePage"),
 });
 
 const projects = createRoute({
@@ -257,7 +259,7 @@ function ahead(asked: Promise<unknown>): void {
 
 /** Only paths of the console: an address from a link must not lead elsewhere after signing in. */
 function inside(next: string | undefined): string {
-  return next !== undefined && /^\/(?![/\\])/.test(next) ? next : "/projects";
+  return next !== undefined && /^\/(?![/\\])/.test(next) ? next : "/";
 }
 
 export const router = createRouter({

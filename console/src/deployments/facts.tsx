@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { ExternalLink } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Deployment } from "@/api/queries";
-import { isRunOfPipeline } from "@/runs/is-run";
+import { chosenIn, isRunOfPipeline } from "@/runs/is-run";
 import { CopyButton, CopyId } from "@/ui/copy";
 import { TimeAgo } from "@/ui/time-ago";
 import { shortDigest } from "./changes";
@@ -20,7 +20,7 @@ export function Facts({ deployment }: { deployment: Deployment }) {
             <Link to="/projects/$project/pipeline/versions" params={{ project: deployment.project }} search={{ version: deployment.pipeline_version }} className="hover:underline">
               Version {deployment.pipeline_version}
             </Link>
-            <span className="code block truncate text-xs text-muted">{chosenOf(deployment)}</span>
+            <span className="code block truncate text-xs text-muted">{chosenIn(deployment).join("  ")}</span>
           </Fact>
         ) : (
           <Fact label="Commit">
@@ -50,10 +50,6 @@ export function Facts({ deployment }: { deployment: Deployment }) {
       <SmallPrint deployment={deployment} />
     </div>
   );
-}
-
-function chosenOf({ tags, parameters }: Deployment): string {
-  return [...Object.entries(tags).map(([service, tag]) => `${service}:${tag}`), ...Object.entries(parameters).map(([name, value]) => `${name}=${value}`)].join("  ");
 }
 
 function SmallPrint({ deployment }: { deployment: Deployment }) {

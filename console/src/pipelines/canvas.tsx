@@ -68,7 +68,9 @@ function Flow({ pipeline, positions, selected, onSelect, label, problems, states
   const [shown, setShown] = useState(wanted);
   if (shown !== wanted) {
     setShown(wanted);
-    setNodes(wanted);
+    // What was measured stays: a step whose handles are not known takes no arrow.
+    const measured = new Map(nodes.map((node) => [node.id, node.measured]));
+    setNodes(wanted.map((node) => ({ ...node, measured: measured.get(node.id) })));
   }
   const edges = useMemo(
     () =>
@@ -86,7 +88,12 @@ function Flow({ pipeline, positions, selected, onSelect, label, problems, states
       }),
     [pipeline, states, isEditable],
   );
-  useFitted(Object.keys(pipeline.steps).length);
+  useFitted(
+    Object.entries(places)
+      .filter(([name]) => !Object.hasOwn(positions, name))
+      .map(([name, { x, y }]) => `${name} ${x} ${y}`)
+      .join(),
+  );
 
   const byKeys = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const onNodesChange = (changes: NodeChange<StepFlowNode>[]) => {
@@ -125,19 +132,19 @@ function Flow({ pipeline, positions, selected, onSelect, label, problems, states
       aria-label={label}
     >
       <Background gap={20} />
-      <Controls showInteractive={false} position="bottom-left" />
+      <Controls showInteractive={false} position="bottom-left" orientation={isEditable ? "vertical" : "horizontal"} />
       {nodes.length >= MAP_FROM && <MiniMap pannable zoomable ariaLabel="Overview" />}
     </ReactFlow>
   );
 }
 
-/** Shows all of it again when steps came or went. */
-function useFitted(count: number): void {
+/** Shows all of it again when the layout has put steps elsewhere. */
+function useFitted(layout: string): void {
   const { fitView } = useReactFlow();
   useEffect(() => {
     const frame = requestAnimationFrame(() => void fitView({ maxZoom: 1, padding: 0.12 }));
     return () => cancelAnimationFrame(frame);
-  }, [count, fitView]);
+  }, [layout, fitView]);
 }
 
 function placesOf(nodes: readonly StepFlowNode[]): Record<string, Position> {

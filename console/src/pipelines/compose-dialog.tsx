@@ -45,7 +45,7 @@ export function ComposeDialog({ onClose, onTake }: { onClose: () => void; onTake
             </div>
             <label className="flex flex-wrap items-center gap-2 text-sm text-muted">
               Paste it, drop it, or choose it:
-              <input type="file" accept=".yml,.yaml,application/yaml,text/yaml" onChange={({ target }) => open(target.files?.[0])} className="text-sm" />
+              <input type="file" accept=".yml,.yaml,application/yaml,text/yaml" onChange={({ target }) => open(target.files?.[0])} className="text-sm file:mr-2 file:h-8 file:rounded-md file:border file:border-solid file:border-line file:bg-surface file:px-3 file:text-ink" />
             </label>
             {fileProblem !== null && <p className="text-sm text-bad">{fileProblem}</p>}
             {bring.isError && <ProblemPanel what="It was not understood" error={bring.error} />}

@@ -2,13 +2,13 @@ import { graphlib, layout } from "@dagrejs/dagre";
 import type { Position } from "./history";
 import { type Pipeline, edgesOf } from "./model";
 
-export const NODE_WIDTH = 216;
+export const NODE_WIDTH = 200;
 export const NODE_HEIGHT = 64;
 
 /** Left to right by who waits for whom. */
 export function laidOut(pipeline: Pick<Pipeline, "steps">): Record<string, Position> {
   const graph = new graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 28, ranksep: 64, marginx: 8, marginy: 8 });
+  graph.setGraph({ rankdir: "LR", nodesep: 24, ranksep: 48, marginx: 8, marginy: 8 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const name of Object.keys(pipeline.steps).toSorted()) graph.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const { from, to } of edgesOf(pipeline)) graph.setEdge(from, to);

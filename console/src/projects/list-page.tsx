@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { Boxes, ExternalLink, Plus, Search, SearchX } from "lucide-react";
+import { ExternalLink, Plus, Search, SearchX } from "lucide-react";
 import { useDeferredValue, useEffect, useRef, useState } from "react";
 import { type Deployment, type Project, deploymentListQuery, deploymentQuery, projectListQuery } from "@/api/queries";
 import { ConditionChips, StateChip } from "@/deployments/state-chip";
@@ -16,6 +16,7 @@ import { Page, useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { Skeleton, SkeletonRows } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
+import { FirstProject } from "./first-project";
 
 const route = getRouteApi("/app/projects");
 const MOVING = ALL_STATES.filter(isOnItsWay);
@@ -90,25 +91,6 @@ export function ProjectListPage() {
       )}
       <LoadMore query={list} />
     </Page>
-  );
-}
-
-function FirstProject() {
-  return (
-    <Empty
-      icon={<Boxes />}
-      title="Put the first thing on the air"
-      action={
-        <Button kind="primary" asChild>
-          <Link to="/projects/new">
-            <Plus aria-hidden /> New project
-          </Link>
-        </Button>
-      }
-      command="pierhead deploy https://github.com/you/your-site"
-    >
-      Paste the address of a repository. Pierhead finds out how to build it, shows you the plan, and gives it a URL.
-    </Empty>
   );
 }
 

@@ -32,7 +32,7 @@ export function RunCard({ deployment, step, onStep }: Props) {
   if (query.data === undefined) return <Skeleton className="h-72 rounded-xl" />;
   const pipeline = pipelineOf(query.data.pipeline);
   const steps = runStepsOf(deployment, pipeline, now);
-  const states = Object.fromEntries(steps.map((it) => [it.name, { status: it.status, note: shortNote(it), tag: tags[it.name] }]));
+  const states = Object.fromEntries(steps.map((it) => [it.name, { status: it.isCause ? ("failed" as const) : it.status, note: shortNote(it), tag: tags[it.name] }]));
   const total = Math.max(1, ...steps.map(({ offset, ms }) => (offset ?? 0) + (ms ?? 0)));
   return (
     <section aria-label="The run" className="grid overflow-hidden rounded-xl border border-line bg-surface lg:grid-cols-[minmax(0,1fr)_24rem]">
@@ -51,8 +51,8 @@ export function RunCard({ deployment, step, onStep }: Props) {
 }
 
 function StepRow({ step, total, isChosen, onChoose }: { step: RunStep; total: number; isChosen: boolean; onChoose: () => void }) {
-  const { name, kind, status, offset, ms, note } = step;
-  const { icon: Icon, label, look, isMoving } = STATUSES[status];
+  const { name, kind, status, offset, ms, note, isCause } = step;
+  const { icon: Icon, label, look, isMoving } = isCause ? STATUSES.failed : STATUSES[status];
   return (
     <li className="border-b border-line last:border-0">
       <button type="button" aria-pressed={isChosen} onClick={onChoose} title={isChosen ? "Show every step again" : `Show only the lines of ${name}`} className={cn("flex w-full items-center gap-2.5 px-3 py-1.5 text-left hover:bg-hover", isChosen && "bg-accent-wash")}>
@@ -62,12 +62,13 @@ function StepRow({ step, total, isChosen, onChoose }: { step: RunStep; total: nu
             <span className="truncate font-medium">{name}</span>
             <span className={cn("inline-flex shrink-0 items-center gap-1 text-xs", look)}>
               <Icon aria-hidden className={cn("size-3.5", isMoving && "animate-spin-slow")} /> {label}
+              {isCause && status !== "failed" && `, ${STATUSES[status].label.toLowerCase()}`}
             </span>
             <span className="tabular ml-auto shrink-0 text-xs text-muted">{ms !== null && duration(ms)}</span>
           </span>
           {note !== null && <span className="block truncate text-xs text-muted">{note}</span>}
           <span aria-hidden className="mt-1 block h-1 overflow-hidden rounded-full bg-hover">
-            {offset !== null && ms !== null && <span className={cn("block h-full min-w-0.5 rounded-full", status === "failed" ? "bg-bad" : status === "succeeded" ? "bg-good" : "bg-rise")} style={{ marginLeft: `${(offset / total) * 100}%`, width: `${(ms / total) * 100}%` }} />}
+            {offset !== null && ms !== null && <span className={cn("block h-full min-w-0.5 rounded-full", isCause ? "bg-bad" : status === "succeeded" ? "bg-good" : isMoving ? "bg-rise" : "bg-line-strong")} style={{ marginLeft: `${(offset / total) * 100}%`, width: `${(ms / total) * 100}%` }} />}
           </span>
         </span>
       </button>

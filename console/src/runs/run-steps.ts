@@ -13,10 +13,12 @@ export interface RunStep {
   offset: number | null;
   ms: number | null;
   note: string | null;
+  /** It is what the run failed by, whatever became of it since. */
+  isCause: boolean;
 }
 
-export function runStepsOf(deployment: Pick<Deployment, "steps" | "timings">, pipeline: Pick<Pipeline, "steps">, now: number): RunStep[] {
-  const { steps, timings } = deployment;
+export function runStepsOf(deployment: Pick<Deployment, "steps" | "timings" | "failure">, pipeline: Pick<Pipeline, "steps">, now: number): RunStep[] {
+  const { steps, timings, failure } = deployment;
   const edges = edgesOf(pipeline);
   const begun = Math.min(...steps.map(({ started_at }) => time(started_at)));
   const known = roundsOf(pipeline).flat();
@@ -28,10 +30,10 @@ export function runStepsOf(deployment: Pick<Deployment, "steps" | "timings">, pi
     const kind = pipeline.steps[name]?.kind;
     if (step === undefined) {
       const before = edges.filter(({ to }) => to === name).map(({ from }) => from).filter((from) => statusOf(steps.find((it) => it.name === from)) !== "succeeded");
-      return { name, kind, status, offset: null, ms: null, note: ended !== null ? "never began" : before.length > 0 ? `waits for ${before.join(", ")}` : null };
+      return { name, kind, status, offset: null, ms: null, note: ended !== null ? "never began" : before.length > 0 ? `waits for ${before.join(", ")}` : null, isCause: false };
     }
     const end = step.finished_at ?? (status === "succeeded" ? step.started_at : ended);
-    return { name, kind, status, offset: time(step.started_at) - begun, ms: Math.max(0, (end === null ? now : time(end)) - time(step.started_at)), note: step.note };
+    return { name, kind, status, offset: time(step.started_at) - begun, ms: Math.max(0, (end === null ? now : time(end)) - time(step.started_at)), note: step.note, isCause: status === "failed" || (failure !== null && step.note === failure.detail) };
   });
 }
 

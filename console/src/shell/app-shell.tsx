@@ -39,7 +39,7 @@ export function AppShell() {
         <Sidebar onSearch={() => setLayer("palette")} />
         <div className="flex min-w-0 flex-1 flex-col max-md:pb-[calc(3.5rem+env(safe-area-inset-bottom))]">
           <header className="flex h-12 items-center justify-between border-b border-line px-4 md:hidden">
-            <Link to="/projects" className="flex items-center gap-2 font-semibold">
+            <Link to="/" className="flex items-center gap-2 font-semibold">
               <Logo className="size-6" /> Pierhead
             </Link>
             <LiveBadge />

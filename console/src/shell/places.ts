@@ -1,7 +1,7 @@
-import { Box, Boxes, Container, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, Server, User } from "lucide-react";
+import { Box, Boxes, Container, House, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, Server, User } from "lucide-react";
 
 export interface Place {
-  to: "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/account/tokens" | "/account/profile";
+  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/account/tokens" | "/account/profile";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -11,9 +11,10 @@ export interface Place {
 
 /** Where one can go from everywhere, in the order of the sidebar. */
 export const PLACES: Place[] = [
+  { to: "/", label: "Home", icon: House, keys: "g h" },
   { to: "/projects", label: "Projects", icon: Boxes, keys: "g p" },
   { to: "/deployments", label: "Deployments", icon: Rocket, keys: "g d" },
-  { to: "/environments", label: "Environments", icon: Server, keys: "g e" },
+  { to: "/environments", label: "Environments", icon: Server, keys: "g e", isRare: true },
 ];
 
 /** What pipelines are made of. */

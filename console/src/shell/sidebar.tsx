@@ -14,7 +14,7 @@ export function Sidebar({ onSearch }: { onSearch: () => void }) {
   return (
     <aside className="sticky top-0 flex h-dvh w-56 shrink-0 flex-col border-r border-line bg-page max-md:hidden">
       <div className="flex h-14 items-center gap-2.5 px-4">
-        <Link to="/projects" className="flex items-center gap-2.5 rounded-md font-semibold tracking-tight">
+        <Link to="/" className="flex items-center gap-2.5 rounded-md font-semibold tracking-tight">
           <Logo className="size-6.5" />
           Pierhead
         </Link>
@@ -58,7 +58,7 @@ function Heading({ children }: { children: string }) {
 
 function Places({ places }: { places: readonly Place[] }) {
   return places.map(({ to, label, icon: Icon }) => (
-    <Link key={to} to={to} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
+    <Link key={to} to={to} activeOptions={{ exact: to === "/" }} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
       <Icon aria-hidden /> {label}
     </Link>
   ));

@@ -7,6 +7,7 @@ import { useCancel, useRedeploy } from "@/deployments/mutations";
 import { RollbackDialog } from "@/deployments/rollback-dialog";
 import { ConditionChips, StateChip } from "@/deployments/state-chip";
 import { isOnItsWay } from "@/deployments/states";
+import { chosenIn, isRunOfPipeline } from "@/runs/is-run";
 import { RunProgress } from "@/runs/run-progress";
 import { Button } from "@/ui/button";
 import { Menu, MenuItem, MenuSeparator, menuItemLook } from "@/ui/menu";
@@ -60,7 +61,7 @@ export function SlotCard({ project, slot, isEnvironmentShown }: { project: strin
       </div>
       <div className="flex flex-wrap items-center gap-2 border-t border-line bg-sunken/60 px-4 py-2">
         {newest !== undefined && (
-          <Link to="/deployments/$id" params={{ id: newest.id }} className="tabular mr-auto text-xs text-muted hover:text-ink hover:underline">
+          <Link to="/deployments/$id" params={{ id: newest.id }} className="tabular min-w-0 flex-1 basis-24 truncate text-xs text-muted hover:text-ink hover:underline">
             v{newest.number}, <TimeAgo at={newest.created_at} /> by {newest.created_by}
           </Link>
         )}
@@ -111,10 +112,9 @@ export function SlotCard({ project, slot, isEnvironmentShown }: { project: strin
 }
 
 function Running({ deployment, url }: { deployment: Deployment; url: string }) {
-  const { urls, tags, parameters, services, state, commit } = deployment;
-  const isRun = Object.keys(services).length > 0 || urls.length > 0;
-  const addresses = isRun && urls.length > 0 ? urls : [url];
-  const chosen = [...Object.entries(tags).map(([service, tag]) => `${service}:${tag}`), ...Object.entries(parameters).map(([name, value]) => `${name}=${value}`)];
+  const { urls, services, state, commit } = deployment;
+  const addresses = isRunOfPipeline(deployment) ? urls : [url];
+  const chosen = chosenIn(deployment);
   return (
     <>
       {state === "PRODUCTION" && (
