@@ -38,9 +38,9 @@ pub(crate) enum Content {
     Site {
         manifest: Digest,
     },
-    /// `None` while no process of it can be reached.
+    /// None while no process of it can be reached.
     Service {
-        endpoint: Option<Endpoint>,
+        endpoints: Vec<Endpoint>,
     },
 }
 
@@ -104,10 +104,10 @@ fn content_target(shown: &Shown) -> Target {
     let deployment = shown.deployment.clone();
     match &shown.content {
         Some(Content::Site { manifest }) => Target::Site { deployment, manifest: *manifest },
-        Some(Content::Service { endpoint: Some(endpoint) }) => {
-            Target::Service { deployment, endpoints: vec![endpoint.clone()] }
+        Some(Content::Service { endpoints }) if !endpoints.is_empty() => {
+            Target::Service { deployment, endpoints: endpoints.clone() }
         }
-        Some(Content::Service { endpoint: None }) | None => page(shown, Page::Offline),
+        Some(Content::Service { .. }) | None => page(shown, Page::Offline),
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
         assert!(matches!(page(State::Queued, None), Target::Page { page: Page::Starting, .. }));
         assert!(matches!(page(State::Failed, None), Target::Page { page: Page::Failed, .. }));
         assert!(matches!(page(State::Inactive, site(1)), Target::Page { page: Page::Stopped, .. }));
-        let down = Some(Content::Service { endpoint: None });
+        let down = Some(Content::Service { endpoints: Vec::new() });
         assert!(matches!(page(State::Production, down), Target::Page { page: Page::Offline, .. }));
     }
 

@@ -58,20 +58,25 @@ pub(crate) async fn all_shown(core: &Core, records: Vec<DeploymentRecord>) -> Re
 fn shown(record: DeploymentRecord, reached_by: impl Fn(&NodeId) -> Option<Option<NodeId>>) -> Shown {
     let node = record.deployment.node.as_ref().and_then(&reached_by);
     let report = record.report.as_ref();
-    let endpoint = |instance: Option<&InstanceReport>| {
-        let address = instance.and_then(|instance| instance.address)?;
-        Some(Endpoint { node: node.clone()?, address })
+    let endpoints = |instance: Option<&InstanceReport>| {
+        let reached = node.as_ref().zip(instance);
+        let addresses = reached.into_iter().flat_map(|(node, instance)| {
+            instance.addresses().map(|address| Endpoint { node: node.clone(), address })
+        });
+        addresses.collect()
     };
     let parts = parts(&record, |name, sites| match sites.get(name) {
         Some(manifest) => Content::Site { manifest: *manifest },
-        None => Content::Service { endpoint: endpoint(report.and_then(|report| report.services.get(name))) },
+        None => {
+            Content::Service { endpoints: endpoints(report.and_then(|report| report.services.get(name))) }
+        }
     });
     let content = match &record.release {
         None => None,
         Some(Release::Site(site)) => Some(Content::Site { manifest: site.manifest }),
-        Some(Release::Service(_) | Release::Image(_)) => {
-            Some(Content::Service { endpoint: endpoint(report.and_then(|report| report.instance.as_ref())) })
-        }
+        Some(Release::Service(_) | Release::Image(_)) => Some(Content::Service {
+            endpoints: endpoints(report.and_then(|report| report.instance.as_ref())),
+        }),
         Some(Release::Run(_)) => parts.first().map(|part| part.content.clone()),
     };
     Shown {

@@ -120,9 +120,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
             report.instance = Some(InstanceReport {
                 address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9))),
                 healthy: true,
-                restarts: 0,
-                last_exit: None,
-                next_start_at: None,
+                ..InstanceReport::default()
             });
         }
         Goal::Stop => {
