@@ -166,8 +166,8 @@ export class Platform {
       const name = `${host}/${image}:${tag}`;
       const program = `require('http').createServer((_, response) => response.end('This is ${tag}')).listen(3000)`;
       const dockerfile = `FROM pierhead/node:22\nCMD ${JSON.stringify(["node", "-e", program])}\n`;
-      execFileSync("docker", ["build", "--quiet", "--tag", name, "-"], { input: dockerfile, stdio: ["pipe", "pipe", "pipe"] });
-      execFileSync("docker", ["push", "--quiet", name], { stdio: "pipe" });
+      await this.#run("docker", ["build", "--quiet", "--tag", name, "-"], dockerfile);
+      await this.#run("docker", ["push", "--quiet", name], "");
       this.#images.push(name);
     }
     await this.call("POST", "/registries", { name: "tests", host, plain_http: true });
@@ -227,6 +227,16 @@ export class Platform {
       return this.#output.includes("Ingress");
     }, "the server");
     this.#api = `http://127.0.0.1:${port}`;
+  }
+
+  /** To its end, without keeping everything else waiting. */
+  async #run(program: string, words: string[], input: string): Promise<void> {
+    const child = spawn(program, words, { stdio: ["pipe", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (piece: Buffer) => (said += piece.toString()));
+    child.stdin.end(input);
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    if (code !== 0) throw new Error(`${program} ${words.join(" ")}: ${said}`);
   }
 
   #spawn(program: string, words: string[], variables: Record<string, string>): ChildProcess {

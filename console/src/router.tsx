@@ -23,6 +23,7 @@ import { session } from "./api/session";
 import { AppShell } from "./shell/app-shell";
 import { NotFound, PageFailed } from "./shell/failures";
 import { count, oneOf, text } from "./lib/search";
+import { type AuditFilter, grantsQuery, teamQuery, teamsQuery } from "./teams/queries";
 import { pipelineQuery, pluginsQuery, servicesQuery, templatesQuery } from "./pipelines/queries";
 import { ALL_STATES } from "./deployments/states";
 
@@ -42,6 +43,12 @@ const login = createRoute({
     if (session.isSignedIn) throw redirect({ href: inside(search.next) });
   },
   component: lazyRouteComponent(() => import("./access/login-page"), "LoginPage"),
+});
+
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: "/invitation",
+  component: lazyRouteComponent(() => import("./access/invitation-page"), "InvitationPage"),
 });
 
 const app = createRoute({
@@ -150,6 +157,13 @@ const slots = createRoute({
   component: lazyRouteComponent(() => import("./slots/slots-page"), "SlotsPage"),
 });
 
+const access = createRoute({
+  getParentRoute: () => project,
+  path: "/access",
+  loader: ({ params }) => ahead(client.query(grantsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./projects/access-page"), "AccessPage"),
+});
+
 const settings = createRoute({
   getParentRoute: () => project,
   path: "/settings",
@@ -236,6 +250,32 @@ const templates = createRoute({
   component: lazyRouteComponent(() => import("./catalogue/templates-page"), "TemplatesPage"),
 });
 
+const teams = createRoute({
+  getParentRoute: () => app,
+  path: "/teams",
+  loader: () => ahead(client.query(teamsQuery())),
+  component: lazyRouteComponent(() => import("./teams/teams-page"), "TeamsPage"),
+});
+
+const team = createRoute({
+  getParentRoute: () => app,
+  path: "/teams/$team",
+  loader: ({ params }) => ahead(client.query(teamQuery(params.team))),
+  component: lazyRouteComponent(() => import("./teams/team-page"), "TeamPage"),
+});
+
+const audit = createRoute({
+  getParentRoute: () => app,
+  path: "/audit",
+  validateSearch: (search): AuditFilter => ({
+    actor: text(search["actor"]),
+    action: text(search["action"]),
+    target: text(search["target"]),
+    project: text(search["project"]),
+  }),
+  component: lazyRouteComponent(() => import("./audit/audit-page"), "AuditPage"),
+});
+
 const tokens = createRoute({
   getParentRoute: () => app,
   path: "/account/tokens",
@@ -266,11 +306,12 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     login,
+    invitation,
     app.addChildren([
       home,
       projects,
       newProject,
-      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, settings]),
+      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, access, settings]),
       deployments,
       deployment,
       environments,
@@ -281,6 +322,9 @@ export const router = createRouter({
       plugin,
       templates,
       registries,
+      teams,
+      team,
+      audit,
       tokens,
       profile,
       nowhere,

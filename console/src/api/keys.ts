@@ -19,6 +19,12 @@ export const keys = {
   templates: () => ["templates"] as const,
   pipeline: (project: string) => ["pipeline", project] as const,
   tags: (of: object) => ["tags", of] as const,
+  teams: () => ["teams"] as const,
+  team: (team: string) => ["teams", "one", team] as const,
+  invitations: () => ["invitations"] as const,
+  grants: (on: object) => ["grants", on] as const,
+  audit: (filter: object) => ["audit", filter] as const,
+  sessions: () => ["sessions"] as const,
   tokens: () => ["tokens"] as const,
   verdict: () => ["verdict"] as const,
 };

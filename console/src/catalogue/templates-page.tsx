@@ -38,7 +38,7 @@ export function TemplatesPage() {
           </Empty>
         </Card>
       )}
-      <ul aria-label="Templates" className="grid gap-4 md:grid-cols-2">
+      <ul aria-label="Templates" className="grid grid-cols-[minmax(0,1fr)] gap-4 md:grid-cols-2">
         {query.data?.map((template) => {
           const { name, description, pipeline, created_by, created_at } = template;
           const read = pipelineOf(pipeline);

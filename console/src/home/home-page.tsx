@@ -11,6 +11,7 @@ import { useRowKeys } from "@/lib/row-keys";
 import { useShortcut } from "@/lib/shortcuts";
 import { FirstProject } from "@/projects/first-project";
 import { Countdown } from "@/slots/countdown";
+import { MyInvitations } from "@/teams/my-invitations";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Page, useTitle } from "@/ui/page";
@@ -64,6 +65,7 @@ export function HomePage() {
       }
     >
       {failure !== undefined && <ProblemPanel what="Not everything could be read" error={failure.error} onRetry={() => void failure.refetch()} isRetrying={failure.isFetching} />}
+      <MyInvitations />
       {isPending && (
         <Card isFlush>
           <SkeletonRows count={5} />

@@ -53,7 +53,7 @@ export function PipelineOverview({ project, saved }: { project: Project; saved: 
           </Empty>
         </Card>
       )}
-      <ul aria-label="Slots" className="grid items-stretch gap-4 xl:grid-cols-2">
+      <ul aria-label="Slots" className="grid grid-cols-[minmax(0,1fr)] items-stretch gap-4 xl:grid-cols-2">
         {slots.map((slot) => (
           <SlotCard key={slot.name} project={name} slot={slot} isEnvironmentShown={false} />
         ))}

@@ -25,6 +25,7 @@ const TABS = [
   { to: "/projects/$project/slots", label: "Slots", exact: false },
   { to: "/projects/$project/deployments", label: "Deployments", exact: false },
   { to: "/projects/$project/variables", label: "Variables", exact: false },
+  { to: "/projects/$project/access", label: "Access", exact: false },
   { to: "/projects/$project/settings", label: "Settings", exact: false },
 ] as const;
 

@@ -1,7 +1,7 @@
-import { Box, Boxes, Container, House, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, Server, User } from "lucide-react";
+import { Box, Boxes, Container, House, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, ScrollText, Server, User, Users } from "lucide-react";
 
 export interface Place {
-  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/account/tokens" | "/account/profile";
+  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/teams" | "/audit" | "/account/tokens" | "/account/profile";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -25,9 +25,15 @@ export const CATALOGUE_PLACES: Place[] = [
   { to: "/registries", label: "Registries", icon: Container, keys: "g r", isRare: true },
 ];
 
+/** Who works here, and what they did. */
+export const PEOPLE_PLACES: Place[] = [
+  { to: "/teams", label: "Teams", icon: Users, keys: "g w", isRare: true },
+  { to: "/audit", label: "Audit", icon: ScrollText, keys: "g a", isRare: true },
+];
+
 export const ACCOUNT_PLACES: Place[] = [
   { to: "/account/tokens", label: "API tokens", icon: KeyRound, keys: "g k" },
   { to: "/account/profile", label: "Profile", icon: User, keys: "g m" },
 ];
 
-export const ALL_PLACES: Place[] = [...PLACES, ...CATALOGUE_PLACES, ...ACCOUNT_PLACES];
+export const ALL_PLACES: Place[] = [...PLACES, ...CATALOGUE_PLACES, ...PEOPLE_PLACES, ...ACCOUNT_PLACES];

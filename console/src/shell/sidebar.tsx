@@ -4,7 +4,7 @@ import { Keys } from "@/ui/menu";
 import { shownKeys } from "@/lib/shortcuts";
 import { LiveBadge } from "./live-badge";
 import { Logo } from "./logo";
-import { ACCOUNT_PLACES, CATALOGUE_PLACES, PLACES, type Place } from "./places";
+import { ACCOUNT_PLACES, CATALOGUE_PLACES, PEOPLE_PLACES, PLACES, type Place } from "./places";
 
 const ITEM =
   "flex h-8 items-center gap-2.5 rounded-md px-2 text-sm text-muted hover:bg-hover hover:text-ink [&_svg]:size-4 [&_svg]:shrink-0";
@@ -34,6 +34,8 @@ export function Sidebar({ onSearch }: { onSearch: () => void }) {
         <Places places={PLACES} />
         <Heading>Catalogue</Heading>
         <Places places={CATALOGUE_PLACES} />
+        <Heading>People</Heading>
+        <Places places={PEOPLE_PLACES} />
         <Heading>Account</Heading>
         <Places places={ACCOUNT_PLACES} />
       </nav>

@@ -87,7 +87,7 @@ export function SlotsPage() {
         </Card>
       )}
       {slots?.length === 0 && (query.data?.length ?? 0) > 0 && <p className="text-sm text-muted">No slot is in {environment}.</p>}
-      <ul aria-label="Slots" className="grid items-stretch gap-4 xl:grid-cols-2">
+      <ul aria-label="Slots" className="grid grid-cols-[minmax(0,1fr)] items-stretch gap-4 xl:grid-cols-2">
         {slots?.map((slot) => (
           <SlotCard key={slot.name} project={project} slot={slot} isEnvironmentShown={environments.length > 1} />
         ))}
