@@ -125,7 +125,7 @@ function TryOut({ plugin }: { plugin: Plugin }) {
   const image = plugin.image.startsWith("pierhead/plugin-") ? `${plugin.image}:1.0.0` : `${plugin.image}:VERSION`;
   const step = print({ [plugin.name]: { kind: "plugin", image, ...(Object.keys(value).length > 0 && { parameters: value }) } });
   return (
-    <div className="grid items-start gap-5 lg:grid-cols-2">
+    <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-2">
       <Card title="Parameters" description="The form that pipelines show, made from the plugin's JSON Schema.">
         {hasFields ? <Fields schema={schema} value={value} path={[]} context={context} /> : <p className="text-sm text-muted">It takes none.</p>}
       </Card>

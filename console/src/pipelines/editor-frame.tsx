@@ -83,8 +83,8 @@ export function EditorFrame({ project, saved, begunWith }: { project: string; sa
           onConnect={selected === null ? null : () => setAsked("connect")}
           onSave={() => setAsked("save")}
         />
-        <div className="flex min-h-0 flex-1 max-lg:flex-col-reverse">
-          <div className={cn("relative min-h-0 min-w-0 flex-1 max-lg:border-t max-lg:border-line max-sm:hidden", editor.fault !== null && "opacity-50")}>
+        <div className="flex min-h-0 flex-1 max-lg:flex-col">
+          <div className={cn("relative min-h-0 min-w-0 flex-1 max-sm:hidden", editor.fault !== null && "opacity-50")}>
             <Suspense fallback={<Skeleton className="size-full" />}>
               <Canvas
                 pipeline={editor.pipeline}
@@ -107,7 +107,7 @@ export function EditorFrame({ project, saved, begunWith }: { project: string; sa
               </p>
             )}
           </div>
-          <div className="flex min-h-0 w-full flex-col border-line lg:w-[25rem] lg:border-l">
+          <div className="flex min-h-0 w-full flex-col border-line max-lg:h-1/2 max-lg:border-t max-sm:h-auto max-sm:flex-1 max-sm:border-t-0 lg:w-[25rem] lg:border-l">
             <div role="group" aria-label="Faces" className="flex gap-1 border-b border-line px-2 py-1">
               <Toggle isOn={face === "outline"} onClick={() => setFace("outline")}>
                 Steps

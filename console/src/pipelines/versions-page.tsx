@@ -41,7 +41,7 @@ export function PipelineVersionsPage() {
       )}
       {list.isSuccess && versions.length === 0 && <p className="text-sm text-muted">Nothing was saved yet.</p>}
       {versions.length > 0 && (
-        <div className="grid items-start gap-5 lg:grid-cols-[20rem_minmax(0,1fr)]">
+        <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-5 lg:grid-cols-[20rem_minmax(0,1fr)]">
           <Card title="Versions" isFlush>
             <ul aria-label="Versions">
               {versions.map((it) => (

@@ -37,12 +37,14 @@ function Row({ team, invitation: { id, email, role, expires_at, expired, invited
             {ROLES[role].label}, by {invited_by} · {expired ? <span className="text-warn">has expired</span> : <>good until <TimeAgo at={expires_at} /></>}
           </p>
         </div>
-        <Button size="small" isBusy={again.isPending} onClick={() => again.mutate(undefined, { onSuccess: ({ link }) => link === null && toast(`Another letter is on its way to ${email}.`) })}>
-          <RotateCw aria-hidden /> Invite again
-        </Button>
-        <Button size="icon" kind="quiet" aria-label={`Withdraw the invitation of ${email}`} title="Withdraw" onClick={() => withdraw.mutate(undefined, { onSuccess: () => toast(`The invitation of ${email} is withdrawn.`) })}>
-          <X aria-hidden />
-        </Button>
+        <span className="flex items-center gap-1">
+          <Button size="small" isBusy={again.isPending} onClick={() => again.mutate(undefined, { onSuccess: ({ link }) => link === null && toast(`Another letter is on its way to ${email}.`) })}>
+            <RotateCw aria-hidden /> Invite again
+          </Button>
+          <Button size="icon" kind="quiet" aria-label={`Withdraw the invitation of ${email}`} title="Withdraw" onClick={() => withdraw.mutate(undefined, { onSuccess: () => toast(`The invitation of ${email} is withdrawn.`) })}>
+            <X aria-hidden />
+          </Button>
+        </span>
       </div>
       {again.data?.link != null && <InvitationLink email={email} link={again.data.link} className="mt-3" />}
       {again.isError && <ProblemPanel what="It was not sent again" error={again.error} className="mt-2" />}
