@@ -95,7 +95,7 @@ export function ProjectListPage() {
 }
 
 function ProjectRow({ project, moving }: { project: Project; moving: Deployment | undefined }) {
-  const { name, source, url, deleting } = project;
+  const { name, owner, source, url, deleting } = project;
   return (
     <li className="group relative flex min-h-16 items-center gap-4 border-b border-line px-4 py-2.5 last:border-b-0 focus-within:bg-hover/60 hover:bg-hover/60">
       <div className="min-w-0 flex-1">
@@ -109,6 +109,7 @@ function ProjectRow({ project, moving }: { project: Project; moving: Deployment 
         </Link>
         <p className="truncate text-xs text-muted">
           {source === null ? "No repository" : repositoryName(source.repository)}
+          {owner?.kind === "team" && ` · ${owner.name}`}
           {source?.branch != null && ` · ${source.branch}`}
           {source?.root_directory != null && source.root_directory !== "." && ` · ${source.root_directory}`}
         </p>

@@ -8,14 +8,16 @@ import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Field, Input } from "@/ui/field";
 import { ProblemPanel } from "@/ui/problem-panel";
+import { OwnerField } from "./owner-field";
 
 /** A project of several images needs no repository: a pipeline says what belongs to it. */
 export function PipelineCard() {
   const [name, setName] = useState("");
+  const [team, setTeam] = useState<string | null>(null);
   const client = useQueryClient();
   const navigate = useNavigate();
   const make = useMutation({
-    mutationFn: () => answer(api.POST("/api/v1/projects", { body: { name: name.trim() } })),
+    mutationFn: () => answer(api.POST("/api/v1/projects", { body: { name: name.trim(), team } })),
     onSuccess: ({ name: project }) => {
       void client.invalidateQueries({ queryKey: keys.projects() });
       void navigate({ to: "/projects/$project/pipeline", params: { project } });
@@ -41,6 +43,9 @@ export function PipelineCard() {
         <Field label="Name of the project" error={fault} hint="Small letters, digits and hyphens, as in a hostname.">
           {(attributes) => <Input {...attributes} value={name} onChange={({ target }) => setName(target.value)} placeholder="shop" className="code max-w-80" autoComplete="off" autoCapitalize="off" spellCheck={false} />}
         </Field>
+        <div className="mt-4 empty:hidden">
+          <OwnerField value={team} onChange={setTeam} />
+        </div>
         {make.isError && <ProblemPanel what="The project was not made" error={make.error} className="mt-4" />}
       </Card>
     </form>
