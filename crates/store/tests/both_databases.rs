@@ -109,6 +109,8 @@ impl World {
             trigger: "api".into(),
             created_by: "test".into(),
             work: "{}".into(),
+            received_at: None,
+            head: None,
         };
         self.store.deployment_create(&new, now()).await.unwrap().id
     }

@@ -8,6 +8,7 @@
 //! | [`images`] | an image that is live outlives the node that built it |
 //! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
+//! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
 //!
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
@@ -18,5 +19,6 @@ pub(crate) mod expiry;
 pub(crate) mod images;
 pub(crate) mod removals;
 pub(crate) mod routes;
+pub(crate) mod sources;
 
 pub(crate) use driver::{Reconciler, Signal, drive};

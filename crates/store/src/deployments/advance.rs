@@ -13,7 +13,7 @@ use super::row;
 use crate::error::lost_a_race;
 use crate::events::{self, NewEvent};
 use crate::projects::{project, slot};
-use crate::{Store, StoreError, document, install};
+use crate::{Store, StoreError, document, followed, install};
 
 /// How often a transaction that lost a race is tried again.
 const TRIES: usize = 5;
@@ -30,6 +30,19 @@ pub struct NewDeployment {
     pub created_by: String,
     /// The control plane's own document of what is to be done.
     pub work: String,
+    /// When the push that asks for it was received.
+    pub received_at: Option<Timestamp>,
+    /// The move of a branch that this deals with, in the same transaction.
+    pub head: Option<AcceptedHead>,
+}
+
+/// A followed reference moved, and that is dealt with now.
+#[derive(Debug, Clone)]
+pub struct AcceptedHead {
+    pub reference: String,
+    /// Where it was when it was dealt with last. When it is elsewhere by now, somebody else was faster: a conflict.
+    pub before: Option<String>,
+    pub commit: String,
 }
 
 /// A transition that was written.
@@ -202,8 +215,11 @@ async fn create_in_txn(
         .filter(slot::Column::Id.eq(&slot.id))
         .exec(transaction)
         .await?;
+    if let Some(head) = &new.head {
+        followed::accept_in_txn(transaction, &new.project, head).await?;
+    }
     let number = u64::try_from(slot.next_number).unwrap_or_default();
-    let deployment = Deployment::queued(
+    let mut deployment = Deployment::queued(
         new.id.clone(),
         new.project.clone(),
         new.slot.clone(),
@@ -211,6 +227,7 @@ async fn create_in_txn(
         new.limits.clone(),
         now,
     );
+    deployment.timings.received_at = new.received_at;
     let row = row::ActiveModel {
         id: Set(deployment.id.to_string()),
         project_id: Set(deployment.project.to_string()),
