@@ -19,6 +19,7 @@ export const keys = {
   templates: () => ["templates"] as const,
   pipeline: (project: string) => ["pipeline", project] as const,
   tags: (of: object) => ["tags", of] as const,
+  following: (project: string) => ["following", project] as const,
   teams: () => ["teams"] as const,
   team: (team: string) => ["teams", "one", team] as const,
   invitations: () => ["invitations"] as const,

@@ -30,7 +30,7 @@ export function ComposeDialog({ onClose, onTake }: { onClose: () => void; onTake
   };
   return (
     <Dialog isOpen onClose={onClose} title="From a compose file" description="Nothing is saved until you save the pipeline." width="wide">
-      <DialogBody className="flex flex-col gap-4">
+      <DialogBody isRead={report !== undefined} className="flex flex-col gap-4">
         {report === undefined ? (
           <>
             <div
