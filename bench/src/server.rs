@@ -16,6 +16,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::name::ProjectName;
 use pierhead_model::release::{SiteFile, SiteManifest, SiteRouting};
+use pierhead_model::sleep::Rest;
 use pierhead_wire::route::{Route, Target};
 use pierhead_wire::{BlobChannel, BlobError, ControlToIngress, IngressToControl, link};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
@@ -52,7 +53,7 @@ async fn serve(port: u16, upstream: SocketAddr, folder: &Path) -> Result<()> {
         vec![route("site.bench.test", Target::Site { deployment: DeploymentId::from_random(0), manifest })?];
     for number in 1..=HOSTS {
         let deployment = DeploymentId::from_random(number as u64);
-        let target = Target::Service { deployment, endpoints: vec![upstream.into()] };
+        let target = Target::Service { deployment, endpoints: vec![upstream.into()], rest: Rest::Awake };
         routes.push(route(&format!("app-{number}.bench.test"), target)?);
     }
 

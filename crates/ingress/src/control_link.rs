@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
+use pierhead_model::sleep::Rest;
 use pierhead_wire::control_to_ingress::ControlToIngress;
 use pierhead_wire::route;
 use tokio::sync::mpsc;
@@ -20,6 +21,8 @@ use crate::target::{PreviousSite, Route, Target};
 
 /// How often pools are looked through for connections that nobody uses.
 const SWEEP: Duration = Duration::from_secs(15);
+/// How often the control plane is told which services are needed.
+const ACTIVITY: Duration = Duration::from_secs(1);
 /// More switches than this within one drain time are more than a page in a browser lives through.
 const PREVIOUS_SITES: usize = 8;
 
@@ -50,6 +53,8 @@ impl ControlLink {
     pub(crate) async fn run(mut self, mut link: mpsc::Receiver<ControlToIngress>) {
         self.context.outbox.want_table();
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut activity = tokio::time::interval(ACTIVITY);
+        activity.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut linked = true;
         loop {
             tokio::select! {
@@ -65,6 +70,12 @@ impl ControlLink {
                     }
                 }
                 _ = sweep.tick() => self.deployments.sweep(),
+                _ = activity.tick() => {
+                    let needed = self.deployments.needed();
+                    if !needed.is_empty() {
+                        self.context.outbox.active(needed);
+                    }
+                }
             }
         }
     }
@@ -100,8 +111,10 @@ impl ControlLink {
         for deployment in table.iter().filter_map(|route| route.target.serving()) {
             self.deployments.hold(deployment);
         }
-        self.context.table.store(Arc::new(table));
+        let table = Arc::new(table);
+        self.context.table.store(Arc::clone(&table));
         for route in old.iter() {
+            self.rested(&table, route);
             self.release(&route.target);
         }
     }
@@ -119,11 +132,29 @@ impl ControlLink {
                 self.deployments.hold(deployment);
             }
         }
-        self.context.table.store(table);
+        self.context.table.store(Arc::clone(&table));
         for host in &touched {
             if let Some(route) = old.get(host.as_str()) {
+                self.rested(&table, route);
                 self.release(&route.target);
             }
+        }
+    }
+
+    /// A service that fell asleep or woke up: who waits looks again, and one that is needed all the same is woken at once.
+    fn rested(&self, table: &RouteTable, before: &Route) {
+        let Target::Service(before_it) = &before.target else { return };
+        let now = table.get(before.host.as_str()).map(|route| &route.target);
+        if now.is_some_and(|now| now.is(&before.target)) {
+            return;
+        }
+        before_it.tracker().rest_changed();
+        if let Some(Target::Service(service)) = now
+            && service.rest() != Rest::Awake
+            && service.tracker().is_busy()
+            && service.tracker().is_first_to_ask()
+        {
+            self.context.outbox.wake(service.deployment().clone());
         }
     }
 

@@ -72,6 +72,11 @@ impl Exchange {
         self.in_flight = in_flight;
     }
 
+    /// The same deployment answers, by another line of the table: it is counted there already.
+    pub(crate) fn goes_on_with(&mut self, route: Arc<Route>) {
+        self.route = Some(route);
+    }
+
     pub(crate) const fn set_status(&mut self, status: StatusCode) {
         self.status = status;
     }

@@ -23,6 +23,7 @@ use crate::service::{Answer, Failure, Service};
 use crate::static_site::Site;
 use crate::target::{Route, Target};
 use crate::tunnel::Tunnel;
+use crate::waking;
 
 /// How often a route is looked up again because its deployment had just left the table.
 const LOOKUPS: usize = 4;
@@ -141,6 +142,10 @@ async fn reply(
         Ok(route) => route,
         Err(notice) => return ask.page(&notice),
     };
+    let route = match waking::awake(context, &host, route, &request, exchange).await {
+        Ok(route) => route,
+        Err(notice) => return ask.page(&notice),
+    };
     match &route.target {
         Target::Page { page, .. } => ask.page(&Notice::of_page(*page)),
         Target::Site(site) => {
@@ -172,7 +177,7 @@ fn well_formed(request: &Request<Incoming>) -> Result<(), &'static str> {
 }
 
 /// Looks a route up and is counted at its deployment.
-fn enter(context: &Context, host: &str, exchange: &mut Exchange) -> Result<Arc<Route>, Notice> {
+pub(crate) fn enter(context: &Context, host: &str, exchange: &mut Exchange) -> Result<Arc<Route>, Notice> {
     let mut lookups = 0;
     loop {
         lookups += 1;

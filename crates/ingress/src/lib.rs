@@ -7,6 +7,7 @@
 //! | [`options`], [`ingress`] | what it is given, how it is started and stopped |
 //! | `listener`, `connections`, `client_io`, `head_guard` | accepting visitors, capping them, refusing the slow and the ambiguous |
 //! | `handler`, `host`, `route_table`, `target` | one request: which host, which route, what it shows |
+//! | `waking` | holding requests for a service that sleeps |
 //! | `service`, `forwarding`, `endpoint`, `pool`, `tunnel` | a reverse proxy with its own connection pools |
 //! | `static_site` | files by path, with everything HTTP knows about files |
 //! | `error_page` | what a visitor sees when there is nothing else to show |
@@ -48,6 +49,7 @@ mod service;
 mod static_site;
 mod target;
 mod tunnel;
+mod waking;
 
 pub use access_log::AccessRecord;
 pub use counters::Counts;

@@ -68,6 +68,10 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Until a service begins its answer.
     pub answer_timeout: Duration,
+    /// How long a request waits for a service that sleeps.
+    pub wake_timeout: Duration,
+    /// How long a browser's request waits before it is shown a page that tries again by itself.
+    pub wake_page_after: Duration,
     /// Memory for files of sites, in bytes.
     pub file_cache_bytes: u64,
 }
@@ -87,6 +91,8 @@ impl Default for Limits {
             header_count: FREE_HEADERS,
             connect_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(60),
+            wake_timeout: Duration::from_secs(60),
+            wake_page_after: Duration::from_secs(10),
             file_cache_bytes: 64 * 1024 * 1024,
         }
     }

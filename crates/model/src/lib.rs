@@ -15,6 +15,7 @@
 //! | [`run`] | the run of a pipeline: `step(run, event, now)`, and what a crash changes about it |
 //! | [`address`] | which addresses may be reached on behalf of somebody |
 //! | [`lifetime`] | how long slots live |
+//! | [`sleep`] | how deeply a service sleeps that nobody needs |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
@@ -38,6 +39,7 @@ pub mod plan;
 pub mod project;
 pub mod release;
 pub mod run;
+pub mod sleep;
 pub mod source;
 pub mod variable;
 

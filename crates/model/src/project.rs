@@ -8,7 +8,7 @@ use crate::plan::BuildSettings;
 use crate::source::{Folder, GitReference, RepositoryUrl};
 
 /// Everything a person can set on a project.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProjectSettings {
     pub source: Option<GitSource>,
@@ -19,6 +19,19 @@ pub struct ProjectSettings {
     pub sleep_after_s: u32,
     /// Of its slots; see [`crate::lifetime`]. The environment's when it is not said, 0 for ever.
     pub lifetime_s: Option<u32>,
+}
+
+impl Default for ProjectSettings {
+    fn default() -> Self {
+        Self {
+            source: None,
+            build: BuildSettings::default(),
+            limits: Limits::default(),
+            health: HealthCheck::default(),
+            sleep_after_s: 900,
+            lifetime_s: None,
+        }
+    }
 }
 
 /// The repository a project is built from.

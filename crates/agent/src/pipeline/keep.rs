@@ -8,6 +8,7 @@ use pierhead_model::Timestamp;
 use pierhead_model::assignment::InstanceReport;
 use pierhead_model::pipeline::StepName;
 use pierhead_model::pipeline::service::ServiceStep;
+use pierhead_model::sleep::RestOrder;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -117,5 +118,12 @@ async fn say(orders: &Orders<'_>, name: &StepName, change: impl Fn(&mut Instance
 
 /// A service of which nothing is known yet.
 pub(super) fn not_running() -> InstanceReport {
-    InstanceReport { address: None, healthy: false, restarts: 0, last_exit: None, next_start_at: None }
+    InstanceReport {
+        address: None,
+        healthy: false,
+        restarts: 0,
+        last_exit: None,
+        next_start_at: None,
+        rest: RestOrder::default(),
+    }
 }

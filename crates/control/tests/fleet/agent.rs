@@ -8,6 +8,7 @@ use pierhead_model::assignment::{Assignment, Goal, InstanceReport, Phase, Report
 use pierhead_model::digest::Digest;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::release::{Release, ServiceRelease, StartSettings};
+use pierhead_model::sleep::RestOrder;
 use pierhead_wire::agent_to_control::{Machine, MachineUsage};
 use pierhead_wire::link::End;
 use pierhead_wire::version::Version;
@@ -52,6 +53,7 @@ pub(crate) async fn obey(pretended: Pretended, mut link: End<AgentToControl, Con
             }
             ControlToAgent::ReportStored { .. }
             | ControlToAgent::LogStored { .. }
+            | ControlToAgent::Rest { .. }
             | ControlToAgent::ImageFound { .. } => Vec::new(),
         };
         for answer in answers {
@@ -123,6 +125,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
                 restarts: 0,
                 last_exit: None,
                 next_start_at: None,
+                rest: RestOrder::default(),
             });
         }
         Goal::Stop => {

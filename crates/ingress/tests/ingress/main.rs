@@ -18,3 +18,4 @@ mod support;
 mod switches;
 mod tunnels;
 mod upstream;
+mod waking;
