@@ -54,8 +54,7 @@ impl Book {
 
     /// Whether a process of some deployment answers at this address.
     pub(crate) fn has_instance_at(&self, address: SocketAddr) -> bool {
-        let at = |entry: &Entry| entry.report.instance.as_ref().is_some_and(|it| it.address == Some(address));
-        self.entries.lock().values().any(at)
+        self.entries.lock().values().any(|entry| entry.report.serves(address))
     }
 
     /// Changes a deployment's report. It is durable when this returns. A change that changes nothing is not reported.

@@ -210,12 +210,5 @@ async fn remember_peak(run: &Run, instance: &Instance) -> Result<(), StepError> 
 }
 
 fn instance_of(report: &mut pierhead_model::assignment::Report) -> &mut InstanceReport {
-    report.instance.get_or_insert(InstanceReport {
-        address: None,
-        healthy: false,
-        restarts: 0,
-        last_exit: None,
-        next_start_at: None,
-        rest: RestOrder::default(),
-    })
+    report.instance.get_or_insert_default()
 }

@@ -73,12 +73,13 @@ pub(crate) async fn stop(
 ) -> Result<(), StepError> {
     const DOING: &str = "putting the service to sleep";
     let found = run.node.engine.find(&executor::name_of(run)).await.map_err(StepError::engine(DOING))?;
+    let mut has_ended = false;
     let runs = |status| matches!(status, Status::Running | Status::Paused);
     if let Some(container) = found.filter(|container| runs(container.state.status())) {
         let grace = Duration::from_secs(run.held.assignment.work.limits.stop_grace_s.into());
         let engine = Arc::clone(&run.node.engine);
         run.settle(DOING, async move { engine.stop(&container.id, grace).await }).await?;
-        run.log.say("service", "asleep: stopped, its memory is free; the next request starts it");
+        has_ended = true;
     }
     let mut order = order;
     loop {
@@ -92,6 +93,9 @@ pub(crate) async fn stop(
             }
         })
         .await?;
+        if std::mem::take(&mut has_ended) {
+            run.log.say("service", "asleep: stopped, its memory is free; the next request starts it");
+        }
         pierhead_model::crash_point!("agent.asleep");
         changed(orders, order).await;
         order = *orders.borrow_and_update();

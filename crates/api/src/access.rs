@@ -3,11 +3,12 @@
 //! Every route needs a token unless it is in [`OPEN`] or [`FIRST_MESSAGE`], and which scope it needs follows from its method,
 //! so no route can forget it. A handler that wants to know who asks takes a [`Caller`], which only this layer can make.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, MatchedPath, OptionalFromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{Extensions, HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use pierhead_control::{Client, Error, Principal, Scope};
@@ -18,12 +19,15 @@ use crate::Shared;
 use crate::problem::Problem;
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 13] = [
+pub(crate) const OPEN: [&str; 16] = [
     "/",
     "/api/docs",
+    "/api/v1/auth/accept",
+    "/api/v1/auth/invitation",
     "/api/v1/auth/login",
     "/api/v1/auth/refresh",
     "/api/v1/auth/setup",
+    "/api/v1/auth/sign-up",
     "/api/v1/openapi.json",
     "/docs",
     "/docs/assets/{file}",
@@ -64,7 +68,10 @@ pub(crate) async fn check(
             let detail = "Sign in: send `Authorization: Bearer` with a token.";
             return Err(Error::Unauthenticated { detail }.into());
         }
-        Some(token) => Caller::of(&app, token, needed(request.method())).await?,
+        Some(token) => {
+            let ip = address(request.extensions());
+            Caller::of(&app, token, needed(request.method()), ip).await?
+        }
     };
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
@@ -83,8 +90,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) async fn of(app: &Shared, token: SecretString, needed: Scope) -> Result<Self, Problem> {
-        let principal = app.services.auth.authenticate(token.expose_secret()).await?;
+    pub(crate) async fn of(
+        app: &Shared,
+        token: SecretString,
+        needed: Scope,
+        ip: Option<IpAddr>,
+    ) -> Result<Self, Problem> {
+        let mut principal = app.services.auth.authenticate(token.expose_secret()).await?;
+        principal.ip = ip;
         principal.require(needed)?;
         Ok(Self { principal, token })
     }
@@ -120,6 +133,11 @@ impl<S: Sync> OptionalFromRequestParts<S> for Caller {
     }
 }
 
+/// From where a request comes.
+pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip())
+}
+
 /// From where somebody signs in.
 #[derive(Debug)]
 pub(crate) struct Visitor(pub(crate) Client);
@@ -128,8 +146,7 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let address = parts.extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>();
         let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(Self(Client { ip: address.map(|it| it.0.ip()), user_agent: agent.map(ToOwned::to_owned) }))
+        Ok(Self(Client { ip: address(&parts.extensions), user_agent: agent.map(ToOwned::to_owned) }))
     }
 }

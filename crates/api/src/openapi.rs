@@ -21,8 +21,9 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::access::{FIRST_MESSAGE, OPEN, needed};
 use crate::problem;
 
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("access", "Signing in, tokens, who one is."),
+    ("teams", "Who works together, and what they may do."),
     ("deployments", "Made, watched, cancelled, repeated, rolled back."),
     ("logs", "What builds and services said."),
     ("events", "What happens, as it happens."),

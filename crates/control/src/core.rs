@@ -11,6 +11,7 @@ use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
+use crate::mail::Mailer;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::sealing::MasterKey;
@@ -36,6 +37,34 @@ pub(crate) struct Core {
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.
     pub(crate) public: PublicAddress,
+    pub(crate) access: AccessOptions,
+}
+
+/// Who may come in, and how letters are sent.
+#[derive(Debug, Clone)]
+pub struct AccessOptions {
+    pub sign_up: SignUp,
+    /// Without one, links are shown to who asks for them.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Where people find the console; no slash at the end.
+    pub console_url: String,
+}
+
+impl Default for AccessOptions {
+    fn default() -> Self {
+        Self { sign_up: SignUp::default(), mailer: None, console_url: "http://127.0.0.1:8400".to_owned() }
+    }
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignUp {
+    /// Nobody: administrators know everybody already.
+    Closed,
+    #[default]
+    ByInvitation,
+    /// Everybody whose address a letter reaches.
+    Open,
 }
 
 impl Core {

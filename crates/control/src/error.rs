@@ -2,6 +2,8 @@
 //!
 //! The API turns each into a problem document in one place; the code decides the status.
 
+use std::borrow::Cow;
+
 use pierhead_model::code::Code;
 use pierhead_model::deployment::{CloneFailure, State};
 use pierhead_model::pipeline::{Problem, Severity};
@@ -46,7 +48,7 @@ pub enum Error {
     #[error("The token has expired: refresh it or sign in again.")]
     TokenExpired,
     #[error("This needs {required}, which your role or token does not include.")]
-    Forbidden { required: &'static str },
+    Forbidden { required: Cow<'static, str> },
     #[error("{}", field_sentence(.0))]
     Validation(Vec<FieldProblem>),
     #[error("The {what} `{name}` exists already.")]

@@ -14,6 +14,7 @@ mod images;
 mod ingresses;
 mod lifecycle;
 mod links;
+mod mail;
 mod outside;
 mod reconcilers;
 mod routing;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 pub use blobs::StoredBlobs;
 pub use error::{Error, FieldProblem};
 use ipnet::IpNet;
+pub use mail::{Letter, Mailer};
 pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
@@ -39,25 +41,34 @@ use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
 pub use sealing::{MasterKey, SealError};
-pub use services::auth::{Client, InstanceRole, NewToken, Principal, Scope, Scopes, TokenView, Tokens, Via};
+pub use services::accounts::{AccountChange, AccountView};
+pub use services::audit::{AuditQuery, AuditView};
+pub use services::auth::{
+    Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens, Via,
+};
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::clones::NewClone;
 pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
-pub use services::environments::{NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView};
+pub use services::environments::{
+    EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
+};
 pub use services::events::EventView;
+pub use services::grants::{GrantView, NewGrant};
 pub use services::idempotency::Begun;
+pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
 pub use services::page::{Page, PageRequest};
 pub use services::pipelines::{
     ComposeImport, DryRunQuestion, DryRunView, ImageView, NewTemplate, PipelineView, Saved, Validation,
 };
-pub use services::projects::{NewProject, ProjectView};
+pub use services::projects::{NewProject, OwnerView, ProjectView};
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
 pub use services::slots::SlotView;
+pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
@@ -65,7 +76,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use crate::core::PublicAddress;
+pub use crate::core::{AccessOptions, PublicAddress, SignUp};
 use crate::core::{Core, Signals};
 use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
@@ -94,6 +105,7 @@ pub struct Options {
     pub ca_bundle: Option<Vec<u8>>,
     /// Those that come with this version.
     pub plugins: Vec<pierhead_model::pipeline::plugin::PluginDeclaration>,
+    pub access: AccessOptions,
 }
 
 /// A running control plane.
@@ -123,6 +135,7 @@ impl Control {
             allow_addresses,
             ca_bundle,
             plugins,
+            access,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
@@ -147,6 +160,7 @@ impl Control {
             install,
             epoch,
             public,
+            access,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
@@ -282,6 +296,7 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         name: EnvironmentName::local(),
         base_domain,
         lifetime_s: None,
+        open: true,
         created_at: now,
     };
     let environment = core.store.environment_ensure(&environment).await.stored()?;

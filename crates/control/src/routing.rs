@@ -39,9 +39,9 @@ pub(crate) enum Content {
     Site {
         manifest: Digest,
     },
-    /// `None` while no process of it can be reached.
+    /// None while no process of it can be reached.
     Service {
-        endpoint: Option<Endpoint>,
+        endpoints: Vec<Endpoint>,
         rest: Rest,
     },
 }
@@ -109,10 +109,10 @@ fn content_target(shown: &Shown) -> Target {
         Some(Content::Service { rest: Rest::Stopped, .. }) => {
             Target::Service { deployment, endpoints: Vec::new(), rest: Rest::Stopped }
         }
-        Some(Content::Service { endpoint: Some(endpoint), rest }) => {
-            Target::Service { deployment, endpoints: vec![endpoint.clone()], rest: *rest }
+        Some(Content::Service { endpoints, rest }) if !endpoints.is_empty() => {
+            Target::Service { deployment, endpoints: endpoints.clone(), rest: *rest }
         }
-        Some(Content::Service { endpoint: None, .. }) | None => page(shown, Page::Offline),
+        Some(Content::Service { .. }) | None => page(shown, Page::Offline),
     }
 }
 
@@ -180,8 +180,8 @@ mod tests {
         assert!(matches!(page(State::Queued, None), Target::Page { page: Page::Starting, .. }));
         assert!(matches!(page(State::Failed, None), Target::Page { page: Page::Failed, .. }));
         assert!(matches!(page(State::Inactive, site(1)), Target::Page { page: Page::Stopped, .. }));
-        let down = Some(Content::Service { endpoint: None, rest: Rest::Awake });
-        let asleep = Some(Content::Service { endpoint: None, rest: Rest::Stopped });
+        let down = Some(Content::Service { endpoints: Vec::new(), rest: Rest::Awake });
+        let asleep = Some(Content::Service { endpoints: Vec::new(), rest: Rest::Stopped });
         assert!(matches!(page(State::Production, asleep), Target::Service { rest: Rest::Stopped, .. }));
         assert!(matches!(page(State::Production, down), Target::Page { page: Page::Offline, .. }));
     }

@@ -115,6 +115,7 @@ impl Sleepers {
         let mut state = self.state.lock();
         let disturbed_at = state.disturbed_at;
         let is_waited_for = state.early.remove(deployment);
+        let is_first = !state.services.contains_key(deployment);
         let service = state.services.entry(deployment.clone()).or_insert_with(|| Service {
             node: node.clone(),
             // One that sleeps already, by the order of an earlier control plane, sleeps on.
@@ -133,7 +134,9 @@ impl Sleepers {
         };
         let idle = now.duration_since(since).try_into().unwrap_or_default();
         let wanted = rest_after(idle, sleep_after);
-        let changes = wanted != service.order.rest;
+        // What was ordered by an earlier control plane is ordered anew: the node may be on its way through such an order at
+        // this moment, and report under its number what is not the end of it.
+        let changes = wanted != service.order.rest || (is_first && reported.number > 0);
         if changes {
             state.order(deployment, wanted);
         }
@@ -230,10 +233,8 @@ mod tests {
         InstanceReport {
             address,
             healthy: true,
-            restarts: 0,
-            last_exit: None,
-            next_start_at: None,
             rest: RestOrder { rest, number },
+            ..InstanceReport::default()
         }
     }
 
@@ -309,8 +310,13 @@ mod tests {
         let sleepers = Sleepers::new(2, at(0));
         let stopped = reports(Rest::Stopped, (1 << 32) + 7);
         assert_eq!(sleepers.shown(&id, &stopped), Rest::Stopped);
+        assert!(
+            sleepers.compare(&id, &node, stopped.rest, AFTER, at(1)).0,
+            "told again, under a number of its own"
+        );
         assert!(!sleepers.compare(&id, &node, stopped.rest, AFTER, at(1)).0);
-        assert_eq!(sleepers.order(&id, stopped.rest), stopped.rest);
+        let order = sleepers.order(&id, stopped.rest);
+        assert!(order.rest == Rest::Stopped && order.number > 2 << 32);
         assert!(
             sleepers.compare(&id, &node, stopped.rest, Duration::ZERO, at(2)).0,
             "it may not sleep any more"

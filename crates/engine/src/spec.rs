@@ -41,6 +41,8 @@ pub struct ContainerSpec {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also_on: Vec<Attachment>,
     pub profile: Profile,
+    #[serde(skip_serializing_if = "Privileges::is_none")]
+    pub privileges: Privileges,
     pub read_only_root: bool,
     /// Keep standard input open for one [`crate::Engine::open_stdin`]; it sees end-of-file when that is closed.
     pub stdin: bool,
@@ -68,6 +70,7 @@ impl ContainerSpec {
             network: NetworkMode::None,
             also_on: Vec::new(),
             profile,
+            privileges: Privileges::default(),
             read_only_root: false,
             stdin: false,
             stop_signal: None,
@@ -79,7 +82,7 @@ impl ContainerSpec {
     pub(crate) fn attachments(&self) -> impl Iterator<Item = (&str, &[String])> {
         let first = match &self.network {
             NetworkMode::Named { network, aliases } => Some((network.as_str(), aliases.as_slice())),
-            NetworkMode::None | NetworkMode::SharedWith { .. } => None,
+            NetworkMode::None | NetworkMode::Host | NetworkMode::SharedWith { .. } => None,
         };
         let further = self.also_on.iter().map(|one| (one.network.as_str(), one.aliases.as_slice()));
         first.into_iter().chain(further)
@@ -155,7 +158,7 @@ pub enum Mount {
         /// An empty one gets what the image has at the target, owners and modes included.
         filled: bool,
     },
-    /// A directory or file of the host. Only for paths the platform owns, never for one a user names.
+    /// A directory or file of the host. Only for paths that the platform owns or an admin named, never for one a user names.
     Bind {
         source: PathBuf,
         target: String,
@@ -180,11 +183,33 @@ impl Mount {
 pub enum NetworkMode {
     /// Loopback only.
     None,
+    /// The node's own network: only where an admin said so.
+    Host,
     /// One network made by [`crate::Engine::network_create`]; reachable there as its name and its aliases.
     Named { network: String, aliases: Vec<String> },
     /// The network namespace of another container of ours, which must be running at start. It lets a tiny
     /// holder keep the (slow to set up) namespace while the server in it sleeps and wakes.
     SharedWith { container: ContainerId },
+}
+
+/// What a container gets beyond its profile: nothing, unless an admin said so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Privileges {
+    /// Everything below, and more.
+    pub privileged: bool,
+    /// It sees the node's processes.
+    pub host_processes: bool,
+    /// Kernel capabilities, without the `CAP_` prefix.
+    pub capabilities: Vec<String>,
+    /// Devices of the node, under the same path in the container.
+    pub devices: Vec<String>,
+}
+
+impl Privileges {
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A network made by [`crate::Engine::network_create`], and the names by which the container is reached there.

@@ -4,21 +4,21 @@
 //! alarm for reading, which is set again only when it rings too early, and one for writing that exists only while a visitor
 //! takes nothing. Three waits are limited: for the rest of a request's head (slow headers), for the next request (idle), and
 //! for the visitor to take bytes (slow readers). While a request is being answered its body has its own pace
-//! (see [`crate::request_body`]).
+//! (see [`crate::request_body`]). A connection that carries many requests at once (HTTP/2) is only watched for being idle and for
+//! taking nothing: the rest is the business of its protocol.
 
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::head_guard::HeadGuard;
@@ -32,27 +32,35 @@ const LINGER_BYTES: usize = 1 << 20;
 /// Said to who is ambiguous, right before the connection is closed.
 const AMBIGUOUS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Whether a request is being answered. Shared by the socket and the handler of one connection.
+/// How many requests are being answered. Shared by the socket and the handler of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Activity(AtomicBool);
+pub(crate) struct Activity(AtomicUsize);
 
 impl Activity {
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn end(&self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn is_busy(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) > 0
     }
 }
 
+/// How many requests a connection carries at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carries {
+    One,
+    Many,
+}
+
 #[derive(Debug)]
-pub(crate) struct ClientIo {
-    stream: TokioIo<TcpStream>,
+pub(crate) struct ClientIo<S> {
+    stream: TokioIo<S>,
+    carries: Carries,
     activity: Arc<Activity>,
     guard: HeadGuard,
     header_timeout: Duration,
@@ -84,10 +92,11 @@ enum Waiting {
     Head(Instant),
 }
 
-impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>, limits: &Limits) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
+    pub(crate) fn new(stream: S, carries: Carries, activity: Arc<Activity>, limits: &Limits) -> Self {
         Self {
             stream: TokioIo::new(stream),
+            carries,
             activity,
             guard: HeadGuard::default(),
             header_timeout: limits.header_timeout,
@@ -135,7 +144,7 @@ impl ClientIo {
     }
 }
 
-impl ClientIo {
+impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
     /// A socket that is closed while bytes lie unread in it is reset, and the visitor may lose the answer that was just sent: so
     /// what still comes is read and dropped for a moment.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -160,7 +169,7 @@ impl ClientIo {
 
     /// Reads, and looks at what was read while it may be the head of a request.
     fn poll_guarded(&mut self, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        if self.guard.is_done() {
+        if self.carries == Carries::Many || self.guard.is_done() {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
         let mut piece = [MaybeUninit::uninit(); PIECE];
@@ -180,7 +189,7 @@ impl ClientIo {
     }
 }
 
-impl Read for ClientIo {
+impl<S: AsyncRead + AsyncWrite + Unpin> Read for ClientIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -188,7 +197,7 @@ impl Read for ClientIo {
     ) -> Poll<io::Result<()>> {
         match self.poll_guarded(cx, buffer) {
             Poll::Ready(result) => {
-                if self.activity.is_busy() {
+                if self.activity.is_busy() || self.carries == Carries::Many {
                     self.waiting = Waiting::No;
                 } else if !matches!(self.waiting, Waiting::Head(_)) {
                     self.waiting = Waiting::Head(Instant::now());
@@ -203,7 +212,7 @@ impl Read for ClientIo {
     }
 }
 
-impl Write for ClientIo {
+impl<S: AsyncRead + AsyncWrite + Unpin> Write for ClientIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.poll_written(cx, result)

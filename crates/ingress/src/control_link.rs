@@ -81,6 +81,21 @@ impl ControlLink {
     }
 
     fn receive(&mut self, message: ControlToIngress) {
+        let message = match message {
+            ControlToIngress::Certificates { whole, certificates, removals } => {
+                if let Some(tls) = &self.context.tls {
+                    tls.take(whole, certificates, &removals);
+                }
+                return;
+            }
+            ControlToIngress::Challenges { answers } => {
+                if let Some(tls) = &self.context.tls {
+                    tls.challenge(answers);
+                }
+                return;
+            }
+            message @ (ControlToIngress::Table { .. } | ControlToIngress::Change { .. }) => message,
+        };
         let (verdict, epoch, generation) = match &message {
             ControlToIngress::Table { epoch, generation, .. } => {
                 (judge_table(self.at, *epoch, *generation), *epoch, *generation)
@@ -88,6 +103,7 @@ impl ControlLink {
             ControlToIngress::Change { epoch, from, generation, .. } => {
                 (judge_change(self.at, *epoch, *from, *generation), *epoch, *generation)
             }
+            ControlToIngress::Certificates { .. } | ControlToIngress::Challenges { .. } => return,
         };
         match verdict {
             Verdict::Apply => {}
@@ -100,6 +116,7 @@ impl ControlLink {
         match message {
             ControlToIngress::Table { routes, .. } => self.replace(routes),
             ControlToIngress::Change { upserts, removals, .. } => self.change(upserts, &removals),
+            ControlToIngress::Certificates { .. } | ControlToIngress::Challenges { .. } => {}
         }
         self.at = Some((epoch, generation));
         self.context.outbox.applied(epoch, generation);

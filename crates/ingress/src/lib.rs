@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`options`], [`ingress`] | what it is given, how it is started and stopped |
 //! | `listener`, `connections`, `client_io`, `head_guard` | accepting visitors, capping them, refusing the slow and the ambiguous |
+//! | `tls` | certificates by hostname, and what is said on the way to them |
 //! | `handler`, `host`, `route_table`, `target` | one request: which host, which route, what it shows |
 //! | `waking` | holding requests for a service that sleeps |
 //! | `service`, `forwarding`, `endpoint`, `pool`, `tunnel` | a reverse proxy with its own connection pools |
@@ -48,6 +49,7 @@ mod route_table;
 mod service;
 mod static_site;
 mod target;
+mod tls;
 mod tunnel;
 mod waking;
 

@@ -18,6 +18,8 @@ pub(crate) const FREE_HEADERS: usize = 100;
 pub struct Options {
     /// Where visitors connect to; port 0 takes any free one (see [`Handle::local_addr`](crate::Handle::local_addr)).
     pub listen: SocketAddr,
+    /// Where visitors connect to by TLS; `None` when something before this ingress speaks it.
+    pub listen_tls: Option<SocketAddr>,
     /// How long requests and tunnels of a deployment that left the table may take to finish.
     pub drain_timeout: Duration,
     /// Where owners of a project look for the reason; linked from the platform's pages.
@@ -26,13 +28,14 @@ pub struct Options {
     pub tunnels: Arc<dyn Tunnels>,
     pub limits: Limits,
     /// Receives one record per request. A full channel loses records (they are counted), never time.
-    pub access_log: Option<mpsc::Sender<AccessRecord>>,
+    pub access_log: Option<mpsc::Sender<Box<AccessRecord>>>,
 }
 
 impl Options {
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            listen_tls: None,
             drain_timeout: Duration::from_secs(30),
             console_url: None,
             tunnels: Arc::new(NoTunnels),

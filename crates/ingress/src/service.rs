@@ -115,7 +115,7 @@ impl Service {
             let from_pool = pooled.is_some();
             let lease = match pooled {
                 Some(lease) => lease,
-                None => match endpoint.connect(context).await {
+                None => match Box::pin(endpoint.connect(context)).await {
                     Ok(lease) => lease,
                     Err(error) => {
                         tracing::debug!(

@@ -32,7 +32,8 @@ pub(crate) async fn awake<B>(
 ) -> Result<Arc<Route>, Notice> {
     match &route.target {
         Target::Service(service) if service.rest() != Rest::Awake => {
-            wait(context, host, route, request, exchange).await
+            // Boxed, like everything that few requests need: a request's future is moved, and each byte of it costs.
+            Box::pin(wait(context, host, route, request, exchange)).await
         }
         Target::Service(_) | Target::Site(_) | Target::Page { .. } => Ok(route),
     }

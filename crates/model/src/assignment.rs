@@ -201,11 +201,14 @@ pub enum StepStatus {
     LeftOver,
 }
 
-/// The running process of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The running processes of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceReport {
     /// Where the ingress reaches it. `None` while it is down.
     pub address: Option<SocketAddr>,
+    /// Of a service with several replicas: those that can be reached, by their number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replicas: BTreeMap<u32, SocketAddr>,
     pub healthy: bool,
     /// Times it ended by itself and was started again.
     pub restarts: u32,
@@ -218,7 +221,31 @@ pub struct InstanceReport {
     pub rest: RestOrder,
 }
 
+impl InstanceReport {
+    /// Every place where it can be reached.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let only = self.address.filter(|address| !self.replicas.values().any(|it| it == address));
+        only.into_iter().chain(self.replicas.values().copied())
+    }
+
+    /// A replica is healthy at this address, or cannot be reached any more.
+    pub fn set_replica(&mut self, number: u32, address: Option<SocketAddr>) {
+        match address {
+            Some(address) => drop(self.replicas.insert(number, address)),
+            None => drop(self.replicas.remove(&number)),
+        }
+        self.address = self.replicas.values().next().copied();
+        self.healthy = self.address.is_some();
+    }
+}
+
 impl Report {
+    /// Whether a process of it is reached at this address.
+    pub fn serves(&self, address: SocketAddr) -> bool {
+        let mut instances = self.instance.iter().chain(self.services.values());
+        instances.any(|instance| instance.addresses().any(|it| it == address))
+    }
+
     /// A report of a deployment that was just accepted.
     pub fn accepted(deployment: DeploymentId) -> Self {
         Self {

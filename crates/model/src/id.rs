@@ -142,11 +142,14 @@ typed_ids! {
     EnvironmentId = "env";
     /// One message of the outbox.
     EventId = "evt";
+    GrantId = "grt";
     /// One installation of Pierhead: nothing that carries another one is ever touched.
     InstallId = "ins";
+    InvitationId = "inv";
     NodeId = "nod";
     ProjectId = "prj";
     SlotId = "slt";
+    TeamId = "tem";
     TokenId = "tok";
     UserId = "usr";
     VariableId = "var";

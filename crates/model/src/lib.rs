@@ -13,6 +13,7 @@
 //! | [`project`], [`variable`], [`limit`], [`health`] | configuration, with its bounds |
 //! | [`pipeline`] | graphs of steps: read, validated, compared, imported |
 //! | [`run`] | the run of a pipeline: `step(run, event, now)`, and what a crash changes about it |
+//! | [`access`] | who may do what: roles, scopes, grants, one decision |
 //! | [`address`] | which addresses may be reached on behalf of somebody |
 //! | [`lifetime`] | how long slots live |
 //! | [`sleep`] | how deeply a service sleeps that nobody needs |
@@ -20,6 +21,7 @@
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
 
+pub mod access;
 pub mod address;
 pub mod assignment;
 pub mod code;

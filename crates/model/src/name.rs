@@ -1,4 +1,4 @@
-//! Names of projects, environments and slots: host labels, parsed once.
+//! Names of projects, environments, slots and teams: host labels, parsed once.
 //!
 //! A slot's hostname is `<slot>--<project>.<base domain>` and a label has at most 63 characters, so a project has at most 36,
 //! a slot at most 25, and neither contains `--`: two different pairs can then never join to the same label.
@@ -127,6 +127,7 @@ names! {
     });
     SlotName("slot", 25, |_| Ok(()));
     EnvironmentName("environment", 36, |_| Ok(()));
+    TeamName("team", 36, |_| Ok(()));
 }
 
 impl SlotName {

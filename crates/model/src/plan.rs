@@ -139,6 +139,9 @@ pub struct BuildSettings {
     pub port: Option<u16>,
     pub runtime_version: Option<String>,
     pub dockerfile: Option<String>,
+    /// The stage of the Dockerfile that is built; without one, the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dockerfile_target: Option<String>,
     /// `auto` (a Dockerfile wins when there is one), `dockerfile`, `framework` (ignore a Dockerfile).
     pub builder: Option<Builder>,
     pub single_page: Option<bool>,

@@ -108,6 +108,19 @@ impl Shop {
         }
     }
 
+    /// Its last word, which follows the report.
+    async fn until_stop_is_reported(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let lines = self.server.log_of_step(&self.id, "service").await;
+            if lines.last().is_some_and(|line| line.starts_with("asleep: stopped")) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{lines:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     async fn starts(&self) -> usize {
         let lines = self.server.log_of_step(&self.id, "service").await;
         lines.iter().filter(|line| *line == "started").count()
@@ -218,8 +231,7 @@ async fn whoever_dies_while_it_falls_asleep_it_is_woken_by_the_next_request() {
         shop.server.verify().await;
     }
     // A restart finds it asleep, and lets it sleep until somebody comes.
-    shop.until("stopped", |shop| shop.memory().is_none()).await;
-    shop.until_asleep().await;
+    shop.until_stop_is_reported().await;
     let starts = shop.starts().await;
     shop.server.kill();
     shop.server.boot(&[]).await;

@@ -4,9 +4,9 @@ use pierhead_model::Timestamp;
 use pierhead_model::id::{TokenId, UserId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{QueryOrder, Set};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
-use crate::{Store, StoreError, document};
+use crate::{Store, StoreError, document, install};
 
 /// What somebody is on this installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
@@ -25,6 +25,10 @@ pub struct User {
     pub password_hash: String,
     pub role: InstanceRole,
     pub created_at: Timestamp,
+    /// Since when they may not sign in.
+    pub disabled_at: Option<Timestamp>,
+    /// Since when it is known that the address is theirs.
+    pub verified_at: Option<Timestamp>,
 }
 
 /// One sign-in on one device: a family of refresh tokens of which the newest is valid.
@@ -56,7 +60,7 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
 }
 
-mod user {
+pub(crate) mod user {
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -69,6 +73,8 @@ mod user {
         pub password_hash: String,
         pub role: String,
         pub created_at: i64,
+        pub disabled_at: Option<i64>,
+        pub verified_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -85,6 +91,8 @@ mod user {
                 password_hash: self.password_hash,
                 role: self.role.parse().map_err(|error| StoreError::corrupt("role", error))?,
                 created_at: document::time(self.created_at)?,
+                disabled_at: self.disabled_at.map(document::time).transpose()?,
+                verified_at: self.verified_at.map(document::time).transpose()?,
             })
         }
     }
@@ -211,6 +219,83 @@ impl Store {
         let found = user::Entity::find_by_id(id.to_string()).one(&self.db).await;
         let found = found.map_err(|error| StoreError::from_db("reading an account", error))?;
         found.map(user::Model::into_user).transpose()
+    }
+
+    /// By address, those after `after`; at most `limit`.
+    pub async fn user_list(&self, after: Option<&str>, limit: u64) -> Result<Vec<User>, StoreError> {
+        let mut query = user::Entity::find().order_by_asc(user::Column::Email).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(user::Column::Email.gt(after));
+        }
+        let rows = query.all(&self.db).await;
+        let rows = rows.map_err(|error| StoreError::from_db("reading the accounts", error))?;
+        rows.into_iter().map(user::Model::into_user).collect()
+    }
+
+    /// Changes what somebody is here. A conflict when nobody would be left who administers it.
+    pub async fn user_change(
+        &self,
+        id: &UserId,
+        role: InstanceRole,
+        disabled_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let error = |error| StoreError::from_db("changing an account", error);
+        let transaction = self.db.begin().await.map_err(error)?;
+        // One at a time: two admins who disable each other must not both succeed.
+        install::row::Entity::find_by_id(1).lock_exclusive().one(&transaction).await.map_err(error)?;
+        let done = user::Entity::update_many()
+            .col_expr(user::Column::Role, Expr::value(role.to_string()))
+            .col_expr(user::Column::DisabledAt, Expr::value(disabled_at.map(Timestamp::as_millisecond)))
+            .filter(user::Column::Id.eq(id.to_string()))
+            .exec(&transaction)
+            .await
+            .map_err(error)?;
+        if done.rows_affected != 1 {
+            return Err(StoreError::NotFound { what: "account" });
+        }
+        let admins = user::Entity::find()
+            .filter(user::Column::Role.eq(InstanceRole::Admin.to_string()))
+            .filter(user::Column::DisabledAt.is_null())
+            .count(&transaction)
+            .await
+            .map_err(error)?;
+        if admins == 0 {
+            return Err(StoreError::Conflict { what: "last administrator" });
+        }
+        transaction.commit().await.map_err(error)
+    }
+
+    /// The address is known to be theirs from now on.
+    pub async fn user_verified(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let done = user::Entity::update_many()
+            .col_expr(user::Column::VerifiedAt, Expr::value(now.as_millisecond()))
+            .filter(user::Column::Id.eq(id.to_string()))
+            .filter(user::Column::VerifiedAt.is_null())
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("changing an account", error))
+    }
+
+    pub async fn user_password(&self, id: &UserId, hash: &str) -> Result<(), StoreError> {
+        let done = user::Entity::update_many()
+            .col_expr(user::Column::PasswordHash, Expr::value(hash))
+            .filter(user::Column::Id.eq(id.to_string()))
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("changing a password", error))
+    }
+
+    /// The sign-ins that are still good, newest first.
+    pub async fn session_list(&self, user: &UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        let rows = session::Entity::find()
+            .filter(session::Column::UserId.eq(user.to_string()))
+            .filter(session::Column::RevokedAt.is_null())
+            .filter(session::Column::ExpiresAt.gt(now.as_millisecond()))
+            .order_by_desc(session::Column::Id)
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the sessions", error))?;
+        rows.into_iter().map(session::Model::into_session).collect()
     }
 
     pub async fn session_create(&self, new: &Session) -> Result<(), StoreError> {
@@ -357,5 +442,7 @@ fn user_row(user: &User) -> user::ActiveModel {
         password_hash: Set(user.password_hash.clone()),
         role: Set(user.role.to_string()),
         created_at: Set(user.created_at.as_millisecond()),
+        disabled_at: Set(user.disabled_at.map(Timestamp::as_millisecond)),
+        verified_at: Set(user.verified_at.map(Timestamp::as_millisecond)),
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{QueryOrder, Set};
 
-use crate::{Store, StoreError, document};
+use crate::{Store, StoreError, Visibility, document};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -17,6 +17,8 @@ pub struct Environment {
     pub base_domain: Hostname,
     /// Of its slots, in seconds: 0 for ever, `None` when nothing is said.
     pub lifetime_s: Option<u32>,
+    /// Whether everybody who is signed in may deploy there; otherwise only teams that are granted it.
+    pub open: bool,
     pub created_at: Timestamp,
 }
 
@@ -32,6 +34,7 @@ pub(crate) mod environment {
         pub base_domain: String,
         pub lifetime_s: Option<i64>,
         pub created_at: i64,
+        pub open_to_all: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -46,6 +49,7 @@ pub(crate) mod environment {
                 name: document::parse("environment", &self.name)?,
                 base_domain: document::parse("base domain", &self.base_domain)?,
                 lifetime_s: document::seconds(self.lifetime_s),
+                open: self.open_to_all,
                 created_at: document::time(self.created_at)?,
             })
         }
@@ -61,6 +65,7 @@ impl Store {
             name: Set(new.name.to_string()),
             base_domain: Set(new.base_domain.to_string()),
             lifetime_s: Set(new.lifetime_s.map(i64::from)),
+            open_to_all: Set(new.open),
             created_at: Set(new.created_at.as_millisecond()),
         };
         let update = OnConflict::column(environment::Column::Name)
@@ -83,9 +88,20 @@ impl Store {
             base_domain: Set(new.base_domain.to_string()),
             created_at: Set(new.created_at.as_millisecond()),
             lifetime_s: Set(new.lifetime_s.map(i64::from)),
+            open_to_all: Set(new.open),
         };
         let done = environment::Entity::insert(row).exec_without_returning(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("environment", error))
+    }
+
+    /// Whether everybody may deploy there from now on.
+    pub async fn environment_open(&self, id: &EnvironmentId, open: bool) -> Result<(), StoreError> {
+        let done = environment::Entity::update_many()
+            .col_expr(environment::Column::OpenToAll, Expr::value(open))
+            .filter(environment::Column::Id.eq(id.to_string()))
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("changing an environment", error))
     }
 
     /// How long slots live from now on.
@@ -116,7 +132,19 @@ impl Store {
 
     /// By name.
     pub async fn environment_list(&self) -> Result<Vec<Environment>, StoreError> {
-        let rows = environment::Entity::find().order_by_asc(environment::Column::Name).all(&self.db).await;
+        self.environment_list_visible(&Visibility::All).await
+    }
+
+    /// By name, those that are visible.
+    pub async fn environment_list_visible(
+        &self,
+        visible: &Visibility,
+    ) -> Result<Vec<Environment>, StoreError> {
+        let rows = environment::Entity::find()
+            .filter(visible.environments())
+            .order_by_asc(environment::Column::Name)
+            .all(&self.db)
+            .await;
         let rows = rows.map_err(|error| StoreError::from_db("reading the environments", error))?;
         rows.into_iter().map(environment::Model::into_environment).collect()
     }

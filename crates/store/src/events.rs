@@ -11,7 +11,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect, Set};
 use tokio::sync::watch;
 
-use crate::{Store, StoreError, document};
+use crate::{Store, StoreError, Visibility, document};
 
 /// A transition that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,11 +82,19 @@ pub(crate) async fn write_in_txn(
 }
 
 impl Store {
-    /// The events after `sequence`, in order, at most `limit`.
-    pub async fn events_after(&self, sequence: u64, limit: u64) -> Result<Vec<EventRecord>, StoreError> {
+    /// The events after `sequence` that are visible, in order, at most `limit`.
+    pub async fn events_after(
+        &self,
+        sequence: u64,
+        limit: u64,
+        visible: &Visibility,
+    ) -> Result<Vec<EventRecord>, StoreError> {
         let after = i64::try_from(sequence).unwrap_or(i64::MAX);
-        let rows = row::Entity::find()
-            .filter(row::Column::Sequence.gt(after))
+        let mut query = row::Entity::find().filter(row::Column::Sequence.gt(after));
+        if let Some(deployments) = visible.deployment_ids() {
+            query = query.filter(row::Column::DeploymentId.in_subquery(deployments));
+        }
+        let rows = query
             .order_by_asc(row::Column::Sequence)
             .limit(limit)
             .all(&self.db)

@@ -3,9 +3,8 @@
 use pierhead_model::id::InstallId;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{QuerySelect, Set, TransactionTrait};
+use sea_orm::{QuerySelect, Set};
 
-use crate::db::write_options;
 use crate::{Store, StoreError, document};
 
 pub(crate) mod row {
@@ -50,7 +49,7 @@ impl Store {
     /// the epoch, and one that carries an older one is refused.
     pub async fn epoch_begin(&self, fresh: InstallId) -> Result<(InstallId, u64), StoreError> {
         let error = |error| StoreError::from_db(DOING, error);
-        let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
+        let transaction = self.db.begin().await.map_err(error)?;
         let first = row::ActiveModel { id: Set(1), install_id: Set(fresh.to_string()), epoch: Set(0) };
         row::Entity::insert(first)
             .on_conflict(OnConflict::column(row::Column::Id).do_nothing().to_owned())

@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "the ORM derives want `pub` items in the private modules of rows")]
 
 mod access;
+mod audit;
 mod blobs;
 mod catalogue;
 mod db;
@@ -14,35 +15,45 @@ mod deployments;
 mod environments;
 mod error;
 mod events;
+mod grants;
 mod idempotency;
 mod install;
+mod invitations;
 mod logs;
 mod nodes;
 mod pipelines;
 mod projects;
 mod registries;
 mod releases;
+mod teams;
+mod unit;
 mod variables;
+mod visibility;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use access::{InstanceRole, Session, Token, User};
+pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use blobs::BlobStore;
 pub use catalogue::{CatalogueEntry, CatalogueKind};
 pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary};
 pub use environments::Environment;
 pub use error::StoreError;
 pub use events::EventRecord;
+pub use grants::{Grant, GrantOn};
 pub use idempotency::Begun;
+pub use invitations::{Answer, Invitation};
 pub use logs::{LogQuery, LogStore};
 pub use nodes::{Dial, Node, NodeLink, UnknownDial};
 pub use pipelines::{NewPipelineVersion, PipelineVersion};
-pub use projects::{Project, Slot};
+pub use projects::{Project, ProjectOwner, Slot};
 pub use registries::{StoredCredentials, StoredRegistry};
-use sea_orm::DatabaseConnection;
+pub use teams::{Member, Team};
 use tokio::sync::watch;
+pub use unit::Unit;
 pub use variables::StoredVariable;
+pub use visibility::Visibility;
 
 /// Where things are kept.
 #[derive(Debug, Clone)]
@@ -56,7 +67,7 @@ pub struct Options {
 /// Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    db: DatabaseConnection,
+    db: db::Db,
     blobs: BlobStore,
     logs: LogStore,
     /// Counts the events written by this process: a reader that waits for it looks into the table.

@@ -7,9 +7,8 @@ use pierhead_model::digest::Digest;
 use pierhead_model::id::{EnvironmentId, NodeId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, OnConflict};
-use sea_orm::{QueryOrder, Set, TransactionTrait as _};
+use sea_orm::{QueryOrder, Set};
 
-use crate::db::write_options;
 use crate::deployments::row as deployment;
 use crate::{Store, StoreError, document};
 
@@ -254,7 +253,7 @@ impl Store {
     /// With `lost`, nothing is left there whatever it had: its deployments have no node any more.
     pub async fn node_remove(&self, node: &NodeId, lost: bool) -> Result<(), StoreError> {
         let error = |error| StoreError::from_db("removing a node", error);
-        let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
+        let transaction = self.db.begin().await.map_err(error)?;
         let of_it = deployment::Column::NodeId.eq(node.to_string());
         let busy = deployment::Entity::find()
             .filter(of_it.clone())

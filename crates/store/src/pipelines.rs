@@ -4,9 +4,8 @@ use pierhead_model::Timestamp;
 use pierhead_model::id::ProjectId;
 use pierhead_model::pipeline::Pipeline;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder, QuerySelect, Set, TransactionTrait};
+use sea_orm::{QueryOrder, QuerySelect, Set};
 
-use crate::db::write_options;
 use crate::error::lost_a_race;
 use crate::{Store, StoreError, document};
 
@@ -89,7 +88,7 @@ impl Store {
             StoreError::Taken { .. } => StoreError::Conflict { what: "pipeline" },
             error => error,
         };
-        let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
+        let transaction = self.db.begin().await.map_err(error)?;
         let latest = latest(&new.project).one(&transaction).await.map_err(error)?;
         let latest = latest.map(row::Model::into_version).transpose()?;
         let number = latest.as_ref().map_or(0, |latest| latest.number);

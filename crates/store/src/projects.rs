@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pierhead_model::Timestamp;
-use pierhead_model::id::{EnvironmentId, ProjectId, SlotId};
+use pierhead_model::id::{EnvironmentId, ProjectId, SlotId, TeamId, UserId};
 use pierhead_model::name::{ProjectName, SlotName};
 use pierhead_model::project::ProjectSettings;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{QueryOrder, QuerySelect, Set};
 
-use crate::{Store, StoreError, document};
+use crate::{Store, StoreError, Visibility, document};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
@@ -22,9 +22,29 @@ pub struct Project {
     pub version: u64,
     /// Counts the changes of the variables.
     pub variables_version: u64,
+    /// `None` when who made it has no account any more: then only admins see it.
+    pub owner: Option<ProjectOwner>,
     pub created_by: String,
     pub created_at: Timestamp,
     pub deleting_at: Option<Timestamp>,
+}
+
+/// Whose a project is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProjectOwner {
+    User(UserId),
+    Team(TeamId),
+}
+
+impl ProjectOwner {
+    /// For the two columns.
+    fn columns(owner: Option<&Self>) -> (Option<String>, Option<String>) {
+        match owner {
+            Some(Self::User(user)) => (Some(user.to_string()), None),
+            Some(Self::Team(team)) => (None, Some(team.to_string())),
+            None => (None, None),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +77,8 @@ pub(crate) mod project {
         pub created_by: String,
         pub created_at: i64,
         pub deleting_at: Option<i64>,
+        pub owner_user_id: Option<String>,
+        pub owner_team_id: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -66,7 +88,13 @@ pub(crate) mod project {
 
     impl Model {
         pub(super) fn into_project(self) -> Result<Project, StoreError> {
+            let owner = match (self.owner_user_id, self.owner_team_id) {
+                (Some(user), _) => Some(ProjectOwner::User(document::parse("owner", &user)?)),
+                (None, Some(team)) => Some(ProjectOwner::Team(document::parse("owner", &team)?)),
+                (None, None) => None,
+            };
             Ok(Project {
+                owner,
                 id: document::parse("project", &self.id)?,
                 name: document::parse("project", &self.name)?,
                 settings: document::read("project settings", &self.settings)?,
@@ -131,7 +159,10 @@ const READING: &str = "reading a project";
 impl Store {
     /// Taken when the name is.
     pub async fn project_create(&self, new: &Project) -> Result<(), StoreError> {
+        let (owner_user_id, owner_team_id) = ProjectOwner::columns(new.owner.as_ref());
         let row = project::ActiveModel {
+            owner_user_id: Set(owner_user_id),
+            owner_team_id: Set(owner_team_id),
             id: Set(new.id.to_string()),
             name: Set(new.name.to_string()),
             settings: Set(document::write("project settings", &new.settings)?),
@@ -163,10 +194,15 @@ impl Store {
     }
 
     /// The oldest project that is built from the same repository, branch and folder.
-    pub async fn project_by_source(&self, settings: &ProjectSettings) -> Result<Option<Project>, StoreError> {
+    pub async fn project_by_source(
+        &self,
+        settings: &ProjectSettings,
+        visible: &Visibility,
+    ) -> Result<Option<Project>, StoreError> {
         let Some(key) = source_key(settings) else { return Ok(None) };
         let found = project::Entity::find()
             .filter(project::Column::SourceKey.eq(key))
+            .filter(visible.projects())
             .filter(project::Column::DeletingAt.is_null())
             .order_by_asc(project::Column::CreatedAt)
             .order_by_asc(project::Column::Id)
@@ -195,14 +231,18 @@ impl Store {
         rows.into_iter().map(patience).collect()
     }
 
-    /// By name, those after `after`; at most `limit`.
+    /// By name, those after `after` that are visible; at most `limit`.
     pub async fn project_list(
         &self,
         after: Option<&str>,
         search: Option<&str>,
         limit: u64,
+        visible: &Visibility,
     ) -> Result<Vec<Project>, StoreError> {
-        let mut query = project::Entity::find().order_by_asc(project::Column::Name).limit(limit);
+        let mut query = project::Entity::find()
+            .filter(visible.projects())
+            .order_by_asc(project::Column::Name)
+            .limit(limit);
         if let Some(after) = after {
             query = query.filter(project::Column::Name.gt(after));
         }
@@ -236,6 +276,28 @@ impl Store {
         if done.rows_affected == 1 { Ok(()) } else { Err(StoreError::Conflict { what: "project" }) }
     }
 
+    /// Gives the project to somebody else.
+    pub async fn project_transfer(&self, id: &ProjectId, owner: &ProjectOwner) -> Result<(), StoreError> {
+        let (user, team) = ProjectOwner::columns(Some(owner));
+        let done = project::Entity::update_many()
+            .col_expr(project::Column::OwnerUserId, Expr::value(user))
+            .col_expr(project::Column::OwnerTeamId, Expr::value(team))
+            .filter(project::Column::Id.eq(id.to_string()))
+            .exec(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("transferring a project", error))?;
+        if done.rows_affected == 1 { Ok(()) } else { Err(StoreError::NotFound { what: "project" }) }
+    }
+
+    /// How many projects belong to a team.
+    pub async fn projects_of_team(&self, team: &TeamId) -> Result<u64, StoreError> {
+        project::Entity::find()
+            .filter(project::Column::OwnerTeamId.eq(team.to_string()))
+            .count(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))
+    }
+
     /// Marks the project: no new deployments, and it will be torn down.
     pub async fn project_mark_deleting(&self, id: &ProjectId, now: Timestamp) -> Result<(), StoreError> {
         let done = project::Entity::update_many()
@@ -259,6 +321,7 @@ impl Store {
         self.variables_delete(id).await?;
         self.releases_delete(id).await?;
         self.pipelines_delete(id).await?;
+        self.grants_of_project_delete(id).await?;
         let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))
     }

@@ -4,9 +4,8 @@ use pierhead_model::Timestamp;
 use pierhead_model::id::ProjectId;
 use pierhead_model::variable::{Exposure, VariableKey};
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder, Set, TransactionTrait};
+use sea_orm::{QueryOrder, Set};
 
-use crate::db::write_options;
 use crate::projects::project;
 use crate::{Store, StoreError, document};
 
@@ -71,7 +70,7 @@ impl Store {
         expected: u64,
     ) -> Result<u64, StoreError> {
         let error = |error| StoreError::from_db("storing the variables", error);
-        let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
+        let transaction = self.db.begin().await.map_err(error)?;
         let expected = i64::try_from(expected).unwrap_or(i64::MAX);
         let claimed = project::Entity::update_many()
             .col_expr(project::Column::VariablesVersion, Expr::value(expected + 1))

@@ -18,7 +18,7 @@ use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_store::{
     Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewDeployment, NewPipelineVersion,
-    Node, NodeLink, Options, Project, Slot, Store, StoreError, StoredCredentials, StoredRegistry,
+    Node, NodeLink, Options, Project, Slot, Store, StoreError, StoredCredentials, StoredRegistry, Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -69,6 +69,7 @@ impl World {
                 name: EnvironmentName::local(),
                 base_domain: Hostname::parse("localhost").unwrap(),
                 lifetime_s: Some(600),
+                open: true,
                 created_at: now(),
             })
             .await
@@ -148,6 +149,7 @@ fn project(number: u128, name: &str) -> Project {
         settings: ProjectSettings::default(),
         version: 1,
         variables_version: 1,
+        owner: None,
         created_by: "test".into(),
         created_at: now(),
         deleting_at: None,
@@ -196,12 +198,16 @@ async fn a_life_is_written_with_its_events_in_order(world: &World) {
         world.store.events_of(&first).await.unwrap().into_iter().map(|event| event.to).collect();
     use State::{Building, Inactive, Production, Provisioning, Queued};
     assert_eq!(told, [Queued, Building, Provisioning, Production, Inactive]);
-    let all = world.store.events_after(0, 100).await.unwrap();
+    let all = world.store.events_after(0, 100, &Visibility::All).await.unwrap();
     assert!(all.windows(2).all(|pair| pair[0].sequence < pair[1].sequence));
-    assert_eq!(world.store.events_after(all[2].sequence, 100).await.unwrap(), all[3..]);
+    assert_eq!(world.store.events_after(all[2].sequence, 100, &Visibility::All).await.unwrap(), all[3..]);
     let illegal = world.advance(&first, Event::Promoted).await;
     assert!(matches!(illegal, Err(StoreError::Illegal(_))), "{illegal:?}");
-    assert_eq!(world.store.events_after(0, 100).await.unwrap(), all, "a refused event tells nothing");
+    assert_eq!(
+        world.store.events_after(0, 100, &Visibility::All).await.unwrap(),
+        all,
+        "a refused event tells nothing"
+    );
 }
 
 async fn fifty_promotions_at_once_leave_one_live(world: &World) {

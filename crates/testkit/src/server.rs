@@ -304,6 +304,11 @@ impl Server {
         }
     }
 
+    /// The id of the node that runs in this server's own process, as labels in the engine name it.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
     /// Names of this server's objects in the engine: containers, networks, volumes.
     pub fn engine_objects(&self) -> Vec<String> {
         let filter = format!("label=pierhead.node={}", self.node);

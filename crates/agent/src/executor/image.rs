@@ -48,7 +48,7 @@ pub(super) async fn build(run: &Run, plan: &BuildPlan, checkout: &Path) -> Resul
     let options = BuildOptions {
         tag: tag.clone(),
         dockerfile: plan.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned()),
-        target: None,
+        target: run.held.assignment.work.settings.dockerfile_target.clone(),
         args,
         labels: labels::of_object(&run.identity, &run.held, "build"),
         memory_bytes: u64::from(limits.build_memory_mb) << 20,

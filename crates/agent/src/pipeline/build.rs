@@ -57,7 +57,8 @@ pub(super) async fn build(
             build_command: step.build_command.clone(),
             output_directory: step.output_directory.clone(),
             dockerfile: step.dockerfile.clone(),
-            builder: step.dockerfile.is_some().then_some(Builder::Dockerfile),
+            dockerfile_target: step.target.clone(),
+            builder: (step.dockerfile.is_some() || step.target.is_some()).then_some(Builder::Dockerfile),
             ..BuildSettings::default()
         },
         limits,

@@ -172,6 +172,7 @@ pub(super) fn service(
         pids: step.resources.pids.unwrap_or(defaults.pids),
         volumes: volumes(&step.volumes),
         mounts: base.mounts,
+        privileges: step.privileges.clone(),
         networks: Networks::of(place),
         health: health(values, name, step, port),
         startup_timeout: Duration::from_secs(

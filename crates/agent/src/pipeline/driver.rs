@@ -22,7 +22,7 @@ use pierhead_model::run::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::keep::{keep, not_running};
+use super::keep::keep;
 use super::notes::{Notebook, Notes, Outputs};
 use super::orders::{Made, Order, Orders, Told};
 use crate::executor::{Run, StepError};
@@ -39,7 +39,7 @@ pub(super) struct Driver<'r> {
     attended: HashMap<StepName, CancellationToken>,
     keepers: Vec<(StepName, BoxFuture<'r, ()>)>,
     /// Where services that became healthy in this process are reached: told before anything counts on them.
-    addresses: HashMap<StepName, SocketAddr>,
+    addresses: HashMap<StepName, Vec<(u32, SocketAddr)>>,
 }
 
 impl<'r> Driver<'r> {
@@ -137,8 +137,10 @@ impl<'r> Driver<'r> {
             Told::Nothing => Ok(()),
             Told::Happened(event) => self.happened(event).await,
             Told::Succeeded { step, attempt, made } => {
-                let Made { outputs, release, address } = *made;
-                self.addresses.extend(address.map(|address| (step.clone(), address)));
+                let Made { outputs, release, addresses } = *made;
+                if !addresses.is_empty() {
+                    self.addresses.insert(step.clone(), addresses);
+                }
                 let names = outputs.keys().filter_map(|name| OutputName::parse(name).ok()).collect();
                 self.notes.outputs.insert(step.clone(), outputs);
                 if let Some(release) = release {
@@ -260,10 +262,11 @@ impl<'r> Driver<'r> {
         self.orders
             .run
             .report(|report| {
-                for (name, address) in addresses {
-                    let instance = report.services.entry(name).or_insert_with(not_running);
-                    instance.address = Some(address);
-                    instance.healthy = true;
+                for (name, addresses) in addresses {
+                    let instance = report.services.entry(name).or_default();
+                    for (replica, address) in addresses {
+                        instance.set_replica(replica, Some(address));
+                    }
                 }
                 report.steps.retain(|step| step.status.is_none());
                 report.steps.extend(steps);

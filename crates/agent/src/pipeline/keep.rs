@@ -8,7 +8,6 @@ use pierhead_model::Timestamp;
 use pierhead_model::assignment::InstanceReport;
 use pierhead_model::pipeline::StepName;
 use pierhead_model::pipeline::service::ServiceStep;
-use pierhead_model::sleep::RestOrder;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -41,13 +40,8 @@ pub(super) fn keep<'r>(
                 }
             }
         };
-        // Visitors are led to the first replica only for now; the others share the work inside of the network.
         let port = shown_port(&step);
-        let kept = replicas
-            .iter()
-            .enumerate()
-            .map(|(at, service)| keep_one(&orders, &name, service, (at == 0).then_some(port).flatten()));
-        join_all(kept).await;
+        join_all(replicas.iter().map(|service| keep_one(&orders, &name, service, port))).await;
     })
 }
 
@@ -62,8 +56,7 @@ async fn keep_one(orders: &Orders<'_>, name: &StepName, service: &Service, shown
                 if let Some(port) = shown {
                     let address = (running.address, port).into();
                     say(orders, name, |instance| {
-                        instance.address = Some(address);
-                        instance.healthy = true;
+                        instance.set_replica(service.replica, Some(address));
                         instance.next_start_at = None;
                     })
                     .await;
@@ -91,8 +84,7 @@ async fn keep_one(orders: &Orders<'_>, name: &StepName, service: &Service, shown
         let at = Timestamp::now().checked_add(wait).ok();
         if shown.is_some() {
             say(orders, name, |instance| {
-                instance.address = None;
-                instance.healthy = false;
+                instance.set_replica(service.replica, None);
                 instance.restarts += 1;
                 instance.last_exit = Some(told.clone());
                 instance.next_start_at = at;
@@ -109,21 +101,8 @@ async fn runs(orders: &Orders<'_>, service: &Service) -> bool {
 }
 
 async fn say(orders: &Orders<'_>, name: &StepName, change: impl Fn(&mut InstanceReport)) {
-    let said =
-        orders.run.report(|report| change(report.services.entry(name.clone()).or_insert_with(not_running)));
+    let said = orders.run.report(|report| change(report.services.entry(name.clone()).or_default()));
     if let Err(error) = said.await {
         tracing::warn!(step = %name, %error, "a report cannot be written");
-    }
-}
-
-/// A service of which nothing is known yet.
-pub(super) fn not_running() -> InstanceReport {
-    InstanceReport {
-        address: None,
-        healthy: false,
-        restarts: 0,
-        last_exit: None,
-        next_start_at: None,
-        rest: RestOrder::default(),
     }
 }

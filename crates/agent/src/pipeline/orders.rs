@@ -62,9 +62,15 @@ impl<'r> Orders<'r> {
     pub(super) fn prepare(self) -> Order<'r> {
         Box::pin(async move {
             let pool = self.run.node.options.subnet_pool;
-            Told::Happened(match steps::network::prepare(&self.context, &self.place, pool).await {
-                Ok(_) => Event::Prepared,
-                Err(error) => Event::NotPrepared { message: error.to_string() },
+            Told::Happened(loop {
+                match steps::network::prepare(&self.context, &self.place, pool).await {
+                    Ok(_) => break Event::Prepared,
+                    Err(error) if error.retryable() => {
+                        tracing::warn!(%error, "networks could not be made; trying again");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    Err(error) => break Event::NotPrepared { message: error.to_string() },
+                }
             })
         })
     }
@@ -192,10 +198,11 @@ impl<'r> Orders<'r> {
     ) -> Result<Option<Made>, Failure> {
         let replicas = self.describe_service(name, step, attempt, notes).await?;
         let started = replicas.iter().map(|service| self.start_replica(service, cancel));
-        let mut first = None;
-        for started in join_all(started).await {
+        let mut addresses = Vec::new();
+        for (service, started) in replicas.iter().zip(join_all(started).await) {
             match started {
-                Started::Healthy(running) => first = first.or(Some(running.address)),
+                Started::Healthy(running) => addresses
+                    .extend(shown_port(step).map(|port| (service.replica, (running.address, port).into()))),
                 Started::Failed(failure) => return Err(failure),
                 Started::Cancelled => return Ok(None),
             }
@@ -205,8 +212,7 @@ impl<'r> Orders<'r> {
         if let Some(public) = self.work.public.get(name) {
             outputs.insert("url".to_owned(), json!(public.url));
         }
-        let address = first.zip(shown_port(step)).map(SocketAddr::from);
-        Ok(Some(Made { address, ..Made::of(outputs) }))
+        Ok(Some(Made { addresses, ..Made::of(outputs) }))
     }
 
     pub(super) async fn start_replica(&self, service: &Service, cancel: &CancellationToken) -> Started {
@@ -293,21 +299,24 @@ impl<'r> Orders<'r> {
             _ => None,
         };
         let current = described.as_ref().map(crate::steps::plugin::Attempt::container);
-        for container in self.all_containers_of(name).await.map_err(|error| error.to_string())? {
+        let there = patiently(|| async {
+            let found = self.all_containers_of(name).await;
+            found.map_err(|error| StepError::Engine { doing: "looking for what is left of a step", error })
+        });
+        for container in there.await {
             if Some(&container) != current.as_ref() {
-                steps::end::stop(&self.context, &container, grace)
-                    .await
-                    .map_err(|error| error.to_string())?;
-                steps::end::remove(&self.context, &container).await.map_err(|error| error.to_string())?;
+                patiently(|| steps::end::stop(&self.context, &container, grace)).await;
+                patiently(|| steps::end::remove(&self.context, &container)).await;
             }
         }
         let Some(described) = described else { return Ok(()) };
         if let Some(Step::Plugin(plugin)) = step {
             pull::ensure(self.run, &plugin.image).await.map_err(|failure| failure.detail)?;
         }
-        let ended = steps::plugin::run(&self.context, &described, &CancellationToken::new()).await;
-        let outcome = ended.map_err(|error| error.to_string())?;
-        steps::end::remove(&self.context, &described.container()).await.map_err(|error| error.to_string())?;
+        let never = CancellationToken::new();
+        let outcome = patiently(|| steps::plugin::run(&self.context, &described, &never)).await;
+        let container = described.container();
+        patiently(|| steps::end::remove(&self.context, &container)).await;
         match outcome {
             Outcome::Succeeded(_) => Ok(()),
             Outcome::Failed(failure) => Err(failure.detail),
@@ -349,13 +358,13 @@ pub(super) struct Made {
     pub(super) outputs: Map<String, Value>,
     /// What a build made.
     pub(super) release: Option<Release>,
-    /// Where a service is reached.
-    pub(super) address: Option<SocketAddr>,
+    /// Where the replicas of a service are reached.
+    pub(super) addresses: Vec<(u32, SocketAddr)>,
 }
 
 impl Made {
     const fn of(outputs: Map<String, Value>) -> Self {
-        Self { outputs, release: None, address: None }
+        Self { outputs, release: None, addresses: Vec::new() }
     }
 }
 

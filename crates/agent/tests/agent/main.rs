@@ -11,4 +11,5 @@ mod docker;
 mod memory_blobs;
 mod repository;
 mod simulated;
+mod slots;
 mod world;

@@ -1,5 +1,6 @@
 //! On a real engine: what only a kernel can prove. Needs Docker and a Node runtime image (`pierhead runtimes build node`).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -7,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use pierhead_agent::plugins::manifest::Network;
-use pierhead_agent::steps::end;
+use pierhead_agent::steps::place::Place;
 use pierhead_agent::steps::plugin::{self, Attempt, Outcome};
-use pierhead_agent::steps::service::{self, Check, SlotVolume, Started};
+use pierhead_agent::steps::service::{self, Check, Service, SlotVolume, Started};
+use pierhead_agent::steps::{end, network};
 use pierhead_engine::docker::{DockerEngine, Timeouts};
 use pierhead_engine::image::{BuildCache, BuildEvent, BuildNetwork, BuildOptions};
 use pierhead_engine::spec::Labels;
 use pierhead_engine::state::Removal;
 use pierhead_engine::{Engine, labels};
 use pierhead_model::deployment::{Failure, Reason};
+use pierhead_model::id::DeploymentId;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -327,4 +330,46 @@ async fn a_service_is_reached_by_its_name_and_keeps_its_volume() {
     service::remove_volumes(&real.lab.context, &real.lab.place).await.unwrap();
     assert_eq!(real.lab.held().await, Vec::<String>::new());
     real.sweep().await;
+}
+
+/// Docker's own pools hold 31 networks of a deployment's kind; each deployment of a pipeline has two.
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_five_deployments_at_once_have_networks_of_their_own() {
+    const DEPLOYMENTS: u64 = 35;
+    let real = real(5).await;
+    let pool = "10.218.0.0/16".parse().unwrap();
+    let places: Vec<Place> = (0..DEPLOYMENTS)
+        .map(|number| Place {
+            deployment: DeploymentId::from_random(0x35_0000 + number),
+            ..real.lab.place.clone()
+        })
+        .collect();
+    let made = places.iter().map(|place| network::prepare(&real.lab.context, place, pool));
+    let networks = futures::future::try_join_all(made).await.unwrap();
+
+    let described = real.lab.engine.network_list(&real.owner()).await.unwrap();
+    let subnets: BTreeSet<_> = described.iter().filter_map(|network| network.subnet).collect();
+    assert_eq!((described.len(), subnets.len()), (70, 70), "each on a subnet of its own");
+
+    // Something runs on all of them at once, and each has two addresses of its own.
+    let services: Vec<_> = places
+        .iter()
+        .zip(networks)
+        .map(|(place, networks)| {
+            let mut service = real.lab.service("app", &real.base, Check::Process);
+            service.entrypoint = Some(vec!["sleep".into(), "600".into()]);
+            service.memory_mb = 16;
+            Service { place: place.clone(), networks, ..service }
+        })
+        .collect();
+    let cancel = CancellationToken::new();
+    let started = services.iter().map(|each| service::start(&real.lab.context, each, &cancel));
+    let mut addresses = BTreeSet::new();
+    for started in futures::future::try_join_all(started).await.unwrap() {
+        let Started::Healthy(running) = started else { panic!("{started:?}") };
+        addresses.insert(running.address);
+    }
+    assert_eq!(addresses.len(), 35);
+    real.sweep().await;
+    assert!(real.lab.engine.network_list(&real.owner()).await.unwrap().is_empty());
 }

@@ -19,6 +19,7 @@ use pierhead_model::Timestamp;
 use pierhead_model::id::{DeploymentId, InstallId, NodeId, ProjectId};
 use pierhead_model::log::LogStream;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
+use pierhead_model::pipeline::service::Privileges;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -143,6 +144,7 @@ impl Lab {
             pids: 64,
             volumes: Vec::new(),
             mounts: Vec::new(),
+            privileges: Privileges::default(),
             networks: Networks::of(&self.place),
             health: Health {
                 check,

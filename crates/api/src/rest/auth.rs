@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use pierhead_control::{Scopes, Tokens};
+use pierhead_control::Tokens;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -70,9 +70,10 @@ pub(crate) struct Refresh {
     request_body = Refresh, responses((status = 200, description = "New tokens", body = SignedIn)))]
 pub(crate) async fn refresh(
     State(app): State<Shared>,
+    Visitor(client): Visitor,
     Json(Object(body)): Json<Object<Refresh>>,
 ) -> Result<Answer<SignedIn>, Problem> {
-    Ok(Answer(app.services.auth.refresh(body.refresh_token.expose_secret()).await?.into()))
+    Ok(Answer(app.services.auth.refresh(body.refresh_token.expose_secret(), &client).await?.into()))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -94,9 +95,11 @@ pub(crate) struct SetUp {
     request_body = SetUp, responses((status = 201, description = "Made, and signed in", body = SignedIn)))]
 pub(crate) async fn set_up(
     State(app): State<Shared>,
+    Visitor(client): Visitor,
     Json(Object(body)): Json<Object<SetUp>>,
 ) -> Result<(StatusCode, Answer<SignedIn>), Problem> {
-    let tokens = app.services.auth.set_up(body.token.expose_secret(), &body.email, body.password).await?;
+    let auth = &app.services.auth;
+    let tokens = auth.set_up(body.token.expose_secret(), &body.email, body.password, client).await?;
     Ok((StatusCode::CREATED, Answer(tokens.into())))
 }
 
@@ -150,10 +153,7 @@ pub(crate) struct Me {
     responses((status = 200, description = "The account and what the token includes", body = Me)))]
 pub(crate) async fn me(caller: Caller) -> Answer<Me> {
     let principal = caller.principal;
-    let scopes = match principal.scopes {
-        Scopes::All => vec![Scope::Read, Scope::Write, Scope::Delete],
-        Scopes::Limited(scopes) => scopes.into_iter().map(Into::into).collect(),
-    };
+    let scopes = principal.scopes.iter().map(Into::into).collect();
     let (id, role) = (principal.user.to_string(), principal.role.to_string());
     Answer(Me { id, email: principal.email, name: principal.name, role, scopes })
 }

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use pierhead_control::NewEnvironment;
+use pierhead_control::{EnvironmentChange, NewEnvironment};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,6 +26,8 @@ pub(crate) struct Environment {
     driver: &'static str,
     /// How long slots live that nobody extends, in seconds, unless their project says otherwise; `null` is for ever.
     lifetime_s: Option<u32>,
+    /// Whether everybody who is signed in may deploy there; otherwise only teams that were granted it.
+    open: bool,
 }
 
 impl From<pierhead_control::EnvironmentView> for Environment {
@@ -36,6 +38,7 @@ impl From<pierhead_control::EnvironmentView> for Environment {
             base_domain: view.base_domain.to_string(),
             driver: "docker",
             lifetime_s: view.lifetime_s,
+            open: view.open,
         }
     }
 }
@@ -74,6 +77,9 @@ pub(crate) struct NewEnvironmentRequest {
     /// How long slots live that nobody extends, in seconds; without it, or with 0, for ever.
     #[serde(default)]
     lifetime_s: Option<u32>,
+    /// Whether everybody who is signed in may deploy there; otherwise only teams that are granted it.
+    #[serde(default)]
+    open: bool,
 }
 
 /// Make an environment
@@ -86,8 +92,8 @@ pub(crate) async fn create(
     caller: Caller,
     Json(Object(body)): Json<Object<NewEnvironmentRequest>>,
 ) -> Result<Response, Problem> {
-    let NewEnvironmentRequest { name, base_domain, lifetime_s } = body;
-    let new = NewEnvironment { name, base_domain, lifetime_s };
+    let NewEnvironmentRequest { name, base_domain, lifetime_s, open } = body;
+    let new = NewEnvironment { name, base_domain, lifetime_s, open };
     let made = app.services.environments.create(&caller.principal, new).await?;
     let place = location(&format!("environments/{}", made.name));
     Ok((StatusCode::CREATED, place, Answer(Environment::from(made))).into_response())
@@ -99,7 +105,9 @@ pub(crate) async fn create(
 pub(crate) struct EnvironmentPatch {
     /// How long slots live that nobody extends, in seconds; 0 for ever. Slots that are there keep their time until they are
     /// deployed into or extended.
-    lifetime_s: u32,
+    lifetime_s: Option<u32>,
+    /// Whether everybody who is signed in may deploy there.
+    open: Option<bool>,
 }
 
 /// Change an environment
@@ -111,7 +119,7 @@ pub(crate) async fn update(
     Path(environment): Path<String>,
     Json(Object(body)): Json<Object<EnvironmentPatch>>,
 ) -> Result<Answer<Environment>, Problem> {
-    let changed =
-        app.services.environments.set_lifetime(&caller.principal, &environment, body.lifetime_s).await?;
+    let change = EnvironmentChange { lifetime_s: body.lifetime_s, open: body.open };
+    let changed = app.services.environments.update(&caller.principal, &environment, change).await?;
     Ok(Answer(changed.into()))
 }

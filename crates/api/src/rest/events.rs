@@ -1,5 +1,6 @@
 //! Events: every transition of every deployment, as a list and as it happens.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -7,7 +8,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use futures::StreamExt as _;
-use pierhead_control::{EventView, Scope};
+use pierhead_control::{Client, EventView, Scope};
 use pierhead_model::code::Code;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::list::{List, WholeList};
 use super::values::{State as StateName, Time};
 use crate::Shared;
-use crate::access::Caller;
+use crate::access::{Caller, Visitor};
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
 
@@ -97,7 +98,7 @@ struct FirstMessage {
 
 /// Follow all events
 ///
-/// A WebSocket. The token is in the `Authorization` header, or, since browsers cannot set it, the first message is
+/// A WebSocket with the events of the deployments that one may see. The token is in the `Authorization` header, or, since browsers cannot set it, the first message is
 /// `{"token": "…"}`. Each message is one event. Closed with 4401 when the token is not good (any more), with 1012 when
 /// the server cannot go on: connect again with `?after=`. Pages of other origins are refused.
 #[utoipa::path(get, path = "/events", operation_id = "event_follow", tag = "events",
@@ -105,6 +106,7 @@ struct FirstMessage {
 pub(crate) async fn follow(
     State(app): State<Shared>,
     caller: Option<Caller>,
+    Visitor(Client { ip, .. }): Visitor,
     headers: HeaderMap,
     Query(query): Query<Following>,
     upgrade: Result<WebSocketUpgrade, rejection::WebSocketUpgradeRejection>,
@@ -116,7 +118,7 @@ pub(crate) async fn follow(
         return Err(Problem::new(Code::Forbidden, "This stream is for pages of this server only."));
     }
     let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, app, caller, query.after)))
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, app, caller, ip, query.after)))
 }
 
 /// Whether the request comes from no page at all, or from a page of this server.
@@ -131,10 +133,16 @@ fn is_own_page(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     host.is_some() && host == text(header::HOST)
 }
 
-async fn serve(mut socket: WebSocket, app: Shared, caller: Option<Caller>, after: Option<u64>) {
+async fn serve(
+    mut socket: WebSocket,
+    app: Shared,
+    caller: Option<Caller>,
+    ip: Option<IpAddr>,
+    after: Option<u64>,
+) {
     let caller = match caller {
         Some(caller) => Ok(caller),
-        None => introduced(&mut socket, &app).await,
+        None => introduced(&mut socket, &app, ip).await,
     };
     let (code, reason) = match caller {
         Ok(caller) => send_all(&mut socket, app, caller, after).await,
@@ -146,7 +154,11 @@ async fn serve(mut socket: WebSocket, app: Shared, caller: Option<Caller>, after
 }
 
 /// Reads the first message.
-async fn introduced(socket: &mut WebSocket, app: &Shared) -> Result<Caller, &'static str> {
+async fn introduced(
+    socket: &mut WebSocket,
+    app: &Shared,
+    ip: Option<IpAddr>,
+) -> Result<Caller, &'static str> {
     let first = tokio::time::timeout(FIRST_MESSAGE_LIMIT, socket.recv()).await;
     let Ok(Some(Ok(Message::Text(text)))) = first else {
         return Err("The first message must be {\"token\": \"…\"}.");
@@ -154,7 +166,7 @@ async fn introduced(socket: &mut WebSocket, app: &Shared) -> Result<Caller, &'st
     let Ok(FirstMessage { token }) = serde_json::from_str(&text) else {
         return Err("The first message must be {\"token\": \"…\"}.");
     };
-    Caller::of(app, token, Scope::Read).await.map_err(|_| "The token is not valid: sign in again.")
+    Caller::of(app, token, Scope::Read, ip).await.map_err(|_| "The token is not valid: sign in again.")
 }
 
 /// Sends every event until something ends it; says why.

@@ -3,6 +3,7 @@
 //! Answers are types of this crate, converted from what the control plane shows, so that a change inside never changes the
 //! API by accident. A field is never sometimes missing: what is unknown is `null`.
 
+mod audit;
 mod auth;
 mod compose;
 mod deployment;
@@ -11,6 +12,8 @@ mod detect;
 mod dry_run;
 mod environments;
 mod events;
+mod grants;
+mod invitations;
 pub(crate) mod list;
 mod logs;
 mod nodes;
@@ -25,8 +28,10 @@ mod services;
 mod settings;
 mod slots;
 mod tags;
+mod teams;
 mod templates;
 mod tokens;
+mod users;
 mod values;
 mod variables;
 
@@ -43,6 +48,27 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::logout))
         .routes(routes!(auth::set_up))
         .routes(routes!(auth::me))
+        .routes(routes!(users::change_password))
+        .routes(routes!(users::sessions))
+        .routes(routes!(users::revoke_session))
+        .routes(routes!(users::list, invitations::invite_account))
+        .routes(routes!(users::get, users::update))
+        .routes(routes!(invitations::show))
+        .routes(routes!(invitations::create_account))
+        .routes(routes!(invitations::sign_up))
+        .routes(routes!(invitations::mine))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(invitations::decline))
+        .routes(routes!(teams::list, teams::create))
+        .routes(routes!(teams::get, teams::update, teams::delete))
+        .routes(routes!(teams::transfer))
+        .routes(routes!(teams::members))
+        .routes(routes!(teams::set_role, teams::remove))
+        .routes(routes!(invitations::of_team, invitations::create))
+        .routes(routes!(invitations::withdraw))
+        .routes(routes!(invitations::resend))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(detect::detect))
@@ -58,6 +84,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(projects::get, projects::update, projects::delete))
         .routes(routes!(deployments::list_of_project, deployments::create_in_project))
         .routes(routes!(deployments::rollback_slot))
+        .routes(routes!(grants::transfer))
+        .routes(routes!(grants::of_project, grants::put_on_project))
+        .routes(routes!(grants::delete_from_project))
         .routes(routes!(slots::list))
         .routes(routes!(slots::get, slots::delete))
         .routes(routes!(slots::extend))
@@ -66,6 +95,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(variables::put, variables::delete))
         .routes(routes!(environments::list, environments::create))
         .routes(routes!(environments::get, environments::update))
+        .routes(routes!(grants::of_environment, grants::put_on_environment))
+        .routes(routes!(grants::delete_from_environment))
         .routes(routes!(nodes::list, nodes::add))
         .routes(routes!(nodes::get, nodes::remove))
         .routes(routes!(nodes::cordon))

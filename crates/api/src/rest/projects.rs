@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use pierhead_control::{Error, NewProject, ProjectView};
+use pierhead_control::{Error, NewProject, OwnerView, ProjectView};
 use pierhead_model::code::Code;
 use pierhead_model::project::ProjectSettings;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ use crate::problem::Problem;
 pub(crate) struct Project {
     id: String,
     name: String,
+    /// Whose it is; `null` when who made it has no account any more.
+    owner: Option<Owner>,
     source: Option<Source>,
     build: Build,
     limits: Limits,
@@ -42,12 +44,37 @@ pub(crate) struct Project {
     version: u64,
 }
 
+/// Whose a project is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Owner {
+    kind: OwnerKind,
+    /// A team's name or somebody's address.
+    name: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OwnerKind {
+    User,
+    Team,
+}
+
+impl From<OwnerView> for Owner {
+    fn from(view: OwnerView) -> Self {
+        match view {
+            OwnerView::User(name) => Self { kind: OwnerKind::User, name },
+            OwnerView::Team(name) => Self { kind: OwnerKind::Team, name: name.to_string() },
+        }
+    }
+}
+
 impl From<ProjectView> for Project {
     fn from(view: ProjectView) -> Self {
         let ProjectSettings { source, build, limits, health, sleep_after_s, lifetime_s } = view.settings;
         Self {
             id: view.id.to_string(),
             name: view.name.to_string(),
+            owner: view.owner.map(Into::into),
             source: source.map(Into::into),
             build: build.into(),
             limits: limits.into(),
@@ -99,6 +126,8 @@ pub(crate) fn location(path: &str) -> [(HeaderName, String); 1] {
 pub(crate) struct NewProjectRequest {
     /// Becomes its hostname: letters, digits and `-`.
     name: String,
+    /// A team that one is in; otherwise it is one's own.
+    team: Option<String>,
     #[serde(default, deserialize_with = "maybe_object")]
     source: Option<Source>,
     #[serde(default, deserialize_with = "object")]
@@ -134,7 +163,7 @@ pub(crate) async fn create(
         sleep_after_s: new.sleep_after_s,
         lifetime_s: new.lifetime_s,
     };
-    let new = NewProject { name: new.name, settings };
+    let new = NewProject { name: new.name, team: new.team, settings };
     let view = app.services.projects.create(&caller.principal, new).await?;
     let location = location(&format!("projects/{}", view.name));
     Ok((location, tagged(StatusCode::CREATED, view.version, Project::from(view))).into_response())

@@ -83,6 +83,8 @@ pub(crate) struct Build {
     port: Option<u16>,
     runtime_version: Option<String>,
     dockerfile: Option<String>,
+    /// The stage of the Dockerfile; without one, the last.
+    dockerfile_target: Option<String>,
     builder: Option<BuilderChoice>,
     single_page: Option<bool>,
 }
@@ -98,6 +100,7 @@ impl From<Build> for BuildSettings {
             port: build.port,
             runtime_version: build.runtime_version,
             dockerfile: build.dockerfile,
+            dockerfile_target: build.dockerfile_target,
             builder: build.builder.map(Into::into),
             single_page: build.single_page,
         }
@@ -115,6 +118,7 @@ impl From<BuildSettings> for Build {
             port: build.port,
             runtime_version: build.runtime_version,
             dockerfile: build.dockerfile,
+            dockerfile_target: build.dockerfile_target,
             builder: build.builder.map(Into::into),
             single_page: build.single_page,
         }

@@ -76,6 +76,10 @@ mirrored! {
     #[serde(rename_all = "snake_case")]
     Exposure = variable::Exposure { Build, Runtime, Plugin, All }
 
+    /// What somebody is in a team.
+    #[serde(rename_all = "snake_case")]
+    Role = pierhead_model::access::Role { Owner, Admin, Developer, Viewer }
+
     /// What a token may do.
     #[serde(rename_all = "snake_case")]
     Scope = pierhead_control::Scope { Read, Write, Delete }

@@ -106,6 +106,7 @@ impl Platform {
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,
             plugins: Vec::new(),
+            access: Default::default(),
         })
         .await
         .unwrap();

@@ -17,6 +17,14 @@ pub(crate) const MAXIMUM: usize = 1024;
 /// Each hash takes 19 MiB and some 20 ms of a core; more at once would only starve the rest.
 const AT_ONCE: usize = 2;
 
+/// Refuses what is too short to be safe or too long to be hashed.
+pub(crate) fn check(password: &SecretString) -> Result<(), Error> {
+    if (MINIMUM..=MAXIMUM).contains(&password.expose_secret().len()) {
+        return Ok(());
+    }
+    Err(Error::invalid("/password", "must have between 10 and 1024 bytes"))
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Passwords {
     places: Arc<Semaphore>,

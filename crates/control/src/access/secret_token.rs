@@ -15,6 +15,7 @@ pub(crate) enum TokenKind {
     Api,
     Refresh,
     Setup,
+    Invitation,
 }
 
 impl TokenKind {
@@ -23,6 +24,7 @@ impl TokenKind {
             Self::Api => "phd_pat_",
             Self::Refresh => "phd_ref_",
             Self::Setup => "phd_set_",
+            Self::Invitation => "phd_inv_",
         }
     }
 }

@@ -63,14 +63,17 @@ fn shown(
 ) -> Shown {
     let node = record.deployment.node.as_ref().and_then(&reached_by);
     let report = record.report.as_ref();
-    let endpoint = |instance: Option<&InstanceReport>| {
-        let address = instance.and_then(|instance| instance.address)?;
-        Some(Endpoint { node: node.clone()?, address })
+    let endpoints = |instance: Option<&InstanceReport>| {
+        let reached = node.as_ref().zip(instance);
+        let addresses = reached.into_iter().flat_map(|(node, instance)| {
+            instance.addresses().map(|address| Endpoint { node: node.clone(), address })
+        });
+        addresses.collect()
     };
     let parts = parts(&record, |name, sites| match sites.get(name) {
         Some(manifest) => Content::Site { manifest: *manifest },
         None => Content::Service {
-            endpoint: endpoint(report.and_then(|report| report.services.get(name))),
+            endpoints: endpoints(report.and_then(|report| report.services.get(name))),
             rest: Rest::Awake,
         },
     });
@@ -82,7 +85,7 @@ fn shown(
             let rest = instance.map_or(Rest::Awake, |it| core.sleepers.shown(&record.deployment.id, it));
             // Nobody can wake what is on a node that is not there.
             let rest = if node.is_some() { rest } else { Rest::Awake };
-            Some(Content::Service { endpoint: endpoint(instance), rest })
+            Some(Content::Service { endpoints: endpoints(instance), rest })
         }
         Some(Release::Run(_)) => parts.first().map(|part| part.content.clone()),
     };

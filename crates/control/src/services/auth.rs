@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use pierhead_model::Timestamp;
-use pierhead_model::id::{TokenId, UserId};
+pub use pierhead_model::access::{Scope, Scopes};
+use pierhead_model::id::{InvitationId, TokenId, UserId};
 pub use pierhead_store::InstanceRole;
 use pierhead_store::{Session, Token, User};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
 use crate::access::access_token::{self, AccessTokens, Subject};
 use crate::access::attempts::Attempts;
 use crate::access::password::{self, Passwords};
+use crate::access::policy::shortened;
 use crate::access::secret_token::{self, TokenKind};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
@@ -36,6 +37,8 @@ pub struct Principal {
     pub role: InstanceRole,
     pub scopes: Scopes,
     pub via: Via,
+    /// From where.
+    pub ip: Option<IpAddr>,
 }
 
 /// How somebody proved who they are.
@@ -43,41 +46,25 @@ pub struct Principal {
 pub enum Via {
     Session(TokenId),
     Token(TokenId),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scopes {
-    All,
-    Limited(Vec<Scope>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    Read,
-    Write,
-    Delete,
-}
-
-impl Scope {
-    const fn required(self) -> &'static str {
-        match self {
-            Self::Read => "the scope `read`",
-            Self::Write => "the scope `write`",
-            Self::Delete => "the scope `delete`",
-        }
-    }
+    /// By the token of an invitation: only to make an account.
+    Invitation(InvitationId),
+    /// By the one-time link, or by who started the program.
+    Setup,
 }
 
 impl Principal {
+    /// Somebody who proved who they are otherwise than by a token with scopes.
+    pub(crate) fn new(user: &User, via: Via, ip: Option<IpAddr>) -> Self {
+        let User { id, email, name, role, .. } = user.clone();
+        Self { user: id, email, name, role, scopes: Scopes::ALL, via, ip }
+    }
+
     /// Refuses what the token does not include.
     pub fn require(&self, scope: Scope) -> Result<(), Error> {
-        match &self.scopes {
-            Scopes::Limited(scopes) if !scopes.contains(&scope) => {
-                Err(Error::Forbidden { required: scope.required() })
-            }
-            Scopes::All | Scopes::Limited(_) => Ok(()),
+        if self.scopes.include(scope) {
+            return Ok(());
         }
+        Err(Error::Forbidden { required: format!("the scope `{scope}`").into() })
     }
 }
 
@@ -86,7 +73,7 @@ impl Principal {
     pub fn require_admin(&self) -> Result<(), Error> {
         match self.role {
             InstanceRole::Admin => Ok(()),
-            InstanceRole::User => Err(Error::Forbidden { required: "the role `admin`" }),
+            InstanceRole::User => Err(Error::Forbidden { required: "the role `admin`".into() }),
         }
     }
 }
@@ -113,6 +100,19 @@ pub struct NewToken {
     pub scopes: Vec<Scope>,
     /// `None` is 90 days.
     pub expires_in_s: Option<u64>,
+}
+
+/// A sign-in on one device.
+#[derive(Debug, Clone)]
+pub struct SessionView {
+    pub id: TokenId,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -150,6 +150,8 @@ impl Auth {
             retry_after_s => return Err(Error::RateLimited { retry_after_s }),
         }
         let user = self.core.store.user_by_email(&email).await.stored()?;
+        // Who may not sign in any more is told the same as who never could.
+        let user = user.filter(|user| user.disabled_at.is_none());
         let stored = user.as_ref().map(|user| user.password_hash.clone());
         if !self.passwords.verify(password, stored).await? {
             self.attempts.failed(&who, now);
@@ -157,15 +159,16 @@ impl Auth {
         }
         self.attempts.succeeded(&who);
         let user = user.ok_or(WRONG)?;
-        self.open_session(&user.id, client).await
+        self.open_session(&user, client).await
     }
 
-    async fn open_session(&self, user: &UserId, client: Client) -> Result<Tokens, Error> {
+    /// Makes the session of a sign-in: always a new one, whatever the browser had before.
+    pub(crate) async fn open_session(&self, user: &User, client: Client) -> Result<Tokens, Error> {
         let (core, now) = (&*self.core, self.core.outside.now());
         let (refresh_token, token_hash) = secret_token::generate(TokenKind::Refresh, &*core.outside);
         let session = Session {
             id: TokenId::new(now, random_bits(&*core.outside)),
-            user: user.clone(),
+            user: user.id.clone(),
             token_hash,
             previous: None,
             expires_at: now + REFRESH_LIFETIME,
@@ -174,8 +177,11 @@ impl Auth {
             user_agent: client.user_agent.map(|agent| agent.chars().take(200).collect()),
             created_at: now,
         };
-        core.store.session_create(&session).await.stored()?;
-        self.tokens(user, &session.id, refresh_token)
+        let principal = Principal::new(user, Via::Session(session.id.clone()), client.ip);
+        let unit = core.store.begin().await.stored()?;
+        unit.session_create(&session).await.stored()?;
+        principal.does(core, "session.create", (&session.id, &user.email)).commit(unit).await?;
+        self.tokens(&user.id, &session.id, refresh_token)
     }
 
     fn tokens(&self, user: &UserId, session: &TokenId, refresh_token: String) -> Result<Tokens, Error> {
@@ -185,7 +191,7 @@ impl Auth {
     }
 
     /// Exchanges a refresh token. One that was exchanged before ends the whole session: somebody has a copy.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Error> {
+    pub async fn refresh(&self, refresh_token: &str, client: &Client) -> Result<Tokens, Error> {
         let (store, now) = (&self.core.store, self.core.outside.now());
         if !secret_token::is(TokenKind::Refresh, refresh_token) {
             return Err(INVALID);
@@ -199,7 +205,7 @@ impl Auth {
             return Err(Error::TokenExpired);
         }
         if session.token_hash != hash {
-            return self.refresh_again(&session, now).await;
+            return self.refresh_again(&session, now, client).await;
         }
         let (new_token, new_hash) = secret_token::generate(TokenKind::Refresh, &*self.core.outside);
         let rotated = store
@@ -216,14 +222,23 @@ impl Auth {
     }
 
     /// The token before the newest one.
-    async fn refresh_again(&self, session: &Session, now: Timestamp) -> Result<Tokens, Error> {
+    async fn refresh_again(
+        &self,
+        session: &Session,
+        now: Timestamp,
+        client: &Client,
+    ) -> Result<Tokens, Error> {
         let within_grace = session
             .previous
             .as_ref()
             .is_some_and(|(_, rotated_at)| now.duration_since(*rotated_at).as_secs() <= REFRESH_GRACE_S);
         if !within_grace {
             tracing::warn!(session = %session.id, "a refresh token was used twice; its session is ended");
-            self.core.store.session_revoke(&session.id, now).await.stored()?;
+            let user = self.core.store.user_get(&session.user).await.stored()?.ok_or(INVALID)?;
+            let principal = Principal::new(&user, Via::Session(session.id.clone()), client.ip);
+            let unit = self.core.store.begin().await.stored()?;
+            unit.session_revoke(&session.id, now).await.stored()?;
+            principal.does(&self.core, "session.reused", (&session.id, &user.email)).commit(unit).await?;
             return Err(INVALID);
         }
         // The newest token is only known as a hash, so the caller gets a new one in its place.
@@ -240,15 +255,87 @@ impl Auth {
 
     pub async fn logout(&self, principal: &Principal, everywhere: bool) -> Result<(), Error> {
         let now = self.core.outside.now();
-        if everywhere {
-            return self.core.store.sessions_revoke_all(&principal.user, now).await.stored();
-        }
-        match &principal.via {
-            Via::Session(session) => self.core.store.session_revoke(session, now).await.stored(),
+        let unit = self.core.store.begin().await.stored()?;
+        let deed = match &principal.via {
+            _ if everywhere => {
+                unit.sessions_revoke_all(&principal.user, now).await.stored()?;
+                principal.does(&self.core, "session.delete_all", (&principal.user, &principal.email))
+            }
+            Via::Session(session) => {
+                unit.session_revoke(session, now).await.stored()?;
+                principal.does(&self.core, "session.delete", (session, &principal.email))
+            }
             Via::Token(token) => {
-                self.core.store.token_revoke(&principal.user, token, now).await.stored().map(drop)
+                unit.token_revoke(&principal.user, token, now).await.stored()?;
+                principal.does(&self.core, "token.delete", (token, &principal.email))
+            }
+            Via::Invitation(_) | Via::Setup => return Ok(()),
+        };
+        deed.commit(unit).await
+    }
+
+    /// One's sign-ins that are still good, newest first.
+    pub async fn session_list(&self, principal: &Principal) -> Result<Vec<SessionView>, Error> {
+        let sessions =
+            self.core.store.session_list(&principal.user, self.core.outside.now()).await.stored()?;
+        let view = |session: Session| SessionView {
+            current: principal.via == Via::Session(session.id.clone()),
+            last_used_at: session.previous.map_or(session.created_at, |(_, rotated_at)| rotated_at),
+            id: session.id,
+            ip: session.ip,
+            user_agent: session.user_agent,
+            created_at: session.created_at,
+            expires_at: session.expires_at,
+        };
+        Ok(sessions.into_iter().map(view).collect())
+    }
+
+    /// Ends one of one's sign-ins.
+    pub async fn session_revoke(&self, principal: &Principal, id: &str) -> Result<(), Error> {
+        let not_found = || Error::not_found("session", shortened(id));
+        let parsed: TokenId = id.parse().map_err(|_| not_found())?;
+        let now = self.core.outside.now();
+        let sessions = self.core.store.session_list(&principal.user, now).await.stored()?;
+        let found = sessions.into_iter().find(|session| session.id == parsed).ok_or_else(not_found)?;
+        let unit = self.core.store.begin().await.stored()?;
+        unit.session_revoke(&found.id, now).await.stored()?;
+        principal.does(&self.core, "session.delete", (&found.id, &principal.email)).commit(unit).await
+    }
+
+    /// Hashes a password that was checked.
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<String, Error> {
+        self.passwords.hash(password).await
+    }
+
+    /// Another password; every other sign-in of the account ends.
+    pub async fn change_password(
+        &self,
+        principal: &Principal,
+        old: SecretString,
+        new: SecretString,
+    ) -> Result<(), Error> {
+        let now = self.core.outside.now();
+        let who =
+            format!("{} {}", principal.email, principal.ip.map(|ip| ip.to_string()).unwrap_or_default());
+        match self.attempts.wait_s(&who, now) {
+            0 => {}
+            retry_after_s => return Err(Error::RateLimited { retry_after_s }),
+        }
+        let user = self.core.store.user_get(&principal.user).await.stored()?.ok_or(INVALID)?;
+        if !self.passwords.verify(old, Some(user.password_hash)).await? {
+            self.attempts.failed(&who, now);
+            return Err(Error::invalid("/old_password", "is not the password of this account"));
+        }
+        password::check(&new)?;
+        let hash = self.passwords.hash(new).await?;
+        let unit = self.core.store.begin().await.stored()?;
+        unit.user_password(&user.id, &hash).await.stored()?;
+        for session in unit.session_list(&user.id, now).await.stored()? {
+            if principal.via != Via::Session(session.id.clone()) {
+                unit.session_revoke(&session.id, now).await.stored()?;
             }
         }
+        principal.does(&self.core, "account.password", (&user.id, &user.email)).commit(unit).await
     }
 
     /// Who a bearer token stands for: an access token or an API token.
@@ -262,7 +349,7 @@ impl Auth {
         if session.revoked_at.is_some() || session.user != subject.user {
             return Err(INVALID);
         }
-        self.principal(&subject.user, Scopes::All, Via::Session(subject.session)).await
+        self.principal(&subject.user, Scopes::ALL, Via::Session(subject.session)).await
     }
 
     async fn authenticate_token(&self, bearer: &str, now: Timestamp) -> Result<Principal, Error> {
@@ -279,13 +366,16 @@ impl Auth {
             self.core.store.token_used(&found.id, now).await.stored()?;
         }
         let scopes: Vec<Scope> = serde_json::from_str(&found.scopes).map_err(Error::internal)?;
-        self.principal(&found.user, Scopes::Limited(scopes), Via::Token(found.id)).await
+        self.principal(&found.user, scopes.into_iter().collect(), Via::Token(found.id)).await
     }
 
     async fn principal(&self, user: &UserId, scopes: Scopes, via: Via) -> Result<Principal, Error> {
-        let User { id, email, name, role, .. } =
+        let User { id, email, name, role, disabled_at, .. } =
             self.core.store.user_get(user).await.stored()?.ok_or(INVALID)?;
-        Ok(Principal { user: id, email, name, role, scopes, via })
+        if disabled_at.is_some() {
+            return Err(INVALID);
+        }
+        Ok(Principal { user: id, email, name, role, scopes, via, ip: None })
     }
 
     /// Makes the first admin by the one-time link.
@@ -294,6 +384,7 @@ impl Auth {
         link_token: &str,
         email: &str,
         password: SecretString,
+        client: Client,
     ) -> Result<Tokens, Error> {
         let stored = self.core.store.setting_get(SETUP_SETTING).await.stored()?;
         let fits =
@@ -303,21 +394,18 @@ impl Auth {
         }
         let user = self.create_first(email, password).await?;
         self.core.store.setting_delete(SETUP_SETTING).await.stored()?;
-        let user =
-            user.ok_or_else(|| Error::Conflict { detail: "There is an administrator already.".into() })?;
-        self.open_session(&user, Client::default()).await
+        let taken = || Error::Conflict { detail: "There is an administrator already.".into() };
+        let user = self.core.store.user_get(&user.ok_or_else(taken)?).await.stored()?.ok_or_else(taken)?;
+        self.open_session(&user, client).await
     }
 
     /// Makes the first admin of an empty installation; `None` when it is not empty.
     pub async fn create_first(&self, email: &str, password: SecretString) -> Result<Option<UserId>, Error> {
         let email = email.trim().to_lowercase();
-        let length = password.expose_secret().len();
         if !email.contains('@') || email.len() > 320 {
             return Err(Error::invalid("/email", "is not an e-mail address"));
         }
-        if !(password::MINIMUM..=password::MAXIMUM).contains(&length) {
-            return Err(Error::invalid("/password", "must have between 10 and 1024 bytes"));
-        }
+        password::check(&password)?;
         if self.core.store.user_count().await.stored()? > 0 {
             return Ok(None);
         }
@@ -329,9 +417,17 @@ impl Auth {
             password_hash: self.passwords.hash(password).await?,
             role: InstanceRole::Admin,
             created_at: now,
+            disabled_at: None,
+            verified_at: Some(now),
         };
-        let created = self.core.store.user_create_first(&user).await.stored()?;
-        Ok(created.then_some(user.id))
+        let unit = self.core.store.begin().await.stored()?;
+        if !unit.user_create_first(&user).await.stored()? {
+            return Ok(None);
+        }
+        let principal = Principal::new(&user, Via::Setup, None);
+        let deed = principal.does(&self.core, "account.create", (&user.id, &user.email));
+        deed.after(serde_json::json!({ "email": user.email, "role": "admin" })).commit(unit).await?;
+        Ok(Some(user.id))
     }
 
     /// A one-time token for [`Self::set_up`], when nobody has an account yet. An earlier one is void.
@@ -376,7 +472,11 @@ impl Auth {
             last_used_at: None,
             revoked_at: None,
         };
-        self.core.store.token_create(&token).await.stored()?;
+        let deed = principal.does(&self.core, "token.create", (&token.id, &token.name));
+        let unit = self.core.store.begin().await.stored()?;
+        unit.token_create(&token).await.stored()?;
+        let told = serde_json::json!({ "scopes": new.scopes, "expires_at": token.expires_at });
+        deed.after(told).commit(unit).await?;
         Ok((text, view(token)?))
     }
 
@@ -386,10 +486,13 @@ impl Auth {
     }
 
     pub async fn token_revoke(&self, principal: &Principal, id: &str) -> Result<(), Error> {
-        let parsed: TokenId = id.parse().map_err(|_| Error::not_found("token", id))?;
+        let parsed: TokenId = id.parse().map_err(|_| Error::not_found("token", shortened(id)))?;
         let now = self.core.outside.now();
-        let revoked = self.core.store.token_revoke(&principal.user, &parsed, now).await.stored()?;
-        if revoked { Ok(()) } else { Err(Error::not_found("token", id)) }
+        let unit = self.core.store.begin().await.stored()?;
+        if !unit.token_revoke(&principal.user, &parsed, now).await.stored()? {
+            return Err(Error::not_found("token", id));
+        }
+        principal.does(&self.core, "token.delete", (&parsed, &principal.email)).commit(unit).await
     }
 }
 

@@ -6,7 +6,8 @@ use pierhead_model::pipeline::inputs::Inputs;
 
 use super::auth::Principal;
 use super::deployments::{DeploymentView, Deployments, NewDeployment, record, view};
-use super::{projects, slots};
+use super::slots;
+use crate::access::policy::{self, WRITE_DEPLOYMENT};
 use crate::error::{Error, StoreResult as _};
 
 /// A copy of a slot that somebody wants.
@@ -27,7 +28,7 @@ impl Deployments {
         from: &str,
         clone: NewClone,
     ) -> Result<DeploymentView, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
         let source = slots::find(&self.0, &project, from).await?;
         let name = SlotName::parse(&clone.slot).map_err(|error| Error::invalid("/slot", error))?;
         if slots::find(&self.0, &project, name.as_str()).await.is_ok() {
@@ -39,7 +40,7 @@ impl Deployments {
             let detail = format!("The slot {from} has no deployment yet: there is nothing to copy.");
             return Err(Error::Conflict { detail });
         };
-        let copied = record(&self.0, copied.id.as_str()).await?;
+        let copied = record(&self.0, &copied.id).await?;
         let environment = Some(copied.environment_name.to_string());
         let view = view(&self.0, copied);
         let inputs = match self.0.store.pipeline_latest(&project.id).await.stored()? {

@@ -20,12 +20,13 @@ use pierhead_model::release::Release;
 use pierhead_model::sleep::Rest;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
-use pierhead_store::{self as store, DeploymentRecord, Environment, Project, Slot};
+use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
 
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
 use super::{projects, runs, slots, variables};
+use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRONMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::lifecycle::advance;
@@ -136,10 +137,14 @@ impl Deployments {
         }
         let existing = match &new.name {
             Some(_) => None,
-            None => self.0.store.project_by_source(&settings).await.stored()?,
+            None => self.0.store.project_by_source(&settings, &principal.visibility()).await.stored()?,
         };
         let project = match existing {
-            Some(project) => project,
+            Some(project) => {
+                let hidden = || Error::not_found("project", &project.name);
+                policy::check_project(&self.0, principal, &project, WRITE_DEPLOYMENT, hidden).await?;
+                project
+            }
             None => self.project_for(principal, &new, &source, settings).await?,
         };
         self.deploy(principal, &project, NewDeployment::default(), "api").await
@@ -153,9 +158,10 @@ impl Deployments {
         source: &GitSource,
         settings: ProjectSettings,
     ) -> Result<Project, Error> {
+        let owner = ProjectOwner::User(principal.user.clone());
         if let Some(name) = &new.name {
             let name = ProjectName::parse(name).map_err(|error| Error::invalid("/name", error))?;
-            return projects::create(&self.0, principal, name, settings).await;
+            return projects::create(&self.0, principal, name, owner, settings).await;
         }
         let folder = source.root_directory.as_str().rsplit('/').next().filter(|last| *last != ".");
         let wish = folder.unwrap_or_else(|| source.repository.short_name());
@@ -163,7 +169,7 @@ impl Deployments {
         for number in 1..100 {
             let text = if number == 1 { wish.clone() } else { format!("{wish:.30}-{number}") };
             let Ok(name) = ProjectName::parse(&text) else { continue };
-            match projects::create(&self.0, principal, name, settings.clone()).await {
+            match projects::create(&self.0, principal, name, owner.clone(), settings.clone()).await {
                 Err(Error::NameTaken { .. }) => {}
                 done => return done,
             }
@@ -177,7 +183,7 @@ impl Deployments {
         project: &str,
         new: NewDeployment,
     ) -> Result<DeploymentView, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
         self.deploy(principal, &project, new, "api").await
     }
 
@@ -193,12 +199,13 @@ impl Deployments {
             Some(text) => SlotName::parse(text).map_err(|error| Error::invalid("/slot", error))?,
             None => SlotName::production(),
         };
-        let environment = self.environment(new.environment.as_deref()).await?;
+        let environment = self.environment(principal, new.environment.as_deref()).await?;
         let variables = variables::current(&self.0, project).await?;
         let (source, limits) = match self.0.store.pipeline_latest(&project.id).await.stored()? {
             Some(version) => {
                 let place = runs::Place { project, environment: &environment, slot: &slot_name };
-                let run = runs::plan(&self.0, place, version, new.inputs).await?;
+                let reference = reference_of(&new)?;
+                let run = runs::plan(&self.0, place, version, new.inputs, reference.as_ref()).await?;
                 (Source::Pipeline { work: Box::new(run.work) }, Some(run.limits))
             }
             None => (git_source_of(project, &new)?, None),
@@ -220,11 +227,11 @@ impl Deployments {
         self.create(principal, project, &slot.id, plan, &variables, trigger).await
     }
 
-    async fn environment(&self, name: Option<&str>) -> Result<Environment, Error> {
-        let Some(name) = name else { return projects::local(&self.0).await };
-        let not_found = || Error::invalid("/environment", "there is no such environment");
-        let parsed = EnvironmentName::parse(name).map_err(|_| not_found())?;
-        self.0.store.environment_by_name(&parsed).await.stored()?.ok_or_else(not_found)
+    async fn environment(&self, principal: &Principal, name: Option<&str>) -> Result<Environment, Error> {
+        let local = EnvironmentName::local();
+        let name = name.unwrap_or(local.as_str());
+        let hidden = || Error::invalid("/environment", "there is no such environment");
+        policy::environment(&self.0, principal, name, USE_ENVIRONMENT, hidden).await
     }
 
     async fn slot(
@@ -271,8 +278,9 @@ impl Deployments {
         let id = accept(&self.0, &principal.email, place, planned, variables, trigger).await?;
         self.view(&id).await
     }
-    pub async fn get(&self, _principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
-        let record = record(&self.0, id).await?;
+
+    pub async fn get(&self, principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
+        let record = policy::deployment(&self.0, principal, id, READ_DEPLOYMENT).await?;
         self.until_shown(&record).await;
         Ok(view(&self.0, record))
     }
@@ -292,20 +300,21 @@ impl Deployments {
     }
 
     async fn view(&self, id: &DeploymentId) -> Result<DeploymentView, Error> {
-        Ok(view(&self.0, record(&self.0, id.as_str()).await?))
+        Ok(view(&self.0, record(&self.0, id).await?))
     }
 
     /// Newest first.
     pub async fn list(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         filter: &DeploymentFilter,
         page: &PageRequest,
     ) -> Result<Page<DeploymentView>, Error> {
         let limit = page.limit()?;
-        let mut wanted = store::DeploymentFilter { states: filter.states.clone(), ..Default::default() };
+        let (states, visible) = (filter.states.clone(), principal.visibility());
+        let mut wanted = store::DeploymentFilter { states, visible, ..Default::default() };
         if let Some(project) = &filter.project {
-            let project = projects::find(&self.0, project).await?;
+            let project = policy::project(&self.0, principal, project, READ_DEPLOYMENT).await?;
             if let Some(slot) = &filter.slot {
                 let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
                 let found = slots.into_iter().find(|found| found.name.as_str() == slot);
@@ -323,8 +332,8 @@ impl Deployments {
     }
 
     /// Asks for it; it has happened when the deployment is FAILED with the reason `cancelled`.
-    pub async fn cancel(&self, _principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
-        let record = record(&self.0, id).await?;
+    pub async fn cancel(&self, principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
+        let record = policy::deployment(&self.0, principal, id, WRITE_DEPLOYMENT).await?;
         let deployment = &record.deployment;
         if !deployment.state.is_in_progress() {
             return Err(refused(
@@ -341,7 +350,7 @@ impl Deployments {
 
     /// The same again, built anew, with the variables it had.
     pub async fn redeploy(&self, principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
-        let record = record(&self.0, id).await?;
+        let record = policy::deployment(&self.0, principal, id, WRITE_DEPLOYMENT).await?;
         if !record.deployment.state.is_ended() {
             return Err(refused(&record.deployment, &[State::Failed, State::Inactive], "redeployed"));
         }
@@ -356,7 +365,7 @@ impl Deployments {
         id: &str,
         current_variables: bool,
     ) -> Result<DeploymentView, Error> {
-        let record = record(&self.0, id).await?;
+        let record = policy::deployment(&self.0, principal, id, WRITE_DEPLOYMENT).await?;
         if record.deployment.state != State::Inactive {
             return Err(refused(&record.deployment, &[State::Inactive], "rolled back to"));
         }
@@ -383,7 +392,7 @@ impl Deployments {
         project: &str,
         slot: Option<&str>,
     ) -> Result<DeploymentView, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
         let name = slot.unwrap_or("production");
         let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
         let slot = slots.into_iter().find(|found| found.name.as_str() == name);
@@ -414,7 +423,7 @@ impl Deployments {
             None => work.open(&self.0, &record.deployment.id)?,
         };
         let planned = Planned::again(work);
-        let environment = self.environment(Some(record.environment_name.as_str())).await?;
+        let environment = self.environment(principal, Some(record.environment_name.as_str())).await?;
         let slot = self.slot(&project, record.slot_name.clone(), &environment).await?;
         let planned = Planned { room: Some(record.deployment.limits.clone()), ..planned };
         if let Source::Pipeline { work } = &planned.source {
@@ -425,8 +434,8 @@ impl Deployments {
     }
 
     /// Only of one that has ended.
-    pub async fn delete(&self, _principal: &Principal, id: &str) -> Result<(), Error> {
-        let record = record(&self.0, id).await?;
+    pub async fn delete(&self, principal: &Principal, id: &str) -> Result<(), Error> {
+        let record = policy::deployment(&self.0, principal, id, DELETE_DEPLOYMENT).await?;
         let deployment = &record.deployment;
         if deployment.state.is_in_progress() {
             // Deleting what is on its way cancels it.
@@ -458,8 +467,8 @@ impl Deployments {
     }
 
     /// The transitions so far, in order.
-    pub async fn events(&self, _principal: &Principal, id: &str) -> Result<Vec<EventView>, Error> {
-        let record = record(&self.0, id).await?;
+    pub async fn events(&self, principal: &Principal, id: &str) -> Result<Vec<EventView>, Error> {
+        let record = policy::deployment(&self.0, principal, id, READ_DEPLOYMENT).await?;
         self.0.store.events_of(&record.deployment.id).await.stored()
     }
 
@@ -558,15 +567,16 @@ fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error
     if new.inputs != Inputs::default() {
         return Err(Error::invalid("/tags", "this project has no pipeline, so there is nothing to choose"));
     }
-    let reference = match &new.reference {
-        Some(text) => Some(GitReference::parse(text).map_err(|error| Error::invalid("/ref", error))?),
-        None => source.branch.clone(),
-    };
     Ok(Source::Git {
         repository: source.repository.clone(),
-        reference,
+        reference: reference_of(new)?.or_else(|| source.branch.clone()),
         root_directory: source.root_directory.clone(),
     })
+}
+
+fn reference_of(new: &NewDeployment) -> Result<Option<GitReference>, Error> {
+    let parsed = new.reference.as_deref().map(GitReference::parse).transpose();
+    parsed.map_err(|error| Error::invalid("/ref", error))
 }
 
 fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {
@@ -589,10 +599,9 @@ fn git_source(new: &QuickDeployment) -> Result<GitSource, Error> {
     }
 }
 
-pub(crate) async fn record(core: &Core, id: &str) -> Result<DeploymentRecord, Error> {
-    let not_found = || Error::not_found("deployment", id.chars().take(80).collect::<String>());
-    let parsed: DeploymentId = id.parse().map_err(|_| not_found())?;
-    core.store.deployment_get(&parsed).await.stored()?.ok_or_else(not_found)
+/// One that is known to be somebody's to use.
+pub(crate) async fn record(core: &Core, id: &DeploymentId) -> Result<DeploymentRecord, Error> {
+    core.store.deployment_get(id).await.stored()?.ok_or_else(|| Error::not_found("deployment", id))
 }
 
 fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> Error {

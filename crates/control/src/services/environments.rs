@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::auth::Principal;
 use super::moves::{move_away, must_move};
+use crate::access::policy::{self, READ_ENVIRONMENT, shortened};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::lifecycle::advance;
@@ -72,6 +73,16 @@ pub struct NewEnvironment {
     pub base_domain: String,
     /// In seconds; 0 and nothing are for ever.
     pub lifetime_s: Option<u32>,
+    /// Whether everybody may deploy there, or only teams that are granted it.
+    pub open: bool,
+}
+
+/// What somebody changes about an environment; what is `None` stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EnvironmentChange {
+    /// How long slots live that nobody extends, in seconds; 0 is for ever. Those that are there keep their time.
+    pub lifetime_s: Option<u32>,
+    pub open: Option<bool>,
 }
 
 /// A node whose token is shown this once.
@@ -85,12 +96,12 @@ pub struct NodeAdded {
 const NAME_LENGTH: usize = 63;
 
 impl Environments {
-    pub async fn list(&self, _principal: &Principal) -> Result<Vec<Environment>, Error> {
-        self.0.store.environment_list().await.stored()
+    pub async fn list(&self, principal: &Principal) -> Result<Vec<Environment>, Error> {
+        self.0.store.environment_list_visible(&principal.visibility()).await.stored()
     }
 
-    pub async fn get(&self, _principal: &Principal, name: &str) -> Result<Environment, Error> {
-        self.environment(name).await
+    pub async fn get(&self, principal: &Principal, name: &str) -> Result<Environment, Error> {
+        self.environment(principal, name).await
     }
 
     /// One that has no node yet.
@@ -110,28 +121,35 @@ impl Environments {
             name,
             base_domain,
             lifetime_s: new.lifetime_s.filter(|seconds| *seconds > 0),
+            open: new.open,
             created_at: now,
         };
         self.0.store.environment_create(&environment).await.asked_for("environment", &environment.name)?;
         Ok(environment)
     }
 
-    /// How long slots live that nobody extends; 0 is for ever. Those that are there keep their time.
-    pub async fn set_lifetime(
+    pub async fn update(
         &self,
         principal: &Principal,
         name: &str,
-        lifetime_s: u32,
+        change: EnvironmentChange,
     ) -> Result<Environment, Error> {
         principal.require_admin()?;
-        let found = self.environment(name).await?;
-        let lifetime_s = Some(lifetime_s).filter(|seconds| *seconds > 0);
-        self.0.store.environment_lifetime(&found.id, lifetime_s).await.stored()?;
-        Ok(Environment { lifetime_s, ..found })
+        let found = self.environment(principal, name).await?;
+        let lifetime_s = match change.lifetime_s {
+            Some(seconds) => Some(seconds).filter(|seconds| *seconds > 0),
+            None => found.lifetime_s,
+        };
+        let changed = Environment { lifetime_s, open: change.open.unwrap_or(found.open), ..found };
+        let unit = self.0.store.begin().await.stored()?;
+        unit.environment_lifetime(&changed.id, changed.lifetime_s).await.stored()?;
+        unit.environment_open(&changed.id, changed.open).await.stored()?;
+        unit.commit().await.stored()?;
+        Ok(changed)
     }
 
-    pub async fn nodes(&self, _principal: &Principal, environment: &str) -> Result<Vec<NodeView>, Error> {
-        let found = self.environment(environment).await?;
+    pub async fn nodes(&self, principal: &Principal, environment: &str) -> Result<Vec<NodeView>, Error> {
+        let found = self.environment(principal, environment).await?;
         let nodes = self.0.store.node_list(&found.id).await.stored()?;
         let promises = self.0.store.node_promises().await.stored()?;
         let view = |node: Node| {
@@ -142,8 +160,12 @@ impl Environments {
     }
 
     /// By id or name.
-    pub async fn node(&self, _principal: &Principal, id_or_name: &str) -> Result<NodeView, Error> {
+    pub async fn node(&self, principal: &Principal, id_or_name: &str) -> Result<NodeView, Error> {
         let node = self.find(id_or_name).await?;
+        let environments = self.0.store.environment_list_visible(&principal.visibility()).await.stored()?;
+        if !environments.iter().any(|environment| environment.id == node.environment) {
+            return Err(Error::not_found("node", shortened(id_or_name)));
+        }
         let promises = self.0.store.node_promises().await.stored()?;
         let promised = promises.get(&node.id).copied().unwrap_or_default();
         Ok(self.view(node, promised))
@@ -157,7 +179,7 @@ impl Environments {
         new: NewNode,
     ) -> Result<NodeAdded, Error> {
         principal.require_admin()?;
-        let environment = self.environment(environment).await?;
+        let environment = self.environment(principal, environment).await?;
         check(&new)?;
         let now = self.0.outside.now();
         let id = NodeId::new(now, random_bits(&*self.0.outside));
@@ -285,7 +307,7 @@ impl Environments {
 
     async fn find(&self, id_or_name: &str) -> Result<Node, Error> {
         let found = self.0.store.node_find(id_or_name).await.stored()?;
-        found.ok_or_else(|| Error::not_found("node", id_or_name))
+        found.ok_or_else(|| Error::not_found("node", shortened(id_or_name)))
     }
 
     /// A node on another machine.
@@ -327,10 +349,9 @@ impl Environments {
         Ok(found)
     }
 
-    async fn environment(&self, name: &str) -> Result<Environment, Error> {
-        let not_found = || Error::not_found("environment", name);
-        let name = EnvironmentName::parse(name).map_err(|_| not_found())?;
-        self.0.store.environment_by_name(&name).await.stored()?.ok_or_else(not_found)
+    async fn environment(&self, principal: &Principal, name: &str) -> Result<Environment, Error> {
+        let hidden = || Error::not_found("environment", shortened(name));
+        policy::environment(&self.0, principal, name, READ_ENVIRONMENT, hidden).await
     }
 
     /// The text to show, and what is stored of it.

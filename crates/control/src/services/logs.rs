@@ -9,7 +9,7 @@ use pierhead_model::log::LogLine;
 pub use pierhead_store::LogQuery;
 
 use super::auth::Principal;
-use super::deployments::record;
+use crate::access::policy::{self, READ_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
@@ -40,11 +40,11 @@ pub enum LogItem {
 impl Logs {
     pub async fn read(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         deployment: &str,
         mut query: LogQuery,
     ) -> Result<LogPage, Error> {
-        let record = record(&self.0, deployment).await?;
+        let record = policy::deployment(&self.0, principal, deployment, READ_DEPLOYMENT).await?;
         query.limit = query.limit.clamp(1, MAXIMUM);
         let (lines, next) = self.0.store.logs().read(&record.deployment.id, &query).await.stored()?;
         Ok(LogPage { lines, next })
@@ -53,11 +53,11 @@ impl Logs {
     /// What is there, and then what comes, until the deployment has ended and everything was told.
     pub async fn follow(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         deployment: &str,
         mut query: LogQuery,
     ) -> Result<BoxStream<'static, LogItem>, Error> {
-        let id = record(&self.0, deployment).await?.deployment.id;
+        let id = policy::deployment(&self.0, principal, deployment, READ_DEPLOYMENT).await?.deployment.id;
         query.limit = MAXIMUM;
         let (core, last) = (Arc::clone(&self.0), self.0.store.logs().follow(&id).await.stored()?);
         let state = Some((core, last, query, id));

@@ -1,5 +1,7 @@
 //! What people and programs can ask for: one noun per file, each a small struct over what it needs.
 
+pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod catalogue;
 pub(crate) mod clones;
@@ -7,7 +9,9 @@ pub(crate) mod deployments;
 pub(crate) mod detection;
 pub(crate) mod environments;
 pub(crate) mod events;
+pub(crate) mod grants;
 pub(crate) mod idempotency;
+pub(crate) mod invitations;
 pub(crate) mod logs;
 pub(crate) mod moves;
 pub(crate) mod page;
@@ -16,6 +20,7 @@ pub(crate) mod projects;
 pub(crate) mod registries;
 pub(crate) mod runs;
 pub(crate) mod slots;
+pub(crate) mod teams;
 pub(crate) mod variables;
 pub(crate) mod verification;
 
@@ -27,6 +32,11 @@ use crate::core::Core;
 #[derive(Debug)]
 pub struct Services {
     pub auth: auth::Auth,
+    pub accounts: accounts::Accounts,
+    pub teams: teams::Teams,
+    pub invitations: invitations::Invitations,
+    pub grants: grants::Grants,
+    pub audit: audit::Audit,
     pub projects: projects::Projects,
     pub deployments: deployments::Deployments,
     pub slots: slots::Slots,
@@ -55,6 +65,11 @@ impl Services {
     pub(crate) fn new(core: &Arc<Core>, auth: auth::Auth, detector: Arc<dyn detection::Detector>) -> Self {
         Self {
             auth,
+            accounts: accounts::Accounts(Arc::clone(core)),
+            teams: teams::Teams(Arc::clone(core)),
+            invitations: invitations::Invitations(Arc::clone(core)),
+            grants: grants::Grants(Arc::clone(core)),
+            audit: audit::Audit(Arc::clone(core)),
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),

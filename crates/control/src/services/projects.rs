@@ -5,13 +5,15 @@ use std::sync::Arc;
 use pierhead_model::Timestamp;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, ProjectId};
-use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
+use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
-use pierhead_store::{Project, StoreError};
+use pierhead_store::{Project, ProjectOwner};
+use serde_json::json;
 
 use super::auth::Principal;
 use super::page::{Page, PageRequest};
 use super::slots;
+use crate::access::policy::{self, DELETE_PROJECT, GIVE_AWAY, READ_PROJECT, READ_TEAM, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::outside::random_bits;
@@ -22,6 +24,8 @@ pub struct Projects(pub(crate) Arc<Core>);
 #[derive(Debug, Clone)]
 pub struct NewProject {
     pub name: String,
+    /// A team that it should belong to; otherwise it belongs to who makes it.
+    pub team: Option<String>,
     pub settings: ProjectSettings,
 }
 
@@ -29,6 +33,7 @@ pub struct NewProject {
 pub struct ProjectView {
     pub id: ProjectId,
     pub name: ProjectName,
+    pub owner: Option<OwnerView>,
     pub settings: ProjectSettings,
     /// Counts the changes: what `ETag` says.
     pub version: u64,
@@ -38,16 +43,29 @@ pub struct ProjectView {
     pub live: Option<DeploymentId>,
 }
 
+/// Whose a project is, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnerView {
+    /// By address.
+    User(String),
+    Team(TeamName),
+}
+
 impl Projects {
     pub async fn list(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         page: &PageRequest,
         search: Option<&str>,
     ) -> Result<Page<ProjectView>, Error> {
         let (limit, list) = (page.limit()?, format!("projects?{}", search.unwrap_or_default()));
         let after: Option<String> = page.after(&list)?;
-        let found = self.0.store.project_list(after.as_deref(), search, limit as u64 + 1).await.stored()?;
+        let found = self
+            .0
+            .store
+            .project_list(after.as_deref(), search, limit as u64 + 1, &principal.visibility())
+            .await
+            .stored()?;
         let page = Page::cut(found, limit, &list, |project| project.name.to_string())?;
         let mut items = Vec::with_capacity(page.items.len());
         for project in page.items {
@@ -66,23 +84,36 @@ impl Projects {
             }
         };
         let (Some(name), true) = (name, problems.is_empty()) else { return Err(Error::Validation(problems)) };
-        let project = create(&self.0, principal, name, new.settings).await?;
+        let owner = match &new.team {
+            Some(team) => {
+                let team = policy::team(&self.0, principal, team, READ_TEAM).await;
+                let team = team.map_err(|error| match error {
+                    Error::NotFound { .. } => Error::invalid("/team", "is not a team that you are in"),
+                    error => error,
+                })?;
+                // Whoever may change the team's projects may add one.
+                policy::check_in_team(&self.0, principal, &team, WRITE_PROJECT).await?;
+                ProjectOwner::Team(team.id)
+            }
+            None => ProjectOwner::User(principal.user.clone()),
+        };
+        let project = create(&self.0, principal, name, owner, new.settings).await?;
         self.view(project).await
     }
 
-    pub async fn get(&self, _principal: &Principal, name_or_id: &str) -> Result<ProjectView, Error> {
-        self.view(find(&self.0, name_or_id).await?).await
+    pub async fn get(&self, principal: &Principal, name_or_id: &str) -> Result<ProjectView, Error> {
+        self.view(policy::project(&self.0, principal, name_or_id, READ_PROJECT).await?).await
     }
 
     /// Applies a JSON merge patch to the settings.
     pub async fn update(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         name_or_id: &str,
         patch: &serde_json::Value,
         if_version: Option<u64>,
     ) -> Result<ProjectView, Error> {
-        let project = find(&self.0, name_or_id).await?;
+        let project = policy::project(&self.0, principal, name_or_id, WRITE_PROJECT).await?;
         let mut document = serde_json::to_value(&project.settings).map_err(Error::internal)?;
         merge(&mut document, patch);
         let settings: ProjectSettings =
@@ -92,24 +123,74 @@ impl Projects {
             return Err(Error::Validation(problems));
         }
         let expected = if_version.unwrap_or(project.version);
-        let updated = self.0.store.project_update(&project.id, &settings, expected).await;
-        updated.asked_for("project", &project.name)?;
+        let told = |settings| serde_json::to_value(settings).map_err(Error::internal);
+        let deed = principal.does_to(&self.0, "project.update", &project);
+        let deed = deed.before(told(&project.settings)?).after(told(&settings)?);
+        let unit = self.0.store.begin().await.stored()?;
+        unit.project_update(&project.id, &settings, expected).await.asked_for("project", &project.name)?;
+        deed.commit(unit).await?;
         if settings.lifetime_s != project.settings.lifetime_s {
             for slot in self.0.store.slots_of_project(&project.id).await.stored()? {
                 slots::touch(&self.0, &slot).await?;
             }
             self.0.signals.expiry.raise();
         }
-        self.view(find(&self.0, name_or_id).await?).await
+        self.view(policy::project(&self.0, principal, project.id.as_ref(), READ_PROJECT).await?).await
     }
 
     /// Begins to tear the project down: what is live is stopped, and then everything goes.
     pub async fn delete(&self, principal: &Principal, name_or_id: &str) -> Result<(), Error> {
-        let project = find(&self.0, name_or_id).await?;
+        let project = policy::project(&self.0, principal, name_or_id, DELETE_PROJECT).await?;
         tracing::warn!(project = %project.name, by = principal.email, "deleting a project with all it has");
-        self.0.store.project_mark_deleting(&project.id, self.0.outside.now()).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.project_mark_deleting(&project.id, self.0.outside.now()).await.stored()?;
+        principal.does_to(&self.0, "project.delete", &project).commit(unit).await?;
         self.0.signals.removals.raise();
         Ok(())
+    }
+
+    /// Gives it to a team that one is in, or to somebody.
+    pub async fn transfer(
+        &self,
+        principal: &Principal,
+        name_or_id: &str,
+        to: &str,
+    ) -> Result<ProjectView, Error> {
+        let project = policy::project(&self.0, principal, name_or_id, GIVE_AWAY).await?;
+        let unknown = || Error::invalid("/to", "is neither a team that you are in nor somebody's address");
+        let owner = if to.contains('@') {
+            let found = self.0.store.user_by_email(&to.to_lowercase()).await.stored()?;
+            let found = found.filter(|user| user.disabled_at.is_none()).ok_or_else(unknown)?;
+            ProjectOwner::User(found.id)
+        } else {
+            let found = policy::team(&self.0, principal, to, READ_TEAM).await;
+            let found = found.map_err(|error| match error {
+                Error::NotFound { .. } => unknown(),
+                error => error,
+            })?;
+            policy::check_in_team(&self.0, principal, &found, WRITE_PROJECT).await?;
+            ProjectOwner::Team(found.id)
+        };
+        let (before, after) = (self.owner(project.owner.as_ref()).await?, self.owner(Some(&owner)).await?);
+        let deed = principal.does_to(&self.0, "project.transfer", &project);
+        let unit = self.0.store.begin().await.stored()?;
+        unit.project_transfer(&project.id, &owner).await.asked_for("project", &project.name)?;
+        deed.before(told(before.as_ref())).after(told(after.as_ref())).commit(unit).await?;
+        self.view(Project { owner: Some(owner), ..project }).await
+    }
+
+    async fn owner(&self, owner: Option<&ProjectOwner>) -> Result<Option<OwnerView>, Error> {
+        Ok(match owner {
+            Some(ProjectOwner::User(user)) => {
+                let found = self.0.store.user_get(user).await.stored()?;
+                found.map(|user| OwnerView::User(user.email))
+            }
+            Some(ProjectOwner::Team(team)) => {
+                let found = self.0.store.team_get(team).await.stored()?;
+                found.map(|team| OwnerView::Team(team.name))
+            }
+            None => None,
+        })
     }
 
     async fn view(&self, project: Project) -> Result<ProjectView, Error> {
@@ -122,6 +203,7 @@ impl Projects {
         };
         let host = Hostname::of_slot(&SlotName::production(), &project.name, &environment.base_domain);
         Ok(ProjectView {
+            owner: self.owner(project.owner.as_ref()).await?,
             id: project.id,
             name: project.name,
             settings: project.settings,
@@ -138,6 +220,7 @@ pub(crate) async fn create(
     core: &Core,
     principal: &Principal,
     name: ProjectName,
+    owner: ProjectOwner,
     settings: ProjectSettings,
 ) -> Result<Project, Error> {
     let now = core.outside.now();
@@ -147,29 +230,24 @@ pub(crate) async fn create(
         settings,
         version: 1,
         variables_version: 1,
+        owner: Some(owner),
         created_by: principal.email.clone(),
         created_at: now,
         deleting_at: None,
     };
-    match core.store.project_create(&project).await {
-        Err(StoreError::Taken { .. }) => {
-            Err(Error::NameTaken { what: "project", name: project.name.to_string() })
-        }
-        done => done.stored().map(|()| project),
-    }
+    let deed = principal.does_to(core, "project.create", &project);
+    let unit = core.store.begin().await.stored()?;
+    unit.project_create(&project).await.asked_for("project", &project.name)?;
+    deed.after(serde_json::to_value(&project.settings).map_err(Error::internal)?).commit(unit).await?;
+    Ok(project)
 }
 
-/// By name or id.
-pub(crate) async fn find(core: &Core, name_or_id: &str) -> Result<Project, Error> {
-    let by_id = match name_or_id.parse::<ProjectId>() {
-        Ok(id) => core.store.project_get(&id).await.stored()?,
-        Err(_) => None,
-    };
-    let found = match by_id {
-        Some(project) => Some(project),
-        None => core.store.project_by_name(name_or_id).await.stored()?,
-    };
-    found.ok_or_else(|| Error::not_found("project", name_or_id.chars().take(80).collect::<String>()))
+fn told(owner: Option<&OwnerView>) -> serde_json::Value {
+    match owner {
+        Some(OwnerView::User(email)) => json!({ "owner": email }),
+        Some(OwnerView::Team(name)) => json!({ "owner": name }),
+        None => json!({ "owner": null }),
+    }
 }
 
 /// The environment of this machine.

@@ -12,8 +12,9 @@ use pierhead_model::pipeline::dry_run::wanted;
 use pierhead_model::pipeline::inputs::{Inputs, choose};
 use pierhead_model::pipeline::name::ParameterName;
 use pierhead_model::pipeline::plugin::{PluginDeclaration, Plugins as _};
-use pierhead_model::pipeline::{Pipeline, Problem, Severity, Step, StepName};
+use pierhead_model::pipeline::{Pipeline, Problem, Severity, Step, StepName, with_sources};
 use pierhead_model::run::{PipelineWork, PublicStep};
+use pierhead_model::source::GitReference;
 use pierhead_store::{Environment, PipelineVersion, Project};
 use secrecy::ExposeSecret as _;
 
@@ -66,21 +67,23 @@ pub(crate) async fn plan(
     place: Place<'_>,
     version: PipelineVersion,
     inputs: Inputs,
+    reference: Option<&GitReference>,
 ) -> Result<Planned, Error> {
     let chosen = choose(&version.pipeline, &inputs).map_err(|problems| Error::from_problems(&problems))?;
+    let pipeline = with_sources(chosen.pipeline, place.project.settings.source.as_ref(), reference)
+        .map_err(|problems| Error::from_problems(&problems))?;
     let authority = checking::authority_of(version.elevated);
     let project = Some(place.project);
     let problems =
-        checking::problems(core, project, &chosen.pipeline, authority, place.environment, Severity::Error)
-            .await?;
+        checking::problems(core, project, &pipeline, authority, place.environment, Severity::Error).await?;
     if has_errors(&problems) {
         return Err(Error::from_problems(&problems));
     }
-    let public = public(core, &place, &chosen.pipeline)?;
-    let plugins = used(&chosen.pipeline, &catalogue::all_plugins(core).await?);
+    let public = public(core, &place, &pipeline)?;
+    let plugins = used(&pipeline, &catalogue::all_plugins(core).await?);
     let work = PipelineWork {
         version: version.number,
-        pipeline: chosen.pipeline,
+        pipeline,
         inputs,
         parameters: chosen.parameters,
         plugins,

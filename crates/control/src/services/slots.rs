@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pierhead_model::Timestamp;
+use pierhead_model::access::Permission;
 use pierhead_model::deployment::State;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
@@ -11,7 +12,7 @@ use pierhead_model::name::{EnvironmentName, SlotName};
 use pierhead_store::{Environment, Project, Slot, StoreError};
 
 use super::auth::Principal;
-use super::projects;
+use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
@@ -34,8 +35,8 @@ pub struct SlotView {
 }
 
 impl Slots {
-    pub async fn list(&self, _principal: &Principal, project: &str) -> Result<Vec<SlotView>, Error> {
-        let project = projects::find(&self.0, project).await?;
+    pub async fn list(&self, principal: &Principal, project: &str) -> Result<Vec<SlotView>, Error> {
+        let project = policy::project(&self.0, principal, project, READ_DEPLOYMENT).await?;
         let environments = self.0.store.environment_list().await.stored()?;
         let mut views = Vec::new();
         for slot in self.0.store.slots_of_project(&project.id).await.stored()? {
@@ -87,7 +88,7 @@ impl Slots {
         if let Some(seconds) = lifetime_s {
             lifetime::check(seconds).map_err(|error| Error::invalid("/lifetime_s", error))?;
         }
-        let found = self.find(project, slot).await?;
+        let found = self.find(principal, project, slot, WRITE_DEPLOYMENT).await?;
         if found.name.is_production() && lifetime_s.is_some_and(|seconds| seconds > 0) {
             let detail = "`production` lives until it is deleted: it has no lifetime";
             return Err(Error::invalid("/lifetime_s", detail));
@@ -100,15 +101,21 @@ impl Slots {
 
     /// Begins to tear the slot down, what is live in it included.
     pub async fn delete(&self, principal: &Principal, project: &str, slot: &str) -> Result<(), Error> {
-        let Slot { id, .. } = self.find(project, slot).await?;
+        let Slot { id, .. } = self.find(principal, project, slot, DELETE_DEPLOYMENT).await?;
         tracing::warn!(project, slot, by = principal.email, "deleting a slot with what is live in it");
         self.0.store.slot_mark_deleting(&id, self.0.outside.now()).await.stored()?;
         self.0.signals.removals.raise();
         Ok(())
     }
 
-    async fn find(&self, project: &str, slot: &str) -> Result<Slot, Error> {
-        let project = projects::find(&self.0, project).await?;
+    async fn find(
+        &self,
+        principal: &Principal,
+        project: &str,
+        slot: &str,
+        needed: Permission,
+    ) -> Result<Slot, Error> {
+        let project = policy::project(&self.0, principal, project, needed).await?;
         find(&self.0, &project, slot).await
     }
 }

@@ -8,7 +8,7 @@ use pierhead_store::{Project, StoredVariable};
 use secrecy::ExposeSecret as _;
 
 use super::auth::Principal;
-use super::projects;
+use crate::access::policy::{self, READ_PROJECT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 
@@ -45,8 +45,8 @@ pub struct VariableView {
 const MAXIMUM: usize = 500;
 
 impl Variables {
-    pub async fn get(&self, _principal: &Principal, project: &str) -> Result<VariablesView, Error> {
-        let project = projects::find(&self.0, project).await?;
+    pub async fn get(&self, principal: &Principal, project: &str) -> Result<VariablesView, Error> {
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         self.view(&project).await
     }
 
@@ -65,12 +65,12 @@ impl Variables {
     /// Replaces all of them.
     pub async fn replace(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         project: &str,
         items: Vec<NewVariable>,
         if_version: Option<u64>,
     ) -> Result<VariablesView, Error> {
-        let found = projects::find(&self.0, project).await?;
+        let found = policy::project(&self.0, principal, project, WRITE_PROJECT).await?;
         let stored = self.0.store.variables_get(&found.id).await.stored()?;
         let sealed = self.seal(&found, &stored, items)?;
         let expected = if_version.unwrap_or(found.variables_version);
@@ -79,7 +79,7 @@ impl Variables {
             .variables_replace(&found.id, &sealed, expected)
             .await
             .asked_for("variables", &found.name)?;
-        self.view(&projects::find(&self.0, project).await?).await
+        self.view(&policy::project(&self.0, principal, project, READ_PROJECT).await?).await
     }
 
     /// Sets one.

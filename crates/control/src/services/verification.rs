@@ -29,7 +29,8 @@ pub struct Check {
 }
 
 impl Verification {
-    pub async fn verify(&self, _principal: &Principal) -> Result<Vec<Check>, Error> {
+    pub async fn verify(&self, principal: &Principal) -> Result<Vec<Check>, Error> {
+        principal.require_admin()?;
         let core = &*self.0;
         let all =
             core.store.deployment_list(&DeploymentFilter::default(), u64::from(u32::MAX)).await.stored()?;

@@ -8,7 +8,6 @@ use pierhead_model::assignment::{Assignment, Goal, InstanceReport, Phase, Report
 use pierhead_model::digest::Digest;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::release::{Release, ServiceRelease, StartSettings};
-use pierhead_model::sleep::RestOrder;
 use pierhead_wire::agent_to_control::{Machine, MachineUsage};
 use pierhead_wire::link::End;
 use pierhead_wire::version::Version;
@@ -122,10 +121,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
             report.instance = Some(InstanceReport {
                 address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9))),
                 healthy: true,
-                restarts: 0,
-                last_exit: None,
-                next_start_at: None,
-                rest: RestOrder::default(),
+                ..InstanceReport::default()
             });
         }
         Goal::Stop => {

@@ -20,7 +20,7 @@ steps:
 #[tokio::test]
 async fn a_node_with_room_is_found_and_one_without_is_told_with_the_numbers() {
     let mut world = World::start().await;
-    let new = NewProject { name: "pages-of-us".to_owned(), settings: ProjectSettings::default() };
+    let new = NewProject { name: "pages-of-us".to_owned(), team: None, settings: ProjectSettings::default() };
     world.services.projects.create(&world.admin, new).await.unwrap();
     let pipelines = &world.services.pipelines;
     pipelines.save(&world.admin, "pages-of-us", PIPELINE, Format::Yaml, None, None).await.unwrap();

@@ -81,6 +81,7 @@ impl World {
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,
             plugins: Vec::new(),
+            access: Default::default(),
         })
         .await
         .unwrap();
@@ -156,7 +157,11 @@ impl World {
             "source": { "repository": format!("https://git.example/{name}.git") },
             "limits": { "memory_mb": memory_mb },
         });
-        let new = NewProject { name: name.to_owned(), settings: serde_json::from_value(settings).unwrap() };
+        let new = NewProject {
+            name: name.to_owned(),
+            team: None,
+            settings: serde_json::from_value(settings).unwrap(),
+        };
         self.services.projects.create(&self.admin, new).await.unwrap();
     }
 

@@ -1,20 +1,21 @@
 //! The only place a container's configuration is built, from the typed spec alone.
 //!
 //! Every field is set here or left at the engine's default on purpose; nothing is merged in from elsewhere.
-//! The fixed part of the profile: no capabilities but the profile's, no new privileges, default seccomp and
+//! The fixed part of the profile: no capabilities but the profile's and those that an admin gave, no new privileges, default seccomp and
 //! AppArmor, own namespaces, an init process, no restarts, bounded logs, no core files, no swap.
 
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
-    Mount as DockerMount, MountBindOptions, MountBindOptionsPropagationEnum, MountTmpfsOptions, MountType,
-    MountVolumeOptions, NetworkingConfig, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, DeviceMapping, EndpointSettings, HostConfig, HostConfigCgroupnsModeEnum,
+    HostConfigLogConfig, Mount as DockerMount, MountBindOptions, MountBindOptionsPropagationEnum,
+    MountTmpfsOptions, MountType, MountVolumeOptions, NetworkingConfig, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 
 use crate::{
     labels,
-    spec::{ContainerSpec, Limits, Mount, NetworkMode, Profile},
+    spec::{ContainerSpec, Limits, Mount, NetworkMode, Privileges, Profile},
 };
 
 /// What a container's log may take on the engine's disk, as size and number of files. What runs for ever keeps the newest; what
@@ -69,9 +70,11 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
         oom_score_adj: Some(i64::from(oom_score_adj)),
         ulimits: Some(vec![ResourcesUlimits { name: Some("core".to_owned()), soft: Some(0), hard: Some(0) }]),
         cap_drop: Some(vec!["ALL".to_owned()]),
-        cap_add: Some(spec.profile.capabilities().iter().map(|name| (*name).to_owned()).collect()),
+        cap_add: Some(capabilities(spec)),
         security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
-        privileged: Some(false),
+        privileged: Some(spec.privileges.privileged),
+        pid_mode: spec.privileges.host_processes.then(|| "host".to_owned()),
+        devices: devices(&spec.privileges),
         readonly_rootfs: Some(spec.read_only_root),
         init: Some(true),
         ipc_mode: Some("private".to_owned()),
@@ -92,6 +95,7 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
         }),
         network_mode: Some(match &spec.network {
             NetworkMode::None => "none".to_owned(),
+            NetworkMode::Host => "host".to_owned(),
             NetworkMode::Named { network, .. } => network.clone(),
             NetworkMode::SharedWith { container } => format!("container:{container}"),
         }),
@@ -99,6 +103,20 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
         mounts: Some(spec.mounts.iter().map(mount).collect()),
         ..Default::default()
     }
+}
+
+fn capabilities(spec: &ContainerSpec) -> Vec<String> {
+    let kept = spec.profile.capabilities().iter().map(|name| (*name).to_owned());
+    kept.chain(spec.privileges.capabilities.iter().cloned()).collect()
+}
+
+fn devices(privileges: &Privileges) -> Option<Vec<DeviceMapping>> {
+    let device = |path: &String| DeviceMapping {
+        path_on_host: Some(path.clone()),
+        path_in_container: Some(path.clone()),
+        cgroup_permissions: Some("rwm".to_owned()),
+    };
+    (!privileges.devices.is_empty()).then(|| privileges.devices.iter().map(device).collect())
 }
 
 fn networking(spec: &ContainerSpec) -> Option<NetworkingConfig> {
@@ -182,6 +200,28 @@ mod tests {
             assert!(dangerous.iter().all(|name| !kept.iter().any(|kept| kept == name)), "{kept:?}");
         }
         assert_eq!(config(Profile::Plugin, NetworkMode::None).cap_add, Some(vec![]));
+    }
+
+    #[test]
+    fn what_an_admin_gave_is_there_and_nothing_else() {
+        let mut spec = ContainerSpec::new("a", "image", Profile::Service, Limits::new(64 << 20, 1500, 64));
+        let plain = spec.hash();
+        spec.privileges = Privileges {
+            privileged: false,
+            host_processes: true,
+            capabilities: vec!["NET_ADMIN".into()],
+            devices: vec!["/dev/kvm".into()],
+        };
+        spec.network = NetworkMode::Host;
+        assert_ne!(spec.hash(), plain);
+        let config = host_config(&spec);
+        assert_eq!((config.privileged, config.pid_mode.as_deref()), (Some(false), Some("host")));
+        assert_eq!(config.network_mode.as_deref(), Some("host"));
+        let capabilities = config.cap_add.expect("set");
+        assert!(capabilities.contains(&"NET_ADMIN".to_owned()) && capabilities.contains(&"KILL".to_owned()));
+        let devices = config.devices.expect("set");
+        assert_eq!(devices[0].path_on_host.as_deref(), Some("/dev/kvm"));
+        assert_eq!(config.cap_drop, Some(vec!["ALL".to_owned()]));
     }
 
     #[test]

@@ -357,7 +357,7 @@ impl World {
         };
         match &one.spec.network {
             NetworkMode::SharedWith { container } => self.networks_of(container),
-            NetworkMode::None | NetworkMode::Named { .. } => {
+            NetworkMode::None | NetworkMode::Host | NetworkMode::Named { .. } => {
                 one.spec.attachments().map(|(network, _)| network).collect()
             }
         }

@@ -75,9 +75,9 @@ impl Contents {
     pub(super) async fn whole(&self, digest: Digest, size: u64) -> Result<Bytes, ContentError> {
         let bytes = match self.cache.get(&digest).await {
             Some(bytes) => bytes,
-            None => {
-                self.cache.try_get_with(digest, self.blobs.get(digest)).await.map_err(ContentError::of)?
-            }
+            None => Box::pin(self.cache.try_get_with(digest, self.blobs.get(digest)))
+                .await
+                .map_err(ContentError::of)?,
         };
         let actual = bytes.len() as u64;
         if actual != size {
@@ -99,6 +99,15 @@ impl Contents {
                 .and_then(|range| Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?));
             return Ok(Body::whole(part.map_or_else(|| bytes.clone(), |part| bytes.slice(part))));
         }
+        Box::pin(self.large(digest, size, range)).await
+    }
+
+    async fn large(
+        &self,
+        digest: Digest,
+        size: u64,
+        range: Option<Range<u64>>,
+    ) -> Result<Body, ContentError> {
         let part = range.clone().unwrap_or(0..size);
         let length = part.end - part.start;
         if let Some(body) = self.read_from_disk(digest, &part, length).await {

@@ -78,7 +78,10 @@ impl Site {
         }
         let path = path::normalise(request.uri.path())
             .map_err(|_| Notice::bad_request("The path is ambiguous or leads out of the site."))?;
-        let site = self.load(contents).await?;
+        let site = match self.loaded.get() {
+            Some(Ok(loaded)) => Arc::clone(loaded),
+            Some(Err(Poisoned)) | None => Box::pin(self.load(contents)).await?,
+        };
         match site.answer(&path, route, request, contents).await {
             Ok(Some(response)) => Ok(response),
             Ok(None) => Err(Notice::NO_SUCH_PAGE),

@@ -4,7 +4,7 @@
 //! - [`reference`], [`resolve`]: `${{ steps.db.outputs.url }}`, parsed when saved, resolved when run.
 //! - [`graph`]: what waits for what; [`mod@validate`]: what steps mean to each other, to [`plugin`]s and to the place they run in;
 //!   [`admission`]: what nobody but an admin may ask of a node.
-//! - [`catalogue`]: services that admins describe once; [`inputs`]: what is chosen for one run; [`mod@dry_run`]: what would happen.
+//! - [`catalogue`]: services that admins describe once; [`inputs`]: what is chosen for one run; [`sources`]: what its builds build; [`mod@dry_run`]: what would happen.
 //! - [`mod@diff`]: between versions; [`mod@schema`]: the published one; [`compose`], [`mod@generated`]: made from a `compose.yaml`, or from
 //!   a project's settings.
 
@@ -28,6 +28,7 @@ pub mod reference;
 pub mod resolve;
 pub mod schema;
 pub mod service;
+pub mod sources;
 pub mod tag;
 pub mod validate;
 
@@ -37,4 +38,5 @@ pub use generated::generated;
 pub use graph::Graph;
 pub use name::StepName;
 pub use read::{Lines, Read, read};
+pub use sources::with_sources;
 pub use validate::validate;

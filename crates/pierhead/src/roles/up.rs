@@ -74,6 +74,10 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         allow_addresses: agent_options.allow_addresses.clone(),
         ca_bundle,
         plugins: super::plugins::declarations()?,
+        access: pierhead_control::AccessOptions {
+            console_url: format!("http://{}", settings.listen.value),
+            ..Default::default()
+        },
     })
     .await
     .context("the control plane cannot start")?;

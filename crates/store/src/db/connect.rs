@@ -9,14 +9,14 @@ use sea_orm::{
 
 /// A write on SQLite must say so when it begins: a transaction that reads first and writes later fails at once when another
 /// one wrote in between, whatever the busy time-out.
-pub(crate) fn write_options() -> TransactionOptions {
+pub(super) fn write_options() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
     }
 }
 
-pub(crate) async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+pub(super) async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(if url.starts_with("sqlite") { 8 } else { 16 })

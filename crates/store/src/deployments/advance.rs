@@ -7,10 +7,9 @@ use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{ProjectName, SlotName};
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseTransaction, DbErr, QuerySelect, Set, TransactionTrait};
+use sea_orm::{DatabaseTransaction, DbErr, QuerySelect, Set};
 
 use super::row;
-use crate::db::write_options;
 use crate::error::lost_a_race;
 use crate::events::{self, NewEvent};
 use crate::projects::{project, slot};
@@ -115,7 +114,7 @@ impl Store {
     /// Removes an ended deployment that is on no node any more, with its events and its log.
     pub async fn deployment_delete(&self, id: &DeploymentId) -> Result<(), StoreError> {
         let error = |error| StoreError::from_db("deleting a deployment", error);
-        let transaction = self.db.begin_with_options(write_options()).await.map_err(error)?;
+        let transaction = self.db.begin().await.map_err(error)?;
         let done = row::Entity::delete_many()
             .filter(row::Column::Id.eq(id.as_str()))
             .filter(row::Column::State.is_in([State::Inactive.to_string(), State::Failed.to_string()]))
@@ -133,7 +132,7 @@ impl Store {
     }
 
     async fn create_once(&self, new: &NewDeployment, now: Timestamp) -> Result<Deployment, TxnError> {
-        let transaction = self.db.begin_with_options(write_options()).await?;
+        let transaction = self.db.begin().await?;
         let created = create_in_txn(&transaction, new, now).await?;
         crash_point!("store.deployment_create.before_commit");
         transaction.commit().await?;
@@ -147,7 +146,7 @@ impl Store {
         event: Event,
         now: Timestamp,
     ) -> Result<Advanced, TxnError> {
-        let transaction = self.db.begin_with_options(write_options()).await?;
+        let transaction = self.db.begin().await?;
         let advanced = advance_in_txn(&transaction, epoch, id, event, now).await?;
         crash_point!("store.advance.before_commit");
         transaction.commit().await?;

@@ -11,7 +11,7 @@ use sea_orm::{QueryOrder, QuerySelect, Select};
 
 use super::record::{DeploymentRecord, load};
 use super::row;
-use crate::{Store, StoreError, document};
+use crate::{Store, StoreError, Visibility, document};
 
 const IN_PROGRESS: [State; 3] = [State::Queued, State::Building, State::Provisioning];
 
@@ -22,6 +22,8 @@ pub struct DeploymentFilter {
     pub slot: Option<SlotId>,
     /// Any of them; all when empty.
     pub states: Vec<State>,
+    /// Who asks.
+    pub visible: Visibility,
     /// Older than this one (creation time and id).
     pub before: Option<(Timestamp, DeploymentId)>,
 }
@@ -59,6 +61,9 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<DeploymentRecord>, StoreError> {
         let mut query = row::Entity::find();
+        if let Some(projects) = filter.visible.project_ids() {
+            query = query.filter(row::Column::ProjectId.in_subquery(projects));
+        }
         if let Some(project) = &filter.project {
             query = query.filter(row::Column::ProjectId.eq(project.to_string()));
         }

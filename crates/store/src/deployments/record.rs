@@ -9,10 +9,10 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::EnvironmentId;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::release::Release;
-use sea_orm::DatabaseConnection;
 use sea_orm::entity::prelude::*;
 
 use super::row;
+use crate::db::Db;
 use crate::environments::environment;
 use crate::projects::{project, slot};
 use crate::{StoreError, document, releases};
@@ -39,10 +39,7 @@ pub struct DeploymentRecord {
 }
 
 /// Few queries for many rows: each kind of neighbour is read once.
-pub(super) async fn load(
-    db: &DatabaseConnection,
-    rows: Vec<row::Model>,
-) -> Result<Vec<DeploymentRecord>, StoreError> {
+pub(super) async fn load(db: &Db, rows: Vec<row::Model>) -> Result<Vec<DeploymentRecord>, StoreError> {
     let error = |error| StoreError::from_db("reading the deployments", error);
     let projects: HashMap<String, project::Model> = {
         let ids = distinct(rows.iter().map(|row| &row.project_id));

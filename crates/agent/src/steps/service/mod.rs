@@ -22,6 +22,7 @@ use std::time::Duration;
 use pierhead_engine::spec::Mount;
 use pierhead_engine::state::ContainerId;
 use pierhead_model::deployment::Failure;
+use pierhead_model::pipeline::service::Privileges;
 
 use super::mask::Mask;
 use super::network::Networks;
@@ -61,6 +62,8 @@ pub struct Service {
     pub volumes: Vec<SlotVolume>,
     /// What else its image does not hold, such as the files of a build.
     pub mounts: Vec<Mount>,
+    /// What an admin gave it beyond what every service has.
+    pub privileges: Privileges,
     /// Those of the deployment: it is on both, under its step's name.
     pub networks: Networks,
     pub health: Health,

@@ -1,6 +1,8 @@
 //! The container of a service, built from what its description names and nothing else.
 
-use pierhead_engine::spec::{Attachment, ContainerSpec, Limits, NetworkMode, Profile};
+use pierhead_engine::spec::{Attachment, ContainerSpec, Limits, Mount, NetworkMode, Privileges, Profile};
+use pierhead_model::pipeline::service as model;
+use pierhead_model::pipeline::service::HostMount;
 
 use super::Service;
 use crate::executor::millis;
@@ -21,9 +23,29 @@ pub(super) fn of(service: &Service, container: &str) -> ContainerSpec {
     spec.labels = service.place.labels_of_step(&service.step);
     spec.mounts = service.volumes.iter().map(|volume| volume.mount(&service.place)).collect();
     spec.mounts.extend(service.mounts.iter().cloned());
+    spec.mounts.extend(service.privileges.host_mounts.iter().map(host_mount));
+    spec.privileges = privileges(&service.privileges);
+    if service.privileges.host_network {
+        // There it has no name of its own: the others of its deployment reach it at the node's address.
+        spec.network = NetworkMode::Host;
+        return spec;
+    }
     let aliases = vec![service.step.clone()];
     let Networks { outside, inside } = service.networks.clone();
     spec.network = NetworkMode::Named { network: outside, aliases: aliases.clone() };
     spec.also_on = vec![Attachment { network: inside, aliases }];
     spec
+}
+
+fn host_mount(mount: &HostMount) -> Mount {
+    Mount::Bind { source: (&mount.source).into(), target: mount.path.clone(), read_only: mount.read_only }
+}
+
+fn privileges(given: &model::Privileges) -> Privileges {
+    Privileges {
+        privileged: given.privileged,
+        host_processes: given.host_processes,
+        capabilities: given.capabilities.iter().cloned().collect(),
+        devices: given.devices.iter().cloned().collect(),
+    }
 }

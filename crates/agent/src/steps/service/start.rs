@@ -1,5 +1,6 @@
 //! From the start of a service to its first good answer, or the reason why there is none.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,7 +79,10 @@ async fn try_starts(
             }
             Err(error) => return Err(error),
         };
-        let address = found.addresses.get(&service.networks.outside).copied();
+        let address = match service.privileges.host_network {
+            true => Some(Ipv4Addr::LOCALHOST),
+            false => found.addresses.get(&service.networks.outside).copied(),
+        };
         let healthy = async {
             match address.filter(|_| runs(&found.state)) {
                 Some(address) => {

@@ -11,9 +11,12 @@ use pierhead_model::placement::place;
 use pierhead_store::{Environment, Project};
 
 use super::{PipelineView, checking};
+use crate::access::policy::{self, READ_ENVIRONMENT, shortened};
 use crate::capacity::candidates;
 use crate::core::Core;
-use crate::error::{Error, StoreResult as _};
+use crate::error::Error;
+use crate::services::auth::Principal;
+use crate::services::projects;
 
 /// Registries that are asked at once.
 const AT_ONCE: usize = 8;
@@ -58,11 +61,12 @@ pub struct ImageView {
 
 pub(super) async fn answer(
     core: &Core,
+    principal: &Principal,
     project: &Project,
     version: PipelineView,
     question: &DryRunQuestion,
 ) -> Result<DryRunView, Error> {
-    let environment = environment(core, question.environment.as_deref()).await?;
+    let environment = environment(core, principal, question.environment.as_deref()).await?;
     if let Some(slot) = &question.slot {
         SlotName::parse(slot).map_err(|error| Error::invalid("/slot", error))?;
     }
@@ -105,11 +109,10 @@ pub(super) async fn answer(
     })
 }
 
-async fn environment(core: &Core, name: Option<&str>) -> Result<Environment, Error> {
-    let Some(name) = name else { return crate::services::projects::local(core).await };
-    let not_found = || Error::invalid("/environment", format!("there is no environment `{name}`"));
-    let parsed = EnvironmentName::parse(name).map_err(|_| not_found())?;
-    core.store.environment_by_name(&parsed).await.stored()?.ok_or_else(not_found)
+async fn environment(core: &Core, principal: &Principal, name: Option<&str>) -> Result<Environment, Error> {
+    let Some(name) = name else { return projects::local(core).await };
+    let hidden = || Error::invalid("/environment", format!("there is no environment `{}`", shortened(name)));
+    policy::environment(core, principal, name, READ_ENVIRONMENT, hidden).await
 }
 
 async fn no_room(core: &Core, environment: &Environment, room: Room) -> Result<Option<String>, Error> {

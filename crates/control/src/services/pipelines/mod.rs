@@ -14,17 +14,18 @@ use pierhead_model::pipeline::admission::{Authority, Ceiling, judge};
 use pierhead_model::pipeline::compose::{self, Note};
 use pierhead_model::pipeline::diff::{Change, diff};
 use pierhead_model::pipeline::document::problem::has_errors;
+use pierhead_model::pipeline::generated::Configured;
 use pierhead_model::pipeline::{Format, Pipeline, Problem, Severity, Step, StepName, generated};
 use pierhead_model::plan::Kind;
 use pierhead_model::release::Release;
-use pierhead_store::{NewPipelineVersion, PipelineVersion, Project};
+use pierhead_store::{NewPipelineVersion, PipelineVersion, Project, StoredVariable};
 pub use templates::NewTemplate;
 pub(crate) use templates::Templates;
 
 use super::auth::Principal;
 use super::catalogue::{TagQuery, TagsView, tags};
 use super::page::{Page, PageRequest};
-use super::projects;
+use crate::access::policy::{self, READ_PROJECT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
@@ -68,19 +69,19 @@ const MESSAGE_LENGTH: usize = 500;
 
 impl Pipelines {
     /// The one that new deployments run.
-    pub async fn get(&self, _: &Principal, project: &str) -> Result<PipelineView, Error> {
-        let project = projects::find(&self.0, project).await?;
+    pub async fn get(&self, principal: &Principal, project: &str) -> Result<PipelineView, Error> {
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         self.current(&project).await
     }
 
     /// The newest first.
     pub async fn versions(
         &self,
-        _: &Principal,
+        principal: &Principal,
         project: &str,
         page: &PageRequest,
     ) -> Result<Page<PipelineView>, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         let (limit, list) = (page.limit()?, format!("pipelines/{}", project.id));
         let before: Option<u64> = page.after(&list)?;
         let found = self.0.store.pipeline_list(&project.id, before, limit as u64 + 1).await.stored()?;
@@ -89,8 +90,13 @@ impl Pipelines {
     }
 
     /// One version; 0 is the generated one.
-    pub async fn version(&self, _: &Principal, project: &str, number: u64) -> Result<PipelineView, Error> {
-        let project = projects::find(&self.0, project).await?;
+    pub async fn version(
+        &self,
+        principal: &Principal,
+        project: &str,
+        number: u64,
+    ) -> Result<PipelineView, Error> {
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         self.numbered(&project, number).await
     }
 
@@ -102,7 +108,7 @@ impl Pipelines {
         text: &str,
         format: Format,
     ) -> Result<Validation, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         checking::check(&self.0, principal, Some(&project), text, format, Severity::Warning).await
     }
 
@@ -121,7 +127,7 @@ impl Pipelines {
         if message.as_ref().is_some_and(|message| message.chars().count() > MESSAGE_LENGTH) {
             return Err(Error::invalid("/message", format!("at most {MESSAGE_LENGTH} characters")));
         }
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, WRITE_PROJECT).await?;
         if project.deleting_at.is_some() {
             return Err(Error::Conflict {
                 detail: format!("The project {} is being deleted.", project.name),
@@ -146,8 +152,14 @@ impl Pipelines {
     }
 
     /// What is different from one version to another.
-    pub async fn diff(&self, _: &Principal, project: &str, from: u64, to: u64) -> Result<Vec<Change>, Error> {
-        let project = projects::find(&self.0, project).await?;
+    pub async fn diff(
+        &self,
+        principal: &Principal,
+        project: &str,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Change>, Error> {
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         let (from, to) = (self.numbered(&project, from).await?, self.numbered(&project, to).await?);
         Ok(diff(&from.pipeline, &to.pipeline))
     }
@@ -155,27 +167,27 @@ impl Pipelines {
     /// Whether a version could be run now, without running it.
     pub async fn dry_run(
         &self,
-        _: &Principal,
+        principal: &Principal,
         project: &str,
         question: &DryRunQuestion,
     ) -> Result<DryRunView, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         let version = match question.version {
             Some(number) => self.numbered(&project, number).await?,
             None => self.current(&project).await?,
         };
-        dry_run::answer(&self.0, &project, version, question).await
+        dry_run::answer(&self.0, principal, &project, version, question).await
     }
 
     /// The tags that may be chosen for a service of the pipeline.
     pub async fn tags(
         &self,
-        _: &Principal,
+        principal: &Principal,
         project: &str,
         step: &str,
         query: &TagQuery,
     ) -> Result<TagsView, Error> {
-        let project = projects::find(&self.0, project).await?;
+        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
         let current = self.current(&project).await?;
         let not_found = || Error::not_found("service", step.chars().take(80).collect::<String>());
         let name = StepName::parse(step).map_err(|_| not_found())?;
@@ -231,8 +243,13 @@ impl Pipelines {
             Release::Image(_) => Some(Kind::Image),
             Release::Run(_) => None,
         });
-        let pipeline =
-            generated(&project.settings, kind).ok_or_else(|| Error::not_found("pipeline", &project.name))?;
+        let variables = self.0.store.variables_get(&project.id).await.stored()?;
+        let variables: Vec<_> = variables
+            .into_iter()
+            .map(|StoredVariable { key, secret, exposure, .. }| Configured { key, secret, exposure })
+            .collect();
+        let pipeline = generated(&project.settings, kind, &variables)
+            .ok_or_else(|| Error::not_found("pipeline", &project.name))?;
         Ok(PipelineView {
             number: 0,
             pipeline,

@@ -1,5 +1,10 @@
 //! Runs of pipelines, with real containers: side by side, apart, cancelled, killed in the middle.
 
+mod killed;
+mod privileges;
+mod replicas;
+mod repository;
+
 use std::time::{Duration, Instant};
 
 use pierhead_testkit::{Ended, Server};
