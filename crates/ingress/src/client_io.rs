@@ -18,9 +18,13 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::file_queue::{FileQueue, is_placeholder};
+use crate::handler::Visitor;
 use crate::head_guard::HeadGuard;
 use crate::options::Limits;
 
@@ -57,9 +61,28 @@ pub(crate) enum Carries {
     Many,
 }
 
+/// A socket, plain or with TLS around it.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// The socket itself, if what is written to it arrives as it is.
+    fn plain(&self) -> Option<&TcpStream>;
+}
+
+impl Transport for TcpStream {
+    fn plain(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+impl Transport for tokio_rustls::server::TlsStream<TcpStream> {
+    fn plain(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct ClientIo<S> {
     stream: TokioIo<S>,
+    queue: Option<Arc<FileQueue>>,
     carries: Carries,
     activity: Arc<Activity>,
     guard: HeadGuard,
@@ -92,12 +115,13 @@ enum Waiting {
     Head(Instant),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
-    pub(crate) fn new(stream: S, carries: Carries, activity: Arc<Activity>, limits: &Limits) -> Self {
+impl<S: Transport> ClientIo<S> {
+    pub(crate) fn new(stream: S, carries: Carries, visitor: &Visitor, limits: &Limits) -> Self {
         Self {
             stream: TokioIo::new(stream),
+            queue: visitor.queue().cloned(),
             carries,
-            activity,
+            activity: visitor.activity(),
             guard: HeadGuard::default(),
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
@@ -144,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
+impl<S: Transport> ClientIo<S> {
     /// A socket that is closed while bytes lie unread in it is reset, and the visitor may lose the answer that was just sent: so
     /// what still comes is read and dropped for a moment.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -189,7 +213,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Read for ClientIo<S> {
+impl<S: Transport> ClientIo<S> {
+    /// Writes what is not just bytes: a file, or what goes right before one and may travel with it.
+    fn poll_special(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Option<Poll<io::Result<usize>>> {
+        let queue = self.queue.as_ref()?;
+        let position = slices.iter().position(|slice| is_placeholder(slice))?;
+        let socket = self.stream.inner().plain()?;
+        let first = slices.iter().find(|slice| !slice.is_empty())?;
+        Some(loop {
+            match socket.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+            let written = socket.try_io(Interest::WRITABLE, || {
+                if is_placeholder(first) {
+                    queue.send(socket, first.len())
+                } else if position == 1 {
+                    Ok(rustix::net::send(socket, first, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+                } else {
+                    Ok(rustix::net::send(socket, first, SendFlags::NOSIGNAL)?)
+                }
+            });
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => break Poll::Ready(written),
+            }
+        })
+    }
+}
+
+impl<S: Transport> Read for ClientIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -212,9 +270,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Read for ClientIo<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Write for ClientIo<S> {
+impl<S: Transport> Write for ClientIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let result = match self.poll_special(cx, &[io::IoSlice::new(bytes)]) {
+            Some(result) => result,
+            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+        };
         self.poll_written(cx, result)
     }
 
@@ -239,7 +300,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Write for ClientIo<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let result = match self.poll_special(cx, slices) {
+            Some(result) => result,
+            None => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
+        };
         self.poll_written(cx, result)
     }
 }

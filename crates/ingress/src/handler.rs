@@ -17,10 +17,11 @@ use crate::drain::{InFlight, Refused, Tracker};
 use crate::endpoint::Lease;
 use crate::error_page::Notice;
 use crate::exchange::Exchange;
+use crate::file_queue::FileQueue;
 use crate::forwarding::{self, Outgoing};
 use crate::host;
 use crate::service::{Answer, Failure, Service};
-use crate::static_site::Site;
+use crate::static_site::{Shelf, Site};
 use crate::target::{Route, Target};
 use crate::tunnel::Tunnel;
 use crate::waking;
@@ -55,6 +56,8 @@ pub(crate) struct Visitor {
     /// As in `X-Forwarded-For`.
     pub(crate) forwarded_for: HeaderValue,
     activity: Arc<Activity>,
+    /// Where the kernel can send files to the visitor.
+    queue: Option<Arc<FileQueue>>,
     tunnel: Mutex<Option<Tunnel>>,
 }
 
@@ -67,12 +70,18 @@ impl Visitor {
             forwarded_for: HeaderValue::from_maybe_shared(text)
                 .unwrap_or(HeaderValue::from_static("unknown")),
             activity: Arc::default(),
+            // What is encrypted has to pass through here.
+            queue: (scheme == Scheme::Http).then(Arc::default),
             tunnel: Mutex::new(None),
         }
     }
 
     pub(crate) const fn address(&self) -> IpAddr {
         self.address
+    }
+
+    pub(crate) const fn queue(&self) -> Option<&Arc<FileQueue>> {
+        self.queue.as_ref()
     }
 
     pub(crate) fn activity(&self) -> Arc<Activity> {
@@ -136,6 +145,8 @@ fn ends_connection(request: &Request<Incoming>) -> bool {
 struct Ask<'a> {
     context: &'a Context,
     request_id: &'a HeaderValue,
+    /// The way on which the kernel sends files to this visitor.
+    queue: Option<&'a Arc<FileQueue>>,
     accept: Option<HeaderValue>,
 }
 
@@ -146,7 +157,8 @@ impl Ask<'_> {
     }
 
     async fn site(&self, site: &Site, route: &Route, request: &Parts) -> Reply {
-        match site.answer(route, request, &self.context.contents).await {
+        let shelf = Shelf { contents: &self.context.contents, queue: self.queue };
+        match site.answer(route, request, shelf).await {
             Ok(response) => response.into(),
             Err(notice) => self.page(&notice),
         }
@@ -161,7 +173,7 @@ async fn reply(
     exchange: &mut Exchange,
 ) -> Reply {
     let accept = request.headers().get(http::header::ACCEPT).cloned();
-    let ask = Ask { context, request_id, accept };
+    let ask = Ask { context, request_id, queue: visitor.queue.as_ref(), accept };
     if let Err(happened) = well_formed(&request) {
         return ask.page(&Notice::bad_request(happened));
     }

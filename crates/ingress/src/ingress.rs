@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pierhead_model::hostname::Hostname;
 use pierhead_wire::BlobChannel;
+use pierhead_wire::certificate::Certificate;
 use pierhead_wire::control_to_ingress::ControlToIngress;
 use pierhead_wire::ingress_to_control::IngressToControl;
 use pierhead_wire::link::End;
@@ -53,7 +54,9 @@ impl Ingress {
         let mut tasks = JoinSet::new();
         let (sender, receiver) = link.split();
         tasks.spawn(Arc::clone(&context.outbox).deliver(sender));
-        tasks.spawn(ControlLink::new(Arc::clone(&context)).run(receiver));
+        let mut control = ControlLink::new(Arc::clone(&context));
+        control.recall().await;
+        tasks.spawn(control.run(receiver));
         listener::spawn_accept_loops(listener, Speech::Plain, &context, &mut tasks);
         if let (Some(listener), Some(tls)) = (tls_listener, &context.tls) {
             listener::spawn_accept_loops(listener, Speech::Tls(tls.acceptor()), &context, &mut tasks);
@@ -82,6 +85,11 @@ impl Handle {
         self.tls_addr
     }
 
+    /// The way to hand certificates over that do not come from the control plane.
+    pub fn certificates(&self) -> Certificates {
+        Certificates { context: Arc::clone(&self.context) }
+    }
+
     /// What was counted since the start.
     pub fn counts(&self) -> Counts {
         self.context.counts()
@@ -96,6 +104,21 @@ impl Handle {
     pub async fn shutdown(mut self, grace: Duration) {
         self.tasks.shutdown().await;
         self.context.connections.shut_down(grace).await;
+    }
+}
+
+/// Takes certificates for a running ingress. Does nothing when visitors cannot come by TLS.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    context: Arc<Context>,
+}
+
+impl Certificates {
+    /// New ones, and others for names that had one.
+    pub fn add(&self, certificates: Vec<Certificate>) {
+        if let Some(tls) = &self.context.tls {
+            tls.take(false, certificates, &[]);
+        }
     }
 }
 

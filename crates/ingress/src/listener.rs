@@ -12,12 +12,11 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::client_io::{Carries, ClientIo};
+use crate::client_io::{Carries, ClientIo, Transport};
 use crate::connections::Permit;
 use crate::context::Context;
 use crate::handler::{self, Scheme, Visitor};
@@ -126,11 +125,11 @@ async fn serve_tls(
 /// One visitor's connection, from its first request to its last, and the tunnel it may become.
 async fn serve_http1<S>(stream: S, visitor: Visitor, permit: Permit, context: Arc<Context>)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Transport + Send + 'static,
 {
     let visitor = Arc::new(visitor);
     let limits = &context.options.limits;
-    let io = ClientIo::new(stream, Carries::One, visitor.activity(), limits);
+    let io = ClientIo::new(stream, Carries::One, &visitor, limits);
     let service = service_fn(|request| {
         let context = Arc::clone(&context);
         let visitor = Arc::clone(&visitor);
@@ -157,11 +156,11 @@ where
 /// The same for a connection that carries many requests at once.
 async fn serve_http2<S>(stream: S, visitor: Visitor, permit: Permit, context: Arc<Context>)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Transport + Send + 'static,
 {
     let visitor = Arc::new(visitor);
     let limits = &context.options.limits;
-    let io = ClientIo::new(stream, Carries::Many, visitor.activity(), limits);
+    let io = ClientIo::new(stream, Carries::Many, &visitor, limits);
     let service = service_fn(|request| {
         let context = Arc::clone(&context);
         let visitor = Arc::clone(&visitor);

@@ -1,6 +1,7 @@
 //! What an ingress is given. Every default is a number of `docs/reliability.md` or of common practice, with its unit.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where visitors connect to by TLS; `None` when something before this ingress speaks it.
     pub listen_tls: Option<SocketAddr>,
+    /// Where the table is kept on disk, so that a restart serves without the control plane; `None` keeps none.
+    pub table_copy: Option<PathBuf>,
+    /// Take the table of a control plane that has started anew even if it has less than half of the routes.
+    pub accept_smaller_table: bool,
     /// How long requests and tunnels of a deployment that left the table may take to finish.
     pub drain_timeout: Duration,
     /// Where owners of a project look for the reason; linked from the platform's pages.
@@ -36,6 +41,8 @@ impl Options {
         Self {
             listen,
             listen_tls: None,
+            table_copy: None,
+            accept_smaller_table: false,
             drain_timeout: Duration::from_secs(30),
             console_url: None,
             tunnels: Arc::new(NoTunnels),
