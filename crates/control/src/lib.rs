@@ -21,6 +21,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod sleepers;
 mod sources;
 #[cfg(test)]
 mod testing;
@@ -91,6 +92,7 @@ use crate::links::Links;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::services::auth::Auth;
+use crate::sleepers::Sleepers;
 
 /// What a control plane is made of.
 #[derive(Debug)]
@@ -142,14 +144,21 @@ impl Control {
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
-        let drained = Signal::default();
+        let (drained, signals) = (Signal::default(), Signals::default());
+        let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));
         let core = Arc::new(Core {
-            ingresses: Ingresses::new(epoch, drained.clone()),
+            ingresses: Ingresses::new(
+                epoch,
+                (drained.clone(), signals.sleep.clone()),
+                Arc::clone(&sleepers),
+                Arc::clone(&outside),
+            ),
+            sleepers,
             fleet: Fleet::default(),
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             images: Images::new(allow_addresses, ca_bundle.as_deref())?,
-            signals: Signals::default(),
+            signals,
             store,
             outside,
             key,
@@ -198,6 +207,12 @@ impl Control {
                 core.signals.removals.clone(),
                 stop.subscribe(),
             ),
+            drive(
+                Arc::new(reconcilers::sleep::Sleep(Arc::clone(&core))),
+                core.signals.sleep.clone(),
+                stop.subscribe(),
+            ),
+            wake_sleepers(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
@@ -268,6 +283,18 @@ fn wake_when_drained(core: Arc<Core>, drained: Signal, mut stop: watch::Receiver
             }
             if let Err(error) = core.wake_nodes_with_ended().await {
                 tracing::warn!(%error, "who may be stopped now is found out later");
+            }
+        }
+    })
+}
+
+/// Whoever waits for a service that sleeps waits for nothing else.
+fn wake_sleepers(core: Arc<Core>, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = core.sleepers.woken.raised() => reconcilers::sleep::wake(&core),
+                _ = stop.wait_for(|stop| *stop) => return,
             }
         }
     })

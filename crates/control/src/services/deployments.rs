@@ -17,6 +17,7 @@ use pierhead_model::pipeline::inputs::Inputs;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::project::{GitSource, ProjectSettings};
 use pierhead_model::release::Release;
+use pierhead_model::sleep::Rest;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
@@ -655,12 +656,15 @@ fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
         .flat_map(|report| report.instance.iter().chain(report.services.values()))
         .collect();
     let is_run = matches!(record.release, Some(Release::Run(_)));
+    let single = report.and_then(|report| report.instance.as_ref());
+    let asleep =
+        single.is_some_and(|it| core.sleepers.shown(&record.deployment.id, it) != Rest::Awake && !is_run);
     Conditions {
         // A run may have no service at all.
         offline: !node_online
-            || instances.iter().any(|instance| instance.address.is_none())
+            || (!asleep && instances.iter().any(|instance| instance.address.is_none()))
             || (instances.is_empty() && !is_run),
-        asleep: false,
+        asleep,
         crash_looping: instances.iter().any(|instance| instance.next_start_at.is_some()),
     }
 }
