@@ -19,7 +19,7 @@ use crate::Shared;
 use crate::problem::Problem;
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 17] = [
+pub(crate) const OPEN: [&str; 19] = [
     "/",
     "/api/docs",
     "/api/v1/auth/accept",
@@ -29,6 +29,8 @@ pub(crate) const OPEN: [&str; 17] = [
     "/api/v1/auth/refresh",
     "/api/v1/auth/setup",
     "/api/v1/auth/sign-up",
+    "/api/v1/hooks/{provider}",
+    "/api/v1/hooks/{provider}/{project}",
     "/api/v1/openapi.json",
     "/docs",
     "/docs/assets/{file}",

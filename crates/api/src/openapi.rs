@@ -21,13 +21,14 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::access::{FIRST_MESSAGE, OPEN, needed};
 use crate::problem;
 
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("access", "Signing in, tokens, who one is."),
     ("teams", "Who works together, and what they may do."),
     ("deployments", "Made, watched, cancelled, repeated, rolled back."),
     ("logs", "What builds and services said."),
     ("events", "What happens, as it happens."),
     ("projects", "What gets deployed, and how."),
+    ("sources", "Webhooks, and the branches that are followed."),
     ("slots", "The stable places of a project."),
     ("variables", "Configuration and secrets."),
     ("pipelines", "Graphs of steps: their versions, checks and differences."),

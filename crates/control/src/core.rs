@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pierhead_model::id::InstallId;
 use pierhead_store::Store;
 use pierhead_wire::BlobChannel;
+use secrecy::SecretString;
 
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     /// How addresses that visitors use begin and end: scheme and port.
     pub(crate) public: PublicAddress,
     pub(crate) access: AccessOptions,
+    /// What webhooks for the whole installation are signed with.
+    pub(crate) webhook_secret: Option<SecretString>,
 }
 
 /// Who may come in, and how letters are sent.
@@ -84,6 +87,7 @@ pub(crate) struct Signals {
     pub(crate) drains: Signal,
     pub(crate) images: Signal,
     pub(crate) nodes: Signal,
+    pub(crate) sources: Signal,
 }
 
 /// How the ingress is reached from outside.

@@ -21,6 +21,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod sources;
 #[cfg(test)]
 mod testing;
 mod work;
@@ -35,7 +36,7 @@ pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
-pub use pierhead_store::{Dial, Environment as EnvironmentView};
+pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView};
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
@@ -68,10 +69,13 @@ pub use services::projects::{NewProject, OwnerView, ProjectView};
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
 pub use services::slots::SlotView;
+pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
+pub use sources::hooks::{Incoming, Received};
+pub use sources::{Repositories, SourceOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -96,6 +100,7 @@ pub struct Options {
     pub base_domain: Hostname,
     pub public: PublicAddress,
     pub detector: Arc<dyn Detector>,
+    pub sources: SourceOptions,
     /// Where agents that dial out call.
     pub agents: Option<TcpListener>,
     /// Ranges of addresses that are not public and may be reached all the same: registries on one's own network.
@@ -127,6 +132,7 @@ impl Control {
             base_domain,
             public,
             detector,
+            sources,
             agents,
             allow_addresses,
             ca_bundle,
@@ -150,10 +156,12 @@ impl Control {
             epoch,
             public,
             access,
+            webhook_secret: sources.webhook_secret,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
         services::catalogue::provide(&core, plugins).await?;
+        services::sources::follow_all(&core).await?;
         let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
         let services = Arc::new(Services::new(&core, auth, detector));
         let stop = watch::Sender::new(false);
@@ -190,6 +198,16 @@ impl Control {
                 stop.subscribe(),
             ),
         ];
+        tasks.push(drive(
+            Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
+            core.signals.sources.clone(),
+            stop.subscribe(),
+        ));
+        tasks.push(drive(
+            Arc::new(reconcilers::audit::Audit(Arc::clone(&core))),
+            Signal::default(),
+            stop.subscribe(),
+        ));
         tasks.push(drive(
             Arc::new(links::nodes::Nodes::new(Arc::clone(&core), tls.clone())),
             core.signals.nodes.clone(),

@@ -39,6 +39,7 @@ pub mod placement;
 pub mod plan;
 pub mod project;
 pub mod release;
+pub mod remote;
 pub mod run;
 pub mod source;
 pub mod variable;

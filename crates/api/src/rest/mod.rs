@@ -14,6 +14,7 @@ mod dry_run;
 mod environments;
 mod events;
 mod grants;
+mod hooks;
 mod invitations;
 pub(crate) mod list;
 mod logs;
@@ -28,6 +29,7 @@ mod registries;
 mod services;
 mod settings;
 mod slots;
+mod sources;
 mod tags;
 mod teams;
 mod templates;
@@ -95,6 +97,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(slots::get, slots::delete))
         .routes(routes!(slots::extend))
         .routes(routes!(slots::clone))
+        .routes(routes!(sources::get))
+        .routes(routes!(sources::sync))
+        .routes(routes!(sources::renew_secret))
+        .routes(routes!(hooks::receive))
+        .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
         .routes(routes!(environments::list, environments::create))

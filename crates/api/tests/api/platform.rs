@@ -10,10 +10,13 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
 use pierhead_api::{Options, router_with};
-use pierhead_control::{Control, Detector, Error, MasterKey, Outside, PublicAddress};
+use pierhead_control::{
+    Control, Detector, Error, MasterKey, Outside, PublicAddress, Repositories, SourceOptions,
+};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::UserId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
+use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
 use pierhead_store::{InstanceRole, Store, User};
 use serde_json::{Value, json};
@@ -56,6 +59,23 @@ impl Detector for Blind {
         _: &BuildSettings,
     ) -> Result<BuildPlan, Error> {
         Err(Error::DetectionFailed { detail: format!("There is nothing to build in {repository}.") })
+    }
+}
+
+#[async_trait]
+impl Repositories for Blind {
+    async fn references(&self, repository: &RepositoryUrl, _: &[String]) -> Result<References, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    }
+
+    async fn compare(
+        &self,
+        repository: &RepositoryUrl,
+        _: Option<&str>,
+        _: &str,
+        _: &Folder,
+    ) -> Result<Compared, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
     }
 }
 
@@ -108,6 +128,7 @@ impl Platform {
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
             detector: Arc::new(Blind),
+            sources: SourceOptions { repositories: Arc::new(Blind), webhook_secret: None },
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,

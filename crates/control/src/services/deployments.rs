@@ -9,7 +9,7 @@ use pierhead_model::assignment::{InstanceReport, Phase, Source, StepReport};
 use pierhead_model::deployment::{Deployment, Event, Failure, State, Timings};
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
+use pierhead_model::id::{DeploymentId, NodeId, SlotId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::pipeline::StepName;
@@ -20,8 +20,8 @@ use pierhead_model::release::Release;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
-use serde_json::json;
 
+use super::accepting::{Origin, Planned, accept};
 use super::audit::Deed;
 use super::auth::Principal;
 use super::events::EventView;
@@ -31,7 +31,7 @@ use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRO
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::lifecycle::advance_by;
-use crate::outside::{random_bits, random_half};
+use crate::outside::random_bits;
 use crate::work::WorkRecord;
 
 /// How long an ingress may take to show what is live.
@@ -195,12 +195,23 @@ impl Deployments {
         new: NewDeployment,
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
+        let environment = self.environment(principal, new.environment.as_deref()).await?;
+        let Prepared { slot, planned, variables } = self.prepare(project, environment, new).await?;
+        self.create(principal, project, &slot.id, planned, &variables, trigger).await
+    }
+
+    /// Everything that a deployment of a project needs, its slot included. `environment` is the one that `new` names.
+    pub(crate) async fn prepare(
+        &self,
+        project: &Project,
+        environment: Environment,
+        new: NewDeployment,
+    ) -> Result<Prepared, Error> {
         let settings = &project.settings;
         let slot_name = match &new.slot {
             Some(text) => SlotName::parse(text).map_err(|error| Error::invalid("/slot", error))?,
             None => SlotName::production(),
         };
-        let environment = self.environment(principal, new.environment.as_deref()).await?;
         let variables = variables::current(&self.0, project).await?;
         let (source, limits) = match self.0.store.pipeline_latest(&project.id).await.stored()? {
             Some(version) => {
@@ -216,7 +227,7 @@ impl Deployments {
             let place = runs::Place { project, environment: &environment, slot: &slot.name };
             runs::check_slot(&self.0, &place, &slot.id, work).await?;
         }
-        let plan = Planned {
+        let planned = Planned {
             source,
             settings: settings.build.clone(),
             limits: settings.limits.clone(),
@@ -225,7 +236,7 @@ impl Deployments {
             no_cache: new.no_cache,
             commit: None,
         };
-        self.create(principal, project, &slot.id, plan, &variables, trigger).await
+        Ok(Prepared { slot, planned, variables })
     }
 
     async fn environment(&self, principal: &Principal, name: Option<&str>) -> Result<Environment, Error> {
@@ -275,9 +286,9 @@ impl Deployments {
         variables: &[Variable],
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
-        let by = Some((principal, project));
         let place = (&project.id, slot);
-        let id = accept(&self.0, &principal.email, by, place, planned, variables, trigger).await?;
+        let origin = Origin::of(trigger, &principal.email).asked_by(principal, project);
+        let id = accept(&self.0, origin, place, planned, variables).await?;
         self.view(&id).await
     }
 
@@ -499,74 +510,11 @@ impl Deployments {
     }
 }
 
-impl Planned {
-    /// The same as before.
-    pub(crate) fn again(work: WorkRecord) -> Self {
-        Self {
-            settings: work.settings,
-            limits: work.limits,
-            room: None,
-            health: work.health,
-            no_cache: false,
-            commit: match work.source {
-                Source::Git { .. } | Source::Pipeline { .. } => None,
-                Source::Release { .. } => work.commit,
-            },
-            source: work.source,
-        }
-    }
-}
-
-/// Accepts a deployment: durable when it returns, and told of whom asked for it, if somebody did.
-pub(crate) async fn accept(
-    core: &Core,
-    created_by: &str,
-    by: Option<(&Principal, &Project)>,
-    (project, slot): (&ProjectId, &SlotId),
-    planned: Planned,
-    variables: &[Variable],
-    trigger: &str,
-) -> Result<DeploymentId, Error> {
-    let id = DeploymentId::from_random(random_half(&*core.outside));
-    let work = WorkRecord {
-        source: planned.source,
-        settings: planned.settings,
-        limits: planned.limits.clone(),
-        health: planned.health,
-        variables: WorkRecord::seal(core, &id, variables)?,
-        no_cache: planned.no_cache,
-        commit: planned.commit,
-    };
-    let new = store::NewDeployment {
-        id: id.clone(),
-        project: project.clone(),
-        slot: slot.clone(),
-        limits: planned.room.unwrap_or(planned.limits),
-        trigger: trigger.to_owned(),
-        created_by: created_by.to_owned(),
-        work: work.to_text()?,
-        audit: by.map(|(principal, of)| {
-            let deed = principal.does(core, "deployment.create", (&id, &of.name)).of_project(project);
-            deed.after(json!({ "trigger": trigger })).into_entry()
-        }),
-    };
-    core.store.deployment_create(&new, core.outside.now()).await.stored()?;
-    core.signals.deployments.raise();
-    core.signals.routes.raise();
-    Ok(id)
-}
-
-/// What a new deployment is to do, before it has an id.
-pub(crate) struct Planned {
-    source: Source,
-    settings: BuildSettings,
-    limits: Limits,
-    /// What all parts need together, where there are several.
-    room: Option<Limits>,
-    health: pierhead_model::health::HealthCheck,
-    no_cache: bool,
-    /// Known before anything is cloned: of a release that was built before.
-    commit: Option<Commit>,
+/// A deployment that could be accepted.
+pub(crate) struct Prepared {
+    pub(crate) slot: Slot,
+    pub(crate) planned: Planned,
+    pub(crate) variables: Vec<Variable>,
 }
 
 /// The sources of a project that has a repository.

@@ -1,5 +1,6 @@
 //! What people and programs can ask for: one noun per file, each a small struct over what it needs.
 
+pub(crate) mod accepting;
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
@@ -20,6 +21,7 @@ pub(crate) mod projects;
 pub(crate) mod registries;
 pub(crate) mod runs;
 pub(crate) mod slots;
+pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
 pub(crate) mod verification;
@@ -27,6 +29,7 @@ pub(crate) mod verification;
 use std::sync::Arc;
 
 use crate::core::Core;
+use crate::sources::hooks::Hooks;
 
 /// Everything that can be asked for.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Services {
     pub projects: projects::Projects,
     pub deployments: deployments::Deployments,
     pub slots: slots::Slots,
+    pub sources: sources::Sources,
+    pub hooks: Hooks,
     pub variables: variables::Variables,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
@@ -73,6 +78,8 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
+            sources: sources::Sources(Arc::clone(core)),
+            hooks: Hooks(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),

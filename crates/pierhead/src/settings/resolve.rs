@@ -196,6 +196,7 @@ impl Sources<'_> {
             firewall: self.required(&registry::FIREWALL, &below)?.value,
             engine_socket: self.required(&registry::ENGINE_SOCKET, &below)?.value,
             disk_reserve_mb: self.required(&registry::DISK_RESERVE_MB, &below)?.value,
+            webhook_secret: self.optional(&registry::WEBHOOK_SECRET)?.map(|secret| secret.value),
             agent_token: self.optional(&registry::AGENT_TOKEN)?.map(|token| token.value),
             agent_listen: self.optional(&registry::AGENT_LISTEN)?.map(|address| address.value),
             control_address: self.optional(&registry::CONTROL_ADDRESS)?.map(|address| address.value),

@@ -13,7 +13,7 @@ use super::row;
 use crate::error::lost_a_race;
 use crate::events::{self, NewEvent};
 use crate::projects::{project, slot};
-use crate::{NewAudit, Store, StoreError, audit, document, install};
+use crate::{NewAudit, Store, StoreError, audit, document, followed, install};
 
 /// How often a transaction that lost a race is tried again.
 const TRIES: usize = 5;
@@ -32,6 +32,19 @@ pub struct NewDeployment {
     pub work: String,
     /// Who asked for it; `None` when the platform did.
     pub audit: Option<NewAudit>,
+    /// When the push that asks for it was received.
+    pub received_at: Option<Timestamp>,
+    /// The move of a branch that this deals with, in the same transaction.
+    pub head: Option<AcceptedHead>,
+}
+
+/// A followed reference moved, and that is dealt with now.
+#[derive(Debug, Clone)]
+pub struct AcceptedHead {
+    pub reference: String,
+    /// Where it was when it was dealt with last. When it is elsewhere by now, somebody else was faster: a conflict.
+    pub before: Option<String>,
+    pub commit: String,
 }
 
 /// A transition that was written.
@@ -223,8 +236,11 @@ async fn create_in_txn(
         .filter(slot::Column::Id.eq(&slot.id))
         .exec(transaction)
         .await?;
+    if let Some(head) = &new.head {
+        followed::accept_in_txn(transaction, &new.project, head).await?;
+    }
     let number = u64::try_from(slot.next_number).unwrap_or_default();
-    let deployment = Deployment::queued(
+    let mut deployment = Deployment::queued(
         new.id.clone(),
         new.project.clone(),
         new.slot.clone(),
@@ -232,6 +248,7 @@ async fn create_in_txn(
         new.limits.clone(),
         now,
     );
+    deployment.timings.received_at = new.received_at;
     let row = row::ActiveModel {
         id: Set(deployment.id.to_string()),
         project_id: Set(deployment.project.to_string()),
