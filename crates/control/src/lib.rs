@@ -220,6 +220,11 @@ impl Control {
             stop.subscribe(),
         ));
         tasks.push(drive(
+            Arc::new(reconcilers::audit::Audit(Arc::clone(&core))),
+            Signal::default(),
+            stop.subscribe(),
+        ));
+        tasks.push(drive(
             Arc::new(links::nodes::Nodes::new(Arc::clone(&core), tls.clone())),
             core.signals.nodes.clone(),
             stop.subscribe(),

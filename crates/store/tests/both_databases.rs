@@ -17,8 +17,9 @@ use pierhead_model::pipeline::name::CatalogueName;
 use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_store::{
-    Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewDeployment, NewPipelineVersion,
-    Node, NodeLink, Options, Project, Slot, Store, StoreError, StoredCredentials, StoredRegistry, Visibility,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewAudit,
+    NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, Store, StoreError,
+    StoredCredentials, StoredRegistry, Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -173,6 +174,7 @@ macro_rules! on_both {
 }
 
 on_both!(
+    a_unit_happens_as_a_whole_and_is_told,
     a_life_is_written_with_its_events_in_order,
     fifty_promotions_at_once_leave_one_live,
     an_older_control_plane_is_fenced,
@@ -471,4 +473,46 @@ async fn a_slot_expires_unless_it_is_extended_first(world: &World) {
     assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
     assert_eq!(store.slots_expiring(10).await.unwrap(), []);
     assert_eq!(store.slots_deleting().await.unwrap(), std::slice::from_ref(&world.slot));
+}
+
+async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
+    let told = |action| NewAudit {
+        at: now(),
+        actor_id: "usr_1".into(),
+        actor: "ada@example.com".into(),
+        via: "tok_1".into(),
+        ip: None,
+        action,
+        target_kind: "project",
+        target_id: world.project.to_string(),
+        target: "shop".into(),
+        project: Some(world.project.clone()),
+        before: None,
+        after: Some(serde_json::json!({ "deleting": true })),
+    };
+    let log = async || world.store.audit_list(&AuditFilter::default(), 10).await.unwrap();
+    let unit = world.store.begin().await.unwrap();
+    unit.project_mark_deleting(&world.project, now()).await.unwrap();
+    unit.variables_replace(&world.project, &[], 1).await.unwrap();
+    unit.audit(&told("project.delete")).await.unwrap();
+    drop(unit);
+    let project = world.store.project_get(&world.project).await.unwrap().unwrap();
+    assert_eq!((project.deleting_at, project.variables_version), (None, 1), "nothing of it happened");
+    assert!(log().await.is_empty());
+
+    let unit = world.store.begin().await.unwrap();
+    unit.variables_replace(&world.project, &[], 1).await.unwrap();
+    unit.project_mark_deleting(&world.project, now()).await.unwrap();
+    unit.audit(&told("project.delete")).await.unwrap();
+    unit.commit().await.unwrap();
+    let project = world.store.project_get(&world.project).await.unwrap().unwrap();
+    assert_eq!((project.deleting_at, project.variables_version), (Some(now()), 2));
+    let entries = log().await;
+    assert_eq!((entries.len(), &*entries[0].action), (1, "project.delete"));
+    let of = |action: &str| AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
+    for (action, found) in [("project", 1), ("project.delete", 1), ("proj", 0), ("project.del", 0)] {
+        assert_eq!(world.store.audit_list(&of(action), 10).await.unwrap().len(), found, "{action}");
+    }
+    assert_eq!(world.store.audit_forget(now()).await.unwrap(), 0);
+    assert_eq!(world.store.audit_forget(now() + jiff::SignedDuration::from_secs(1)).await.unwrap(), 1);
 }

@@ -107,7 +107,7 @@ mod tests {
     use crate::outside::Outside as _;
     use crate::testing::Fixed;
 
-    fn tokens(id: &str, key: u8) -> AccessTokens {
+    fn signed_by(id: &str, key: u8) -> AccessTokens {
         AccessTokens::new(vec![TokenKey::for_test(id, key)])
     }
 
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn is_valid_for_a_day() {
-        let (tokens, outside) = (tokens("a", 1), Fixed::default());
+        let (tokens, outside) = (signed_by("a", 1), Fixed::default());
         let token = tokens.issue(subject(), outside.now()).unwrap();
         let verified = tokens.verify(&token, outside.now()).unwrap();
         assert!(matches!(verified, Verified::Good(found) if found == subject()));
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn algorithm_confusion_other_keys_and_bent_claims_are_refused() {
-        let (tokens, now) = (tokens("a", 1), Fixed::default().now());
+        let (tokens, now) = (signed_by("a", 1), Fixed::default().now());
         let key = EncodingKey::from_secret(&[1; 32]);
         let named = |algorithm| Header { kid: Some("a".to_owned()), ..Header::new(algorithm) };
         let forge = |header: Header, claims: serde_json::Value| encode(&header, &claims, &key).unwrap();
@@ -142,7 +142,7 @@ mod tests {
             forge(named(Algorithm::HS512), good.clone()),
             // A key that is not named is no key.
             forge(Header::new(Algorithm::HS256), good.clone()),
-            tokens("a", 2).issue(subject(), now).unwrap(),
+            signed_by("a", 2).issue(subject(), now).unwrap(),
             format!("eyJhbGciOiJub25lIn0.{}.", "e30"),
             String::new(),
             "x".repeat(1 << 20),
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn the_key_before_still_verifies_and_an_unknown_one_is_asked_for() {
         let now = Fixed::default().now();
-        let old = tokens("a", 1);
+        let old = signed_by("a", 1);
         let token = old.issue(subject(), now).unwrap();
         let both = AccessTokens::new(vec![TokenKey::for_test("b", 2), TokenKey::for_test("a", 1)]);
         assert!(matches!(both.verify(&token, now), Ok(Verified::Good(_))));

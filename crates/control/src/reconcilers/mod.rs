@@ -8,11 +8,13 @@
 //! | [`images`] | an image that is live outlives the node that built it |
 //! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
 //! | [`sleep`] | what nobody needs sleeps |
+//! | [`audit`] | the audit log holds a year |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
 //!
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
+pub(crate) mod audit;
 pub(crate) mod deployments;
 pub(crate) mod drains;
 pub(crate) mod driver;

@@ -21,18 +21,24 @@ use crate::work::WorkRecord;
 pub(crate) struct Origin<'o> {
     pub(crate) trigger: &'o str,
     pub(crate) created_by: &'o str,
-    /// Who answers for it, and the project it is of; `None` when the platform does.
-    pub(crate) by: Option<(&'o Principal, &'o Project)>,
     /// When the push that asks for it was received.
     pub(crate) received_at: Option<Timestamp>,
     /// The move of a branch that is dealt with by it.
     pub(crate) head: Option<AcceptedHead>,
+    /// Who asked, for the audit log; `None` when the platform did by itself.
+    pub(crate) asked_by: Option<(&'o Principal, &'o Project)>,
 }
 
 impl<'o> Origin<'o> {
     /// A person, or a program in their name.
     pub(crate) const fn of(trigger: &'o str, created_by: &'o str) -> Self {
-        Self { trigger, created_by, by: None, received_at: None, head: None }
+        Self { trigger, created_by, received_at: None, head: None, asked_by: None }
+    }
+
+    /// It is told in the audit log.
+    pub(crate) const fn asked_by(mut self, principal: &'o Principal, project: &'o Project) -> Self {
+        self.asked_by = Some((principal, project));
+        self
     }
 }
 
@@ -80,12 +86,12 @@ pub(crate) async fn accept(
         trigger: origin.trigger.to_owned(),
         created_by: origin.created_by.to_owned(),
         work: work.to_text()?,
-        audit: origin.by.map(|(principal, of)| {
+        received_at: origin.received_at,
+        head: origin.head,
+        audit: origin.asked_by.map(|(principal, of)| {
             let deed = principal.does(core, "deployment.create", (&id, &of.name)).of_project(project);
             deed.after(json!({ "trigger": origin.trigger })).into_entry()
         }),
-        received_at: origin.received_at,
-        head: origin.head,
     };
     core.store.deployment_create(&new, core.outside.now()).await.stored()?;
     core.signals.deployments.raise();

@@ -291,9 +291,8 @@ impl Deployments {
         variables: &[Variable],
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
-        let by = Some((principal, project));
         let place = (&project.id, slot);
-        let origin = Origin { by, ..Origin::of(trigger, &principal.email) };
+        let origin = Origin::of(trigger, &principal.email).asked_by(principal, project);
         let id = accept(&self.0, origin, place, planned, variables).await?;
         self.view(&id).await
     }

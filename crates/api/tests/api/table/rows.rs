@@ -40,6 +40,9 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("project_deployment_list", Rule::ReadProject, &[200]),
     with("project_deploy", Rule::WriteProject, &[202], |_| json!({})),
     row("project_rollback", Rule::WriteProject, &[409]),
+    row("source_get", Rule::ReadProject, &[200]),
+    row("source_sync", Rule::WriteProject, &[202]),
+    row("source_secret_renew", Rule::WriteProject, &[201]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),
@@ -215,6 +218,9 @@ pub(crate) const OPEN: &[Row] = &[
     row("set_up", Rule::Open, &[401]),
     row("invitation_show", Rule::Open, &[401]),
     row("account_create", Rule::Open, &[401]),
+    // There is no such provider; who sends is known by a signature.
+    row("hook_receive", Rule::Open, &[404]),
+    row("hook_receive_for_project", Rule::Open, &[404]),
     // Only where everybody may have an account.
     row("sign_up", Rule::Open, &[403]),
     // What is not signed is not listened to.

@@ -1,0 +1,37 @@
+//! The audit log is kept for a year: what is older goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+
+use super::Reconciler;
+use crate::core::Core;
+use crate::error::{Error, StoreResult as _};
+
+/// How long entries are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(365 * 24);
+const PERIOD: Duration = Duration::from_secs(3600);
+
+#[derive(Debug)]
+pub(crate) struct Audit(pub(crate) Arc<Core>);
+
+#[async_trait]
+impl Reconciler for Audit {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn period(&self) -> Duration {
+        PERIOD
+    }
+
+    async fn activate(&self) -> Result<Option<Duration>, Error> {
+        let gone = self.0.store.audit_forget(self.0.outside.now() - KEPT).await.stored()?;
+        if gone > 0 {
+            tracing::info!(entries = gone, "the audit log was shortened");
+        }
+        Ok(None)
+    }
+}
