@@ -35,9 +35,9 @@ pub(crate) struct Core {
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.
     pub(crate) public: PublicAddress,
-    pub(crate) access: AccessOptions,
     /// What webhooks for the whole installation are signed with.
     pub(crate) webhook_secret: Option<SecretString>,
+    pub(crate) access: AccessOptions,
 }
 
 /// Who may come in, and how letters are sent.

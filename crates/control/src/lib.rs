@@ -44,7 +44,8 @@ pub use sealing::{MasterKey, SealError};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
-    Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens, Via,
+    BrowserSession, Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens,
+    Via,
 };
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::clones::NewClone;
@@ -57,6 +58,7 @@ pub use services::environments::{
 };
 pub use services::events::EventView;
 pub use services::grants::{GrantView, NewGrant};
+pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
@@ -121,9 +123,6 @@ pub struct Control {
     local_node: NodeId,
 }
 
-const TOKEN_KEY_SETTING: &str = "access_token_key";
-const TOKEN_KEY_PLACE: &str = "settings/access_token_key";
-
 impl Control {
     /// Begins a new epoch and starts the reconcilers.
     pub async fn start(options: Options) -> Result<Self, Error> {
@@ -157,14 +156,14 @@ impl Control {
             install,
             epoch,
             public,
-            access,
             webhook_secret: sources.webhook_secret,
+            access,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
         services::catalogue::provide(&core, plugins).await?;
         services::sources::follow_all(&core).await?;
-        let auth = Auth::new(Arc::clone(&core), token_key(&core).await?)?;
+        let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
         let services = Arc::new(Services::new(&core, auth, detector));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
@@ -296,25 +295,4 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         link: NodeLink::local(),
     };
     Ok(core.store.node_ensure(&node).await.stored()?.id)
-}
-
-/// The key that access tokens are signed with: made once, kept sealed. A wrong master key shows here, before anything else
-/// is touched.
-async fn token_key(core: &Core) -> Result<[u8; 32], Error> {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD as BASE64;
-    use secrecy::ExposeSecret as _;
-
-    let mut fresh = [0; 32];
-    core.outside.fill(&mut fresh);
-    let sealed =
-        core.key.seal(TOKEN_KEY_PLACE, &BASE64.encode(fresh), &*core.outside).map_err(Error::internal)?;
-    let stored = core.store.setting_ensure(TOKEN_KEY_SETTING, &sealed).await.stored()?;
-    let opened = core.key.open(TOKEN_KEY_PLACE, &stored).map_err(|_| Error::Unavailable {
-        detail:
-            "The master key does not fit this database: set PIERHEAD_MASTER_KEY to the one it was made with."
-                .into(),
-    })?;
-    let bytes = BASE64.decode(opened.expose_secret()).map_err(Error::internal)?;
-    bytes.try_into().map_err(|_| Error::Internal("the stored token key has another length".into()))
 }

@@ -119,7 +119,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice_while_the_server_dies() {
     let mut heads: BTreeMap<&str, String> = BTreeMap::new();
     let mut hooks: Vec<Hook> = Vec::new();
     let mut sent = 0;
-    let rounds = WEBHOOKS / PUSHES;
+    let rounds = WEBHOOKS.div_ceil(PUSHES);
     for push in 0..PUSHES {
         for name in &names {
             let text = format!("{name} {push}");

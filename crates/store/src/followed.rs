@@ -6,6 +6,7 @@
 use pierhead_model::Timestamp;
 use pierhead_model::id::ProjectId;
 use pierhead_model::name::SlotName;
+use pierhead_model::pull::{Approval, PullRequest};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use sea_orm::{DatabaseTransaction, QueryOrder, QuerySelect, Set};
@@ -35,6 +36,8 @@ pub struct Followed {
     pub tries: u32,
     pub outcome: Option<String>,
     pub problem: Option<String>,
+    /// Where the reference belongs to one.
+    pub pull: Option<PullRequest>,
 }
 
 /// Why a look is wanted now.
@@ -56,6 +59,8 @@ pub struct Ask {
     pub reference: String,
     pub slot: SlotName,
     pub asked: Asked,
+    /// What is told of the pull request that the reference belongs to.
+    pub pull: Option<PullRequest>,
 }
 
 /// What a look came to.
@@ -90,6 +95,7 @@ pub(crate) mod row {
         pub tries: i64,
         pub outcome: Option<String>,
         pub problem: Option<String>,
+        pub pull: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -199,6 +205,20 @@ impl Store {
         done.map(drop).map_err(|error| StoreError::from_db("following a branch", error))
     }
 
+    /// Lets a commit of a pull request be built, and asks for a look.
+    pub async fn followed_approve(&self, ask: &Ask, approval: Approval) -> Result<(), StoreError> {
+        let error = |error| StoreError::from_db("approving a pull request", error);
+        let transaction = self.db.begin().await.map_err(error)?;
+        let known = row::Entity::find_by_id((ask.project.to_string(), ask.reference.clone()));
+        let known = known.lock_exclusive().one(&transaction).await.map_err(error)?;
+        let known = known.and_then(|row| row.pull).ok_or(StoreError::NotFound { what: "pull request" })?;
+        let known: PullRequest = document::read("pull request", &known)?;
+        let approved = PullRequest { approval: Some(approval), ..known };
+        tell(&transaction, &ask.project, &ask.reference, |_| approved).await?;
+        ask_on(&transaction, &Ask { pull: None, ..ask.clone() }).await?;
+        transaction.commit().await.map_err(error)
+    }
+
     /// Follows a reference no longer.
     pub async fn followed_forget(&self, project: &ProjectId, reference: &str) -> Result<(), StoreError> {
         let done =
@@ -243,6 +263,13 @@ pub(crate) async fn ask_on(db: &impl ConnectionTrait, ask: &Ask) -> Result<(), S
     let error = |error| StoreError::from_db("asking to look at a branch", error);
     let row = fresh(&ask.project, &ask.reference, &ask.slot, ask.asked.at);
     row::Entity::insert(row).on_conflict(keep(&ask.slot)).exec_without_returning(db).await.map_err(error)?;
+    if let Some(told) = &ask.pull {
+        tell(db, &ask.project, &ask.reference, |known| match known {
+            Some(known) => known.told(told.clone()),
+            None => told.clone(),
+        })
+        .await?;
+    }
     let asked = document::write("wish", &ask.asked)?;
     let done = row::Entity::update_many()
         .col_expr(row::Column::Asked, Expr::value(asked))
@@ -251,6 +278,28 @@ pub(crate) async fn ask_on(db: &impl ConnectionTrait, ask: &Ask) -> Result<(), S
         .col_expr(row::Column::LookAt, Expr::value(ask.asked.at.as_millisecond()))
         .filter(row::Column::ProjectId.eq(ask.project.to_string()))
         .filter(row::Column::Reference.eq(&ask.reference))
+        .exec(db)
+        .await;
+    done.map(drop).map_err(error)
+}
+
+/// Changes what is known of a pull request. In a transaction, so that two who tell of it wait for each other.
+async fn tell(
+    db: &impl ConnectionTrait,
+    project: &ProjectId,
+    reference: &str,
+    change: impl FnOnce(Option<PullRequest>) -> PullRequest,
+) -> Result<(), StoreError> {
+    let error = |error| StoreError::from_db("noting a pull request", error);
+    let id = (project.to_string(), reference.to_owned());
+    let found = row::Entity::find_by_id(id).lock_exclusive().one(db).await.map_err(error)?;
+    let found = found.ok_or(StoreError::NotFound { what: "pull request" })?;
+    let known = found.pull.as_deref().map(|text| document::read("pull request", text)).transpose()?;
+    let pull = document::write("pull request", &change(known))?;
+    let done = row::Entity::update_many()
+        .col_expr(row::Column::Pull, Expr::value(pull))
+        .filter(row::Column::ProjectId.eq(project.to_string()))
+        .filter(row::Column::Reference.eq(reference))
         .exec(db)
         .await;
     done.map(drop).map_err(error)
@@ -298,6 +347,7 @@ fn fresh(project: &ProjectId, reference: &str, slot: &SlotName, look_at: Timesta
         tries: Set(0),
         outcome: Set(None),
         problem: Set(None),
+        pull: Set(None),
     }
 }
 
@@ -321,6 +371,7 @@ fn into_followed(row: row::Model) -> Result<Followed, StoreError> {
         tries: u32::try_from(row.tries).unwrap_or_default(),
         outcome: row.outcome,
         problem: row.problem,
+        pull: row.pull.as_deref().map(|text| document::read("pull request", text)).transpose()?,
         reference: row.reference,
     })
 }

@@ -29,6 +29,7 @@ mod registries;
 mod releases;
 mod teams;
 mod unit;
+mod uploads;
 mod variables;
 mod visibility;
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod auth;
+mod browser;
 mod compose;
 mod deployment;
 mod deployments;
@@ -33,6 +34,7 @@ mod tags;
 mod teams;
 mod templates;
 mod tokens;
+mod uploads;
 mod users;
 mod values;
 mod variables;
@@ -46,6 +48,9 @@ use crate::{Shared, pages};
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     let api = OpenApiRouter::new()
         .routes(routes!(auth::login))
+        .routes(routes!(browser::login))
+        .routes(routes!(browser::csrf))
+        .routes(routes!(auth::rotate_keys))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(auth::set_up))
@@ -96,6 +101,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::get))
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
+        .routes(routes!(sources::approve))
+        .routes(routes!(uploads::begin))
+        .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))
         .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))

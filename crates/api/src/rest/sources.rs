@@ -4,13 +4,14 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use pierhead_control::{FollowedView, SourceView};
-use serde::Serialize;
+use pierhead_model::pull::PullRequest;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::values::Time;
 use crate::Shared;
 use crate::access::Caller;
-use crate::extract::Path;
+use crate::extract::{Json, Object, Path};
 use crate::problem::Problem;
 
 /// How a project learns of pushes.
@@ -37,6 +38,61 @@ pub(crate) struct Branch {
     outcome: Option<String>,
     /// Why it could not be looked at.
     problem: Option<String>,
+    /// The pull request that it belongs to.
+    pull_request: Option<Pull>,
+}
+
+/// A pull request, or merge request.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Pull {
+    number: u64,
+    title: String,
+    author: String,
+    url: String,
+    /// It comes from another repository: each of its commits waits for an approval.
+    fork: bool,
+    /// The commit that may be built, and by whom that was said.
+    approved_commit: Option<String>,
+    approved_by: Option<String>,
+    /// Whether it also gets the project's secrets.
+    approved_secrets: bool,
+}
+
+impl From<PullRequest> for Pull {
+    fn from(pull: PullRequest) -> Self {
+        let PullRequest { number, title, author, url, fork, approval, .. } = pull;
+        let approved_secrets = approval.as_ref().is_some_and(|approval| approval.secrets);
+        let (approved_commit, approved_by) = approval.map(|approval| (approval.commit, approval.by)).unzip();
+        Self { number, title, author, url, fork, approved_commit, approved_by, approved_secrets }
+    }
+}
+
+/// What was looked at, and what it may have.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApprovalRequest {
+    /// The whole hash: a later commit needs another approval.
+    commit: String,
+    /// Build it with the project's secrets too.
+    #[serde(default)]
+    secrets: bool,
+}
+
+/// Let a pull request from a fork be built
+///
+/// Whoever approves has looked at the commit: building it runs what its author wrote. Without `secrets` it gets none.
+#[utoipa::path(post, path = "/projects/{project}/pulls/{number}/approve", operation_id = "pull_approve", tag = "sources",
+    request_body = ApprovalRequest, responses((status = 202, description = "It is looked at now", body = Following)))]
+pub(crate) async fn approve(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path((project, number)): Path<(String, u64)>,
+    Json(Object(body)): Json<Object<ApprovalRequest>>,
+) -> Result<(StatusCode, Answer<Following>), Problem> {
+    let ApprovalRequest { commit, secrets } = body;
+    let approved = app.services.sources.approve(&caller.principal, &project, number, (&commit, secrets));
+    let view = approved.await?;
+    Ok((StatusCode::ACCEPTED, Answer(following(&project, view))))
 }
 
 /// Webhooks of a project.
@@ -100,6 +156,7 @@ impl From<FollowedView> for Branch {
             next_look_at: view.next_look_at.into(),
             outcome: view.outcome,
             problem: view.problem,
+            pull_request: view.pull.map(Into::into),
         }
     }
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use pierhead_model::Timestamp;
 use pierhead_model::id::ProjectId;
 use pierhead_model::project::GitSource;
+use pierhead_model::pull::{PullRequest, Trust};
 use pierhead_store::{Followed, Looked, Project};
 use tokio::task::JoinSet;
 
@@ -143,12 +144,45 @@ async fn look(core: &Arc<Core>, repositories: &dyn Repositories, followed: &Foll
     let Some(project) = project.filter(followed_by) else {
         return core.store.followed_forget(&followed.project, &followed.reference).await.stored();
     };
+    if let Some(pull) = followed.pull.as_ref().filter(|pull| !pull.open) {
+        return closed(core, &project, followed, pull).await;
+    }
     let Some(source) = &project.settings.source else { return Ok(()) };
     let came_to = match came_to(core, repositories, &project, source, followed).await {
         Ok(came_to) => came_to,
         Err(error) => CameTo::problem(&error),
     };
     let looked = came_to.into_looked(followed, core.outside.now());
+    core.store.followed_looked(followed, &looked).await.stored()
+}
+
+/// A pull request that is closed or merged leaves nothing behind. It is remembered for a while, so that an event that comes
+/// late does not bring it back.
+async fn closed(
+    core: &Arc<Core>,
+    project: &Project,
+    followed: &Followed,
+    pull: &PullRequest,
+) -> Result<(), Error> {
+    let now = core.outside.now();
+    if followed.asked.is_none() && followed.problem.is_none() {
+        return core.store.followed_forget(&followed.project, &followed.reference).await.stored();
+    }
+    let slots = core.store.slots_of_project(&project.id).await.stored()?;
+    if let Some(slot) = slots.into_iter().find(|slot| slot.name == followed.slot) {
+        tracing::info!(project = %project.name, slot = %slot.name, pull = pull.number, "closed: deleting its slot");
+        core.store.slot_mark_deleting(&slot.id, now).await.stored()?;
+        core.signals.removals.raise();
+    }
+    let remembered = jiff::SignedDuration::from_secs(REMEMBERED_S);
+    let looked = Looked {
+        at: now,
+        next: now.checked_add(remembered).unwrap_or(Timestamp::MAX),
+        again: false,
+        tries: 0,
+        outcome: format!("the pull request {} is closed: its slot is deleted", pull.number),
+        problem: None,
+    };
     core.store.followed_looked(followed, &looked).await.stored()
 }
 
@@ -223,6 +257,12 @@ async fn came_to(
         deployed: deployed.as_deref(),
     };
     let promised = followed.asked.as_ref().and_then(|asked| asked.commit.as_deref());
+    if let (Some(pull), Some(head)) = (&followed.pull, head)
+        && pull.trust(head) == Trust::Waits
+    {
+        let outcome = format!("{head:.12} of a fork waits for an approval");
+        return Ok(CameTo::good(outcome));
+    }
     match (judge(known), head) {
         (Verdict::Deploy, Some(head)) => {
             let outcome = heads::deal_with(core, repositories, project, followed, head).await?;

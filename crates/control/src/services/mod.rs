@@ -11,6 +11,7 @@ pub(crate) mod detection;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod grants;
+pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod invitations;
 pub(crate) mod logs;
@@ -45,6 +46,7 @@ pub struct Services {
     pub slots: slots::Slots,
     pub sources: sources::Sources,
     pub hooks: Hooks,
+    pub uploads: handed::Uploads,
     pub variables: variables::Variables,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
@@ -80,6 +82,7 @@ impl Services {
             slots: slots::Slots(Arc::clone(core)),
             sources: sources::Sources(Arc::clone(core)),
             hooks: Hooks(Arc::clone(core)),
+            uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),

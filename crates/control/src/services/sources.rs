@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use pierhead_model::Timestamp;
 use pierhead_model::name::SlotName;
+use pierhead_model::pull::{Approval, PullRequest};
+use pierhead_model::source::GitReference;
 use pierhead_store::{Ask, Asked, Delivery, Followed, Project, Visibility};
 
 use super::auth::Principal;
@@ -29,6 +31,7 @@ pub struct FollowedView {
     pub next_look_at: Timestamp,
     pub outcome: Option<String>,
     pub problem: Option<String>,
+    pub pull: Option<PullRequest>,
 }
 
 /// How a project learns of pushes.
@@ -78,9 +81,46 @@ impl Sources {
             reference,
             slot,
             asked: asked.clone(),
+            pull: None,
         };
         let asks: Vec<Ask> = targets.into_iter().map(ask).collect();
         self.0.store.followed_ask(&asks).await.stored()?;
+        self.0.signals.sources.raise();
+        self.view(&project).await
+    }
+
+    /// Lets a commit of a pull request from a fork be built; with `secrets`, also with the project's secrets.
+    pub async fn approve(
+        &self,
+        principal: &Principal,
+        project: &str,
+        number: u64,
+        (commit, secrets): (&str, bool),
+    ) -> Result<SourceView, Error> {
+        let needed = if secrets { WRITE_PROJECT } else { WRITE_DEPLOYMENT };
+        let project = policy::project(&self.0, principal, project, needed).await?;
+        let followed = self.0.store.followed_of(&project.id).await.stored()?;
+        let found =
+            followed.into_iter().find(|it| it.pull.as_ref().is_some_and(|pull| pull.number == number));
+        let found = found.ok_or_else(|| Error::not_found("pull request", number))?;
+        let reference = GitReference::parse(commit).ok().filter(GitReference::is_commit);
+        let Some(commit) = reference else {
+            return Err(Error::invalid("/commit", "must be the whole hash of the commit that you looked at"));
+        };
+        let asked = Asked {
+            trigger: "push".to_owned(),
+            by: Some(principal.email.clone()),
+            at: self.0.outside.now(),
+            commit: None,
+            message: None,
+        };
+        let Followed { reference, slot, .. } = found;
+        let ask = Ask { project: project.id.clone(), reference, slot, asked, pull: None };
+        let approval = Approval { commit: commit.as_str().to_owned(), by: principal.email.clone(), secrets };
+        let told = serde_json::json!({ "pull_request": number, "commit": commit, "secrets": secrets });
+        let unit = self.0.store.begin().await.stored()?;
+        unit.followed_approve(&ask, approval).await.asked_for("pull request", &number)?;
+        principal.does_to(&self.0, "project.approve_pull_request", &project).after(told).commit(unit).await?;
         self.0.signals.sources.raise();
         self.view(&project).await
     }
@@ -96,7 +136,9 @@ impl Sources {
         let secret = format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(bytes));
         let place = hooks::secret_place(&project);
         let sealed = self.0.key.seal(&place, &secret, &*self.0.outside).map_err(Error::internal)?;
-        self.0.store.hook_secret_put(&project.id, &sealed, self.0.outside.now()).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.hook_secret_put(&project.id, &sealed, self.0.outside.now()).await.stored()?;
+        principal.does_to(&self.0, "project.webhook_secret", &project).commit(unit).await?;
         Ok(secret)
     }
 
@@ -166,5 +208,6 @@ fn into_view(followed: Followed) -> FollowedView {
         next_look_at: followed.look_at,
         outcome: followed.outcome,
         problem: followed.problem,
+        pull: followed.pull,
     }
 }

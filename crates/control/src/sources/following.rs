@@ -5,8 +5,13 @@ use pierhead_model::name::SlotName;
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::source::GitReference;
 
+use super::payload::Provider;
+
 /// A branch's whole name.
 const HEADS: &str = "refs/heads/";
+/// Where servers keep the commits of pull requests: GitHub and Gitea, GitLab.
+const PULLS: &str = "refs/pull/";
+const MERGES: &str = "refs/merge-requests/";
 
 /// A reference and where it deploys to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +57,30 @@ pub(crate) fn of_branch(
     wanted.then(|| Some(Target { reference: format!("{HEADS}{branch}"), slot: slot_of(branch)? }))?
 }
 
+/// Where a pull request into `base` deploys to.
+pub(crate) fn of_pull(
+    settings: &ProjectSettings,
+    provider: Provider,
+    number: u64,
+    (base, default): (&str, Option<&str>),
+) -> Option<Target> {
+    if !settings.triggers.pull_requests {
+        return None;
+    }
+    let into_own = match &settings.source.as_ref()?.branch {
+        Some(own) => own.as_str() == base,
+        None => default.is_none_or(|default| default == base),
+    };
+    let folder = if provider == Provider::Gitlab { MERGES } else { PULLS };
+    let slot = SlotName::parse(&format!("pr-{number}")).ok()?;
+    into_own.then(|| Target { reference: format!("{folder}{number}/head"), slot })
+}
+
 /// Whether a reference is still followed.
 pub(crate) fn is_followed(settings: &ProjectSettings, reference: &str) -> bool {
+    if reference.starts_with(PULLS) || reference.starts_with(MERGES) {
+        return settings.triggers.pull_requests;
+    }
     match reference.strip_prefix(HEADS) {
         Some(branch) => {
             of_branch(settings, Some(branch), Some("")).is_some_and(|it| it.reference == reference)

@@ -6,10 +6,13 @@
 use pierhead_model::assignment::Source;
 use pierhead_model::deployment::{Event, Failure, Reason, State};
 use pierhead_model::id::DeploymentId;
+use pierhead_model::pull::Trust;
 use pierhead_model::release::Release;
 use pierhead_model::source::Commit;
 use pierhead_model::variable::Variable;
-use pierhead_store::{AcceptedHead, Asked, DeploymentFilter, DeploymentRecord, Followed, Project};
+use pierhead_store::{
+    AcceptedHead, Asked, DeploymentFilter, DeploymentRecord, Environment, Followed, Project,
+};
 
 use super::Repositories;
 use crate::core::Core;
@@ -57,8 +60,12 @@ pub(crate) async fn deal_with(
         reference: Some(head.to_owned()),
         ..NewDeployment::default()
     };
-    let Prepared { slot, mut planned, variables } =
-        Deployments(std::sync::Arc::clone(core)).prepare(project, projects::local(core).await?, new).await?;
+    let environment = environment_of(core, project).await?;
+    let prepared = Deployments(std::sync::Arc::clone(core)).prepare(project, &environment, new).await?;
+    let Prepared { slot, mut planned, mut variables } = prepared;
+    if followed.pull.as_ref().is_some_and(|pull| pull.trust(head) != Trust::Full) {
+        variables.retain(|variable| !variable.secret);
+    }
     planned.commit = Some(commit.commit);
     let history = history(core, project).await?;
     let same = |record: &&DeploymentRecord| is_same(core, record, &planned, &variables, head);
@@ -75,6 +82,7 @@ pub(crate) async fn deal_with(
     let asked = followed.asked.as_ref();
     let by = asked.and_then(|asked| asked.by.clone()).unwrap_or_else(|| "Pierhead".to_owned());
     let origin = Origin {
+        by: None,
         trigger: asked.map_or("poll", |asked: &Asked| asked.trigger.as_str()),
         created_by: &by,
         received_at: asked.map(|asked| asked.at),
@@ -83,6 +91,21 @@ pub(crate) async fn deal_with(
     let id = accept(core, origin, (&project.id, &slot.id), planned, &variables).await?;
     supersede(core, &slot.id, &id).await?;
     Ok(Outcome::Deployed(id))
+}
+
+/// Where a project deploys by itself. Nobody is asking, so nobody's rights can be asked for: it is open to all, or somebody
+/// who may has deployed the project there before.
+async fn environment_of(core: &Core, project: &Project) -> Result<Environment, Error> {
+    let local = projects::local(core).await?;
+    let slots = core.store.slots_of_project(&project.id).await.stored()?;
+    if local.open || slots.iter().any(|slot| slot.environment == local.id) {
+        return Ok(local);
+    }
+    let required = format!(
+        "somebody who may use the environment {} to deploy {} there once: pushes follow then",
+        local.name, project.name
+    );
+    Err(Error::Forbidden { required: required.into() })
 }
 
 struct Described {
@@ -148,7 +171,9 @@ fn is_same(
     let Ok(work) = WorkRecord::from_text(&record.work) else { return false };
     let root = |source: &Source| match source {
         Source::Git { root_directory, repository, .. } => Some((root_directory.clone(), repository.clone())),
-        Source::Release { .. } | Source::Pipeline { .. } => None,
+        Source::Files { .. } | Source::Image { .. } | Source::Release { .. } | Source::Pipeline { .. } => {
+            None
+        }
     };
     let built = record.report.as_ref().and_then(|report| report.commit.as_ref());
     let pinned = match &work.source {

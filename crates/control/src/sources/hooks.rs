@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use pierhead_model::Timestamp;
 use pierhead_model::digest::Digest;
+use pierhead_model::pull::PullRequest;
 use pierhead_store::{Ask, Asked, Delivery, Project};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::following::{self, Target};
-use super::payload::{self, Happening, Parsed, Provider, Push};
+use super::payload::{self, Happening, Parsed, Provider, Pull, Push};
 use super::signature::{self, Envelope};
 use crate::access::policy;
 use crate::core::Core;
@@ -100,7 +101,7 @@ impl Hooks {
                 (scope, projects.into_iter().filter(own).collect())
             }
         };
-        let (asks, outcome) = asks_of(&parsed.happening, &projects, now);
+        let (asks, outcome) = asks_of(provider, &parsed.happening, &projects, now);
         let mut about: Vec<String> = Vec::new();
         for ask in &asks {
             let project = projects.iter().find(|project| project.id == ask.project);
@@ -126,7 +127,7 @@ impl Hooks {
         Ok(Received { delivery, event, duplicate: !fresh, outcome, projects: about })
     }
 
-    /// A stranger does not learn which projects there are.
+    /// A stranger does not learn which projects there are. Nobody is signed in here: the signature says who may.
     async fn named(&self, name: &str) -> Result<Project, Error> {
         policy::named_project(&self.0, name).await?.ok_or_else(unsigned)
     }
@@ -254,11 +255,25 @@ fn decoded<'b>(incoming: &Incoming<'b>) -> std::borrow::Cow<'b, [u8]> {
 }
 
 /// What should be looked at, and the same in words.
-fn asks_of(happening: &Happening, projects: &[Project], now: Timestamp) -> (Vec<Ask>, String) {
+fn asks_of(
+    provider: Provider,
+    happening: &Happening,
+    projects: &[Project],
+    now: Timestamp,
+) -> (Vec<Ask>, String) {
     let push = match happening {
         Happening::Ping => return (Vec::new(), "pong".to_owned()),
         Happening::Nothing(why) => return (Vec::new(), why.clone()),
-        Happening::Pull(_) => return (Vec::new(), "pull requests are not followed".to_owned()),
+        Happening::Pull(pull) => {
+            let ask = |project: &Project| ask_of_pull(provider, pull, project, now);
+            let asks: Vec<Ask> = projects.iter().filter_map(ask).collect();
+            let PullRequest { number, base, .. } = &pull.request;
+            let outcome = match asks.is_empty() {
+                true => format!("no project follows pull requests into {base}"),
+                false => format!("looking at the pull request {number}"),
+            };
+            return (asks, outcome);
+        }
         Happening::Pushed(_) if projects.is_empty() => {
             return (
                 Vec::new(),
@@ -290,5 +305,20 @@ fn ask_of(push: &Push, project: &Project, now: Timestamp) -> Option<Ask> {
         commit: push.commit.clone(),
         message: push.message.clone(),
     };
-    Some(Ask { project: project.id.clone(), reference, slot, asked })
+    Some(Ask { project: project.id.clone(), reference, slot, asked, pull: None })
+}
+
+fn ask_of_pull(provider: Provider, pull: &Pull, project: &Project, now: Timestamp) -> Option<Ask> {
+    let request = &pull.request;
+    let base = (request.base.as_str(), pull.default_branch.as_deref());
+    let target = following::of_pull(&project.settings, provider, request.number, base);
+    let Target { reference, slot } = target?;
+    let asked = Asked {
+        trigger: "push".to_owned(),
+        by: Some(request.author.clone()),
+        at: now,
+        commit: pull.commit.clone().filter(|_| request.open),
+        message: Some(request.title.clone()),
+    };
+    Some(Ask { project: project.id.clone(), reference, slot, asked, pull: Some(request.clone()) })
 }

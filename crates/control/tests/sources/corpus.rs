@@ -30,6 +30,7 @@ async fn every_published_payload_is_taken_or_ignored_as_its_kind_says() {
                 pierhead_model::source::RepositoryUrl::parse("https://github.com/Codertocat/Hello-World")
                     .unwrap();
             settings.triggers.branches = vec!["*".to_owned()];
+            settings.triggers.pull_requests = false;
         })
         .await;
     world.repositories.set("github.com/codertocat/hello-world", "main", &commit(1));

@@ -201,3 +201,82 @@ async fn a_thousand_webhooks_are_a_few_deployments() {
     assert_eq!(unique.len(), found.len(), "none twice");
     world.stop().await;
 }
+
+/// A pull request as GitHub tells of it.
+async fn pull(world: &World, delivery: &str, (state, fork, second): (&str, bool, u64), head: &str) {
+    let payload = json!({
+        "action": "synchronize",
+        "number": 7,
+        "repository": { "clone_url": "https://git.example.com/team/shop.git", "default_branch": "main" },
+        "pull_request": {
+            "number": 7, "state": state, "title": "Faster", "html_url": "https://git.example.com/team/shop/pull/7",
+            "updated_at": format!("2026-11-21T10:00:{second:02}Z"),
+            "user": { "login": "eve" },
+            "head": { "sha": head, "repo": { "id": if fork { 2 } else { 1 } } },
+            "base": { "ref": "main", "repo": { "id": 1 } },
+        },
+    });
+    world.send("pull_request", delivery, &payload).await;
+}
+
+async fn outcome_of_pull(world: &World, expected: &str) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let view = world.services.sources.get(&world.admin, "shop").await.unwrap();
+        let found = view.followed.iter().find(|it| it.pull.is_some());
+        let outcome = found.and_then(|it| it.outcome.clone()).unwrap_or_default();
+        if outcome.contains(expected) {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{view:#?}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pull_request_has_a_slot_until_it_is_closed() {
+    let world = World::start().await;
+    world.project("shop", |_| {}).await;
+    world.repositories.set_reference(SHOP, "refs/pull/7/head", &commit(1));
+    pull(&world, "a", ("open", false, 1), &commit(1)).await;
+    outcome_of_pull(&world, "is deployed as").await;
+    let found = world.deployments("shop").await;
+    assert_eq!((found[0].slot.as_str(), found[0].created_by.as_str()), ("pr-7", "eve"));
+
+    pull(&world, "b", ("closed", false, 3), &commit(1)).await;
+    outcome_of_pull(&world, "its slot is deleted").await;
+    // What comes late does not bring it back.
+    pull(&world, "c", ("open", false, 2), &commit(1)).await;
+    outcome_of_pull(&world, "its slot is deleted").await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !world.deployments("shop").await.is_empty() {
+        assert!(std::time::Instant::now() < deadline, "the slot and all it had are gone");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_fork_waits_for_an_approval_of_each_commit() {
+    let world = World::start().await;
+    world.project("shop", |_| {}).await;
+    world.repositories.set_reference(SHOP, "refs/pull/7/head", &commit(1));
+    pull(&world, "a", ("open", true, 1), &commit(1)).await;
+    outcome_of_pull(&world, "waits for an approval").await;
+    assert!(world.deployments("shop").await.is_empty());
+
+    let approve = |commit: String| {
+        let (services, admin) = (world.services.clone(), world.admin.clone());
+        async move { services.sources.approve(&admin, "shop", 7, (&commit, false)).await }
+    };
+    assert!(approve("main".to_owned()).await.is_err(), "a branch moves: only a commit can be approved");
+    approve(commit(1)).await.unwrap();
+    outcome_of_pull(&world, "is deployed as").await;
+    assert_eq!(world.commits("shop").await, [commit(1)]);
+
+    world.repositories.set_reference(SHOP, "refs/pull/7/head", &commit(2));
+    pull(&world, "b", ("open", true, 2), &commit(2)).await;
+    outcome_of_pull(&world, "waits for an approval").await;
+    assert_eq!(world.commits("shop").await, [commit(1)], "what was pushed after the approval is not built");
+    world.stop().await;
+}

@@ -100,6 +100,11 @@ impl Pretended {
         }
     }
 
+    pub(crate) fn set_reference(&self, place: &str, reference: &str, commit: &str) {
+        let mut branches = self.branches.lock();
+        branches.entry(place.to_owned()).or_default().insert(reference.to_owned(), commit.to_owned());
+    }
+
     pub(crate) fn say(&self, commit: &str, message: &str) {
         self.messages.lock().insert(commit.to_owned(), message.to_owned());
     }
@@ -113,7 +118,6 @@ pub(crate) struct World {
     pub(crate) services: Arc<Services>,
     pub(crate) admin: Principal,
     pub(crate) repositories: Arc<Pretended>,
-    pub(crate) store: Store,
     host: Arc<Host>,
     control: Option<Control>,
     _folder: tempfile::TempDir,
@@ -128,8 +132,7 @@ impl World {
         let repositories = Arc::new(Pretended::default());
         let host = Arc::new(Host(Mutex::new(0)));
         let control = Control::start(pierhead_control::Options {
-            access: pierhead_control::AccessOptions::default(),
-            store: store.clone(),
+            store,
             outside: Arc::<Host>::clone(&host),
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
@@ -143,6 +146,7 @@ impl World {
             allow_addresses: Vec::new(),
             ca_bundle: None,
             plugins: Vec::new(),
+            access: pierhead_control::AccessOptions::default(),
         })
         .await
         .unwrap();
@@ -151,7 +155,7 @@ impl World {
         services.auth.create_first("ada@example.com", password()).await.unwrap();
         let tokens = services.auth.login("ada@example.com", password(), Client::default()).await.unwrap();
         let admin = services.auth.authenticate(&tokens.access_token).await.unwrap();
-        Self { services, admin, repositories, store, host, control: Some(control), _folder: folder }
+        Self { services, admin, repositories, host, control: Some(control), _folder: folder }
     }
 
     /// A project of `https://git.example.com/team/<name>`.
@@ -161,7 +165,7 @@ impl World {
         let mut settings = ProjectSettings { source: Some(source), ..ProjectSettings::default() };
         settings.triggers = Triggers::default();
         change(&mut settings);
-        let new = NewProject { name: name.to_owned(), settings, team: None };
+        let new = NewProject { name: name.to_owned(), team: None, settings };
         self.services.projects.create(&self.admin, new).await.unwrap();
     }
 
@@ -171,8 +175,13 @@ impl World {
 
     /// A push as GitHub tells it, signed with the installation's secret.
     pub(crate) async fn push(&self, name: &str, branch: &str, commit: &str, delivery: &str) -> Received {
-        let payload = push_payload(name, branch, commit).to_string();
-        let headers = github("push", delivery, INSTALLATION, payload.as_bytes());
+        self.send("push", delivery, &push_payload(name, branch, commit)).await
+    }
+
+    /// Something that GitHub tells, signed with the installation's secret.
+    pub(crate) async fn send(&self, event: &str, delivery: &str, payload: &Value) -> Received {
+        let payload = payload.to_string();
+        let headers = github(event, delivery, INSTALLATION, payload.as_bytes());
         let incoming = Incoming { provider: "github", project: None, headers, body: payload.as_bytes() };
         self.receive(incoming).await.unwrap()
     }

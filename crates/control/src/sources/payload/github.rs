@@ -1,5 +1,6 @@
 //! GitHub. <https://docs.github.com/en/webhooks/webhook-events-and-payloads>
 
+use pierhead_model::pull::PullRequest;
 use serde_json::Value;
 
 use super::{Happening, Parsed, Pull, Push, branch_of, commit, nothing, places, text, time};
@@ -39,16 +40,21 @@ pub(super) fn pull(payload: &Value) -> Happening {
         return nothing("the pull request names no branch to merge into");
     };
     let id = |side: &str| payload.pointer(&format!("/pull_request/{side}/repo/id")).and_then(Value::as_u64);
-    Happening::Pull(Box::new(Pull {
+    let request = PullRequest {
         number,
         open: payload.pointer("/pull_request/state").and_then(Value::as_str) == Some("open"),
         title: text(payload, "/pull_request/title").unwrap_or_default(),
         author: text(payload, "/pull_request/user/login").unwrap_or_default(),
         url: text(payload, "/pull_request/html_url").unwrap_or_default(),
-        commit: commit(payload, "/pull_request/head/sha"),
         base,
         // A repository that is gone was not this one.
         fork: id("head").is_none() || id("head") != id("base"),
         updated_at: time(payload, "/pull_request/updated_at"),
+        approval: None,
+    };
+    Happening::Pull(Box::new(Pull {
+        request,
+        commit: commit(payload, "/pull_request/head/sha"),
+        default_branch: text(payload, "/repository/default_branch"),
     }))
 }

@@ -1,5 +1,6 @@
 //! GitLab. <https://docs.gitlab.com/user/project/integrations/webhook_events/>
 
+use pierhead_model::pull::PullRequest;
 use serde_json::Value;
 
 use super::{Happening, Parsed, Pull, Push, branch_of, commit, nothing, places, text, time};
@@ -43,15 +44,20 @@ fn merge(payload: &Value) -> Happening {
         return nothing("the merge request names no branch to merge into");
     };
     let id = |name: &str| payload.pointer(&attribute(name)).and_then(Value::as_u64);
-    Happening::Pull(Box::new(Pull {
+    let request = PullRequest {
         number,
         open: matches!(text(payload, &attribute("state")).as_deref(), Some("opened" | "reopened" | "locked")),
         title: text(payload, &attribute("title")).unwrap_or_default(),
         author: text(payload, "/user/username").unwrap_or_default(),
         url: text(payload, &attribute("url")).unwrap_or_default(),
-        commit: commit(payload, &attribute("last_commit/id")),
         base,
         fork: id("source_project_id").is_none() || id("source_project_id") != id("target_project_id"),
         updated_at: time(payload, &attribute("updated_at")),
+        approval: None,
+    };
+    Happening::Pull(Box::new(Pull {
+        request,
+        commit: commit(payload, &attribute("last_commit/id")),
+        default_branch: text(payload, "/project/default_branch"),
     }))
 }

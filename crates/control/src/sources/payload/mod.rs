@@ -11,6 +11,7 @@ mod gitlab;
 use std::collections::BTreeSet;
 
 use pierhead_model::Timestamp;
+use pierhead_model::pull::PullRequest;
 use pierhead_model::source::RepositoryUrl;
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,21 +53,12 @@ pub(crate) struct Push {
     pub(crate) default_branch: Option<String>,
 }
 
-/// A pull request, or merge request.
+/// What is told of a pull request, or merge request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pull {
-    pub(crate) number: u64,
-    pub(crate) open: bool,
-    pub(crate) title: String,
-    pub(crate) author: String,
-    pub(crate) url: String,
+    pub(crate) request: PullRequest,
     pub(crate) commit: Option<String>,
-    /// The branch it should be merged into.
-    pub(crate) base: String,
-    /// It comes from another repository.
-    pub(crate) fork: bool,
-    /// When the provider says it changed last: events come in any order.
-    pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) default_branch: Option<String>,
 }
 
 /// What a webhook means, and which repository it is about.
