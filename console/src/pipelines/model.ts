@@ -111,16 +111,27 @@ export function circleOf(pipeline: Pick<Pipeline, "steps">, from: string, to: st
 
 /** Steps by the round in which they could start; what waits in a circle comes last. */
 export function roundsOf(pipeline: Pick<Pipeline, "steps">): string[][] {
-  const left = new Set(Object.keys(pipeline.steps));
-  const edges = edgesOf(pipeline);
-  const rounds: string[][] = [];
-  while (left.size > 0) {
-    const ready = [...left].filter((name) => !edges.some((edge) => edge.to === name && left.has(edge.from)));
-    const round = ready.length > 0 ? ready : [...left];
-    rounds.push(round.toSorted());
-    for (const name of round) left.delete(name);
+  const waits = new Map(Object.keys(pipeline.steps).map((name) => [name, 0]));
+  const after = new Map<string, string[]>();
+  for (const { from, to } of edgesOf(pipeline)) {
+    waits.set(to, (waits.get(to) ?? 0) + 1);
+    after.set(from, [...(after.get(from) ?? []), to]);
   }
-  return rounds;
+  const rounds: string[][] = [];
+  for (let ready = [...waits.keys()].filter((name) => waits.get(name) === 0); ready.length > 0; ) {
+    rounds.push(ready.toSorted());
+    const next: string[] = [];
+    for (const name of ready) {
+      waits.delete(name);
+      for (const to of after.get(name) ?? []) {
+        const left = (waits.get(to) ?? 0) - 1;
+        waits.set(to, left);
+        if (left === 0) next.push(to);
+      }
+    }
+    ready = next;
+  }
+  return waits.size === 0 ? rounds : [...rounds, [...waits.keys()].toSorted()];
 }
 
 /** Services whose tag may be chosen for a deployment. */
