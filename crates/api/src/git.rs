@@ -3,6 +3,8 @@
 //! Git asks for a name and a password; the password is a token, and the name is anything. What the server says beside the
 //! protocol travels in its second band, which git shows as it arrives.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use pierhead_control::{LogItem, LogQuery, PushView};
+use pierhead_control::{LogItem, LogQuery, Principal, PushView};
 use pierhead_model::code::Code;
 use pierhead_model::deployment::State as DeploymentState;
 use serde::Deserialize;
@@ -26,6 +28,8 @@ pub(crate) const BELOW: &str = "/git/";
 const SERVICE: &str = "git-receive-pack";
 /// Ends a message of git's protocol.
 const FLUSH: &[u8] = b"0000";
+/// Between two looks at a deployment that nothing happens to.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of a log that are read at a time.
 const AT_ONCE: usize = 1_000;
 /// What is shown of one line of a log.
@@ -95,7 +99,8 @@ async fn receive(
         .logs
         .follow(&caller.principal, &id, LogQuery { limit: AT_ONCE, ..LogQuery::default() })
         .await?;
-    let lines = lines.map(|item| match item {
+    let live = until_live(Shared::clone(&app), caller.principal.clone(), id.clone());
+    let lines = lines.take_until(Box::pin(live)).map(|item| match item {
         LogItem::Line(line) => said(&format!("{:<8} {}", line.step, line.text)),
         LogItem::End(state) => said(&format!("it is {state}")),
     });
@@ -112,6 +117,17 @@ async fn receive(
     };
     let whole = begun.chain(lines).chain(stream::once(verdict));
     Ok(answered("result", Body::from_stream(whole.map(Ok::<_, std::io::Error>))))
+}
+
+/// The log of what is live has no end. That of a failure does, and is told to it.
+async fn until_live(app: Shared, principal: Principal, id: String) {
+    while let Ok(view) = app.services.deployments.wait(&principal, &id, PATIENCE).await {
+        match view.state {
+            DeploymentState::Production => return,
+            DeploymentState::Inactive | DeploymentState::Failed => std::future::pending().await,
+            DeploymentState::Queued | DeploymentState::Building | DeploymentState::Provisioning => {}
+        }
+    }
 }
 
 /// `shop.git` is `shop`.
@@ -156,7 +172,7 @@ mod tests {
     #[test]
     fn packets_say_how_long_they_are() {
         assert_eq!(packet(None, "# service=git-receive-pack\n"), b"001f# service=git-receive-pack\n");
-        assert_eq!(said("a\u{1b}[31mb\r\n"), &b"000b\x02a[31mb\n"[..]);
+        assert_eq!(said("a\u{1b}[31mb\r\n"), &b"000c\x02a[31mb\n"[..]);
         let long = said(&"ä".repeat(2000));
         let length = usize::from_str_radix(std::str::from_utf8(&long[..4]).unwrap(), 16).unwrap();
         assert_eq!(length, long.len());

@@ -47,7 +47,10 @@ pub(crate) fn operations() -> Vec<(String, String, Value)> {
 
 /// With values for what is in braces.
 pub(crate) fn filled(path: &str) -> String {
-    path.replace("{id}", "1234567890").replace("{code}", "internal").replace(['{', '}'], "")
+    path.replace("{id}", "1234567890")
+        .replace("{code}", "internal")
+        .replace("{number}", "7")
+        .replace(['{', '}'], "")
 }
 
 fn request(method: &str, path: &str, token: Option<&str>) -> Request<Body> {
