@@ -81,6 +81,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use git::{PushHost, Received};
 pub use inspect::{InspectError, Inspector};
 pub use options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
 pub use runtimes::RuntimeBuilder;

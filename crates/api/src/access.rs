@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Method, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pierhead_control::{Client, Error, Principal, Scope, Via};
 use pierhead_model::code::Code;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::Shared;
 use crate::problem::Problem;
+use crate::{Shared, git};
 
 /// Open to strangers. A test keeps this list from growing by accident.
 pub(crate) const OPEN: [&str; 19] = [
@@ -65,7 +67,10 @@ pub(crate) async fn check(
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     // What is no route is answered with 404 further in.
     let Some(path) = path.filter(|path| !OPEN.contains(path)) else { return Ok(next.run(request).await) };
-    let caller = match bearer(request.headers()) {
+    let git = path.starts_with(git::BELOW);
+    let token = if git { password(request.headers()) } else { bearer(request.headers()) };
+    let caller = match token {
+        None if git => return Ok(who_are_you()),
         None if let Some(cookie) = cookie(request.headers()) => {
             let caller =
                 Caller::of(&app, cookie, needed(request.method()), address(request.extensions())).await?;
@@ -81,7 +86,15 @@ pub(crate) async fn check(
         }
         Some(token) => {
             let ip = address(request.extensions());
-            Caller::of(&app, token, needed(request.method()), ip).await?
+            match Caller::of(&app, token, needed(request.method()), ip).await {
+                // Git asks a person again when it is told so.
+                Err(problem) if git => {
+                    let answer = problem.into_response();
+                    let unknown = answer.status() == StatusCode::UNAUTHORIZED;
+                    return Ok(if unknown { who_are_you() } else { answer });
+                }
+                caller => caller?,
+            }
         }
     };
     request.extensions_mut().insert(caller);
@@ -131,6 +144,25 @@ pub(crate) fn is_own_page(headers: &HeaderMap, public_url: Option<&str>) -> bool
     }
     let host = origin.split_once("://").map(|(_, host)| host);
     host.is_some() && host == text(header::HOST)
+}
+
+/// Git knows names and passwords only: the password is a token.
+fn password(headers: &HeaderMap) -> Option<SecretString> {
+    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return bearer(headers);
+    }
+    let decoded = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
+    let (_, password) = decoded.split_once(':')?;
+    (!password.is_empty()).then(|| password.into())
+}
+
+fn who_are_you() -> Response {
+    let detail = "Sign in: any name, and a token as the password.";
+    let basic = HeaderValue::from_static("Basic realm=\"Pierhead\"");
+    let headers =
+        [(header::WWW_AUTHENTICATE, basic), (header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
+    (StatusCode::UNAUTHORIZED, headers, detail).into_response()
 }
 
 /// Somebody who is signed in and may do this kind of thing.

@@ -10,6 +10,7 @@
 mod access;
 mod console;
 mod extract;
+mod git;
 mod idempotency;
 mod layers;
 mod metrics;
@@ -78,7 +79,7 @@ pub fn router_with(services: Arc<Services>, options: Options) -> Router {
         reference: pages::reference(&document),
         document: openapi::text(&document),
     });
-    layers::around(routes, &app).with_state(app)
+    layers::around(routes.merge(git::routes()), &app).with_state(app)
 }
 
 /// The OpenAPI document of everything that [`router`] answers.

@@ -68,6 +68,7 @@ pub use services::pipelines::{
     ComposeImport, DryRunQuestion, DryRunView, ImageView, NewTemplate, PipelineView, Saved, Validation,
 };
 pub use services::projects::{NewProject, OwnerView, ProjectView};
+pub use services::pushes::PushView;
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
 pub use services::slots::SlotView;
@@ -77,7 +78,7 @@ pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
 pub use sources::hooks::{Incoming, Received};
-pub use sources::{Repositories, SourceOptions};
+pub use sources::{Pushes, Repositories, SourceOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -173,7 +174,7 @@ impl Control {
         services::catalogue::provide(&core, plugins).await?;
         services::sources::follow_all(&core).await?;
         let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
-        let services = Arc::new(Services::new(&core, auth, detector));
+        let services = Arc::new(Services::new(&core, auth, detector, sources.pushes));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
         let mut tasks = vec![

@@ -4,10 +4,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pierhead_testkit::Server;
+use pierhead_testkit::{GitServer, Server};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
+const PACKAGE: &str = r#"{ "scripts": { "start": "node server.js" } }"#;
+const SERVER: &str = "require('http').createServer((_, r) => r.end('x')).listen(process.env.PORT, '0.0.0.0')";
 /// The digest of "one".
 const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
 
@@ -146,7 +148,10 @@ impl Drop for LocalImage {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_run_as_it_is() {
     let server = Server::start(BINARY).await;
-    let image = LocalImage::of("pierhead/node:22-1");
+    // Whatever runs Node makes the image that this one is named after.
+    let git = GitServer::start(&[("any", &[("package.json", PACKAGE), ("server.js", SERVER)])]);
+    assert_eq!(server.deploy(json!({ "repository": git.url("any") })).await.state(), "PRODUCTION");
+    let image = LocalImage::of("pierhead/node:22");
     let script =
         "require('http').createServer((_, r) => r.end('from an image')).listen(process.env.PORT, '0.0.0.0')";
     let project = json!({ "name": "imaged", "build": { "start_command": format!("node -e \"{script}\""), "port": 8080 } });

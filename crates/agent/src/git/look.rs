@@ -96,7 +96,7 @@ fn pinned(remote: &Remote) -> Vec<String> {
 }
 
 /// The subject and the author, as two fields that end with a NUL.
-fn words(hash: &str, text: &[u8]) -> Commit {
+pub(super) fn words(hash: &str, text: &[u8]) -> Commit {
     let text = String::from_utf8_lossy(text).into_owned();
     let mut fields = text.split('\0');
     let mut field =

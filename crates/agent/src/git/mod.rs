@@ -11,6 +11,7 @@
 mod classify;
 mod command;
 mod export;
+mod host;
 mod look;
 mod mirror;
 mod remote;
@@ -27,6 +28,7 @@ use pierhead_model::source::{Commit, GitReference, RepositoryUrl};
 use crate::address::AddressPolicy;
 use crate::options::CloneLimits;
 use command::Git;
+pub use host::{PushHost, Received};
 use mirror::Mirrors;
 use remote::Remotes;
 

@@ -70,7 +70,8 @@ impl From<PullRequest> for Pull {
 /// What was looked at, and what it may have.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ApprovalRequest {
+#[schema(example = json!({ "commit": "0123456789abcdef0123456789abcdef01234567", "secrets": false }))]
+pub(crate) struct PullApprovalRequest {
     /// The whole hash: a later commit needs another approval.
     commit: String,
     /// Build it with the project's secrets too.
@@ -82,14 +83,14 @@ pub(crate) struct ApprovalRequest {
 ///
 /// Whoever approves has looked at the commit: building it runs what its author wrote. Without `secrets` it gets none.
 #[utoipa::path(post, path = "/projects/{project}/pulls/{number}/approve", operation_id = "pull_approve", tag = "sources",
-    request_body = ApprovalRequest, responses((status = 202, description = "It is looked at now", body = Following)))]
+    request_body = PullApprovalRequest, responses((status = 202, description = "It is looked at now", body = Following)))]
 pub(crate) async fn approve(
     State(app): State<Shared>,
     caller: Caller,
     Path((project, number)): Path<(String, u64)>,
-    Json(Object(body)): Json<Object<ApprovalRequest>>,
+    Json(Object(body)): Json<Object<PullApprovalRequest>>,
 ) -> Result<(StatusCode, Answer<Following>), Problem> {
-    let ApprovalRequest { commit, secrets } = body;
+    let PullApprovalRequest { commit, secrets } = body;
     let approved = app.services.sources.approve(&caller.principal, &project, number, (&commit, secrets));
     let view = approved.await?;
     Ok((StatusCode::ACCEPTED, Answer(following(&project, view))))

@@ -53,6 +53,7 @@ pub(crate) fn filled(path: &str) -> String {
     path.replace("{id}", "1234567890")
         .replace("{code}", "internal")
         .replace("{provider}", "github")
+        .replace("{number}", "7")
         .replace(['{', '}'], "")
 }
 

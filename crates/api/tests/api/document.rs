@@ -34,7 +34,10 @@ fn every_route_is_made_from_a_documented_handler() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                // Git's own protocol is documented by git.
+                && !path.ends_with("git.rs")
+            {
                 let text = fs_err::read_to_string(&path).unwrap();
                 let undocumented = [".route(", ".route_service(", ".nest_service("];
                 let found = undocumented.iter().find(|call| text.contains(**call));
@@ -100,11 +103,9 @@ async fn every_example_is_understood() {
         else {
             continue;
         };
-        // What others define, and sign, has no example of ours.
-        if path.starts_with("/api/v1/hooks/") {
-            continue;
-        }
-        let name = content["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        // Bytes as they are have no example.
+        let Some(schema) = content["schema"]["$ref"].as_str() else { continue };
+        let name = schema.rsplit('/').next().unwrap();
         let example = &document["components"]["schemas"][name]["example"];
         assert_ne!(*example, Value::Null, "{name} has no example");
         if path == "/api/v1/auth/logout" {

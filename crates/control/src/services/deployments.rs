@@ -244,7 +244,11 @@ impl Deployments {
         Ok(Prepared { slot, planned, variables })
     }
 
-    async fn environment(&self, principal: &Principal, name: Option<&str>) -> Result<Environment, Error> {
+    pub(crate) async fn environment(
+        &self,
+        principal: &Principal,
+        name: Option<&str>,
+    ) -> Result<Environment, Error> {
         let local = EnvironmentName::local();
         let name = name.unwrap_or(local.as_str());
         let hidden = || Error::invalid("/environment", "there is no such environment");

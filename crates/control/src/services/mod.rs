@@ -19,6 +19,7 @@ pub(crate) mod moves;
 pub(crate) mod page;
 pub(crate) mod pipelines;
 pub(crate) mod projects;
+pub(crate) mod pushes;
 pub(crate) mod registries;
 pub(crate) mod runs;
 pub(crate) mod slots;
@@ -46,6 +47,7 @@ pub struct Services {
     pub slots: slots::Slots,
     pub sources: sources::Sources,
     pub hooks: Hooks,
+    pub pushes: pushes::Pushes,
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
     pub environments: environments::Environments,
@@ -69,7 +71,12 @@ pub struct Health {
 }
 
 impl Services {
-    pub(crate) fn new(core: &Arc<Core>, auth: auth::Auth, detector: Arc<dyn detection::Detector>) -> Self {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        auth: auth::Auth,
+        detector: Arc<dyn detection::Detector>,
+        host: Option<Arc<dyn crate::sources::Pushes>>,
+    ) -> Self {
         Self {
             auth,
             accounts: accounts::Accounts(Arc::clone(core)),
@@ -82,6 +89,7 @@ impl Services {
             slots: slots::Slots(Arc::clone(core)),
             sources: sources::Sources(Arc::clone(core)),
             hooks: Hooks(Arc::clone(core)),
+            pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),

@@ -52,9 +52,15 @@ pub(crate) fn of_branch(
             return Some(main);
         }
     }
+    let slot = slot_of_pattern(settings, branch)?;
+    Some(Target { reference: format!("{HEADS}{branch}"), slot })
+}
+
+/// The slot of a branch that a pattern of the project matches.
+pub(crate) fn slot_of_pattern(settings: &ProjectSettings, branch: &str) -> Option<SlotName> {
     GitReference::parse(branch).ok()?;
     let wanted = settings.triggers.branches.iter().any(|pattern| matches(pattern, branch));
-    wanted.then(|| Some(Target { reference: format!("{HEADS}{branch}"), slot: slot_of(branch)? }))?
+    wanted.then(|| slot_of(branch))?
 }
 
 /// Where a pull request into `base` deploys to.

@@ -21,8 +21,12 @@ pub(crate) mod signature;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use pierhead_model::id::ProjectId;
 use pierhead_model::remote::{Compared, References};
-use pierhead_model::source::{Folder, RepositoryUrl};
+use pierhead_model::source::{Commit, Folder, RepositoryUrl};
+use pierhead_model::tree::FileTree;
 use secrecy::SecretString;
 
 use crate::error::Error;
@@ -43,10 +47,29 @@ pub trait Repositories: Send + Sync + std::fmt::Debug {
     ) -> Result<Compared, Error>;
 }
 
+/// Takes pushes to repositories of Pierhead's own. Handed in for the same reason.
+#[async_trait]
+pub trait Pushes: Send + Sync + std::fmt::Debug {
+    /// What is there, in git's own protocol.
+    async fn advertise(&self, project: &ProjectId) -> Result<Bytes, Error>;
+
+    /// Takes a push: the answer in git's own protocol, and the branches that moved, with where they are now.
+    async fn receive(
+        &self,
+        project: &ProjectId,
+        pack: BoxStream<'static, std::io::Result<Bytes>>,
+    ) -> Result<(Bytes, Vec<(String, String)>), Error>;
+
+    /// The files of a commit, each stored as a blob.
+    async fn snapshot(&self, project: &ProjectId, commit: &str) -> Result<(FileTree, Commit), Error>;
+}
+
 /// What the control plane is told about sources.
 #[derive(Debug)]
 pub struct SourceOptions {
     pub repositories: Arc<dyn Repositories>,
+    /// Without it nobody can push here.
+    pub pushes: Option<Arc<dyn Pushes>>,
     /// What webhooks for the whole installation are signed with; without it each project has its own.
     pub webhook_secret: Option<SecretString>,
 }

@@ -95,7 +95,7 @@ impl World {
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: None },
             detector: Arc::new(Blind),
-            sources: SourceOptions { repositories: Arc::new(Blind), webhook_secret: None },
+            sources: SourceOptions { repositories: Arc::new(Blind), pushes: None, webhook_secret: None },
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,

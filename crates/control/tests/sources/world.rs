@@ -140,6 +140,7 @@ impl World {
             detector: Arc::<Pretended>::clone(&repositories),
             sources: SourceOptions {
                 repositories: Arc::<Pretended>::clone(&repositories),
+                pushes: None,
                 webhook_secret: Some(INSTALLATION.into()),
             },
             agents: None,

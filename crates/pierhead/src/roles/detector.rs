@@ -1,12 +1,19 @@
 //! What the control plane wants to know of repositories, asked as a node would: everything is in a temporary folder, and thrown
 //! away.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use pierhead_agent::{InspectError, Inspector};
-use pierhead_control::{Detector, Error, Repositories};
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use pierhead_agent::{InspectError, Inspector, PushHost};
+use pierhead_control::{Detector, Error, Pushes, Repositories};
+use pierhead_model::id::ProjectId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::remote::{Compared, References};
-use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
+use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
+use pierhead_model::tree::FileTree;
+use pierhead_wire::BlobChannel;
 
 #[derive(Debug)]
 pub(crate) struct LocalDetector(pub(crate) Inspector);
@@ -43,6 +50,33 @@ impl Repositories for RemoteRepositories {
         folder: &Folder,
     ) -> Result<Compared, Error> {
         self.0.compare(repository, (from, to), folder).await.map_err(explained)
+    }
+}
+
+/// Takes pushes, and stores what was pushed.
+#[derive(Debug)]
+pub(crate) struct LocalPushes {
+    pub(crate) host: PushHost,
+    pub(crate) blobs: Arc<dyn BlobChannel>,
+}
+
+#[async_trait]
+impl Pushes for LocalPushes {
+    async fn advertise(&self, project: &ProjectId) -> Result<Bytes, Error> {
+        self.host.advertise(project).await.map_err(explained)
+    }
+
+    async fn receive(
+        &self,
+        project: &ProjectId,
+        pack: BoxStream<'static, std::io::Result<Bytes>>,
+    ) -> Result<(Bytes, Vec<(String, String)>), Error> {
+        let received = self.host.receive(project, pack).await.map_err(explained)?;
+        Ok((received.answer, received.moved))
+    }
+
+    async fn snapshot(&self, project: &ProjectId, commit: &str) -> Result<(FileTree, Commit), Error> {
+        self.host.snapshot(project, commit, &*self.blobs).await.map_err(explained)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use pierhead_agent::{Agent, Inspector, RuntimeBuilder, Tools};
+use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
 use pierhead_control::{Control, Outside as _, PublicAddress, SourceOptions, StoredBlobs};
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::detector::{LocalDetector, RemoteRepositories};
+use super::detector::{LocalDetector, LocalPushes, RemoteRepositories};
 use super::{certificates, engine, host, logging, server};
 use crate::output::Printer;
 use crate::settings::Settings;
@@ -59,7 +59,10 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         ca_bundle: agent_options.ca_bundle.clone(),
         limits: agent_options.clone,
     };
+    let pushes = PushHost::open(data_dir.join("pushes"), agent_options.clone)
+        .context("the folder for pushes cannot be made")?;
     let sources = SourceOptions {
+        pushes: Some(Arc::new(LocalPushes { host: pushes, blobs: Arc::clone(&blobs) })),
         repositories: Arc::new(RemoteRepositories(inspector.clone())),
         webhook_secret: settings.webhook_secret.clone(),
     };
