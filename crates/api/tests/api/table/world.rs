@@ -320,6 +320,8 @@ impl World {
             created_by: "test".to_owned(),
             work: "{}".to_owned(),
             audit: None,
+            received_at: None,
+            head: None,
         };
         store.deployment_create(&deployment, now()).await.unwrap();
         let grant = self.grants(&GrantOn::Project(project.id)).await;
