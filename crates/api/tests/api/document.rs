@@ -100,7 +100,9 @@ async fn every_example_is_understood() {
         else {
             continue;
         };
-        let name = content["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        // What others send in forms of their own has no schema of ours.
+        let Some(reference) = content["schema"]["$ref"].as_str() else { continue };
+        let name = reference.rsplit('/').next().unwrap();
         let example = &document["components"]["schemas"][name]["example"];
         assert_ne!(*example, Value::Null, "{name} has no example");
         if path == "/api/v1/auth/logout" {
