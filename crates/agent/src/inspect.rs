@@ -10,10 +10,11 @@ use pierhead_model::Timestamp;
 use pierhead_model::deployment::CloneFailure;
 use pierhead_model::id::ProjectId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
+use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
 
 use crate::address::AddressPolicy;
-use crate::git::{Source, Wanted};
+use crate::git::{CloneError, Source, Wanted};
 use crate::layout::Layout;
 use crate::options::CloneLimits;
 
@@ -26,6 +27,12 @@ pub enum InspectError {
     Detect(DetectError),
     #[error("the repository cannot be looked at: {0}; free disk space, or look at the log")]
     Node(#[source] std::io::Error),
+}
+
+impl From<CloneError> for InspectError {
+    fn from(CloneError { kind, detail }: CloneError) -> Self {
+        Self::Clone { kind, detail }
+    }
 }
 
 /// Looks at repositories as a node would clone them.
@@ -49,16 +56,42 @@ impl Inspector {
         settings: &BuildSettings,
     ) -> Result<BuildPlan, InspectError> {
         let folder = self.folder().map_err(InspectError::Node)?;
-        let layout = Layout::create(folder.path()).map_err(InspectError::Node)?;
-        let policy = AddressPolicy::new(self.allow_addresses.clone());
-        let source = Source::new(&layout, policy, self.ca_bundle.as_deref(), self.limits);
+        let source = self.source(folder.path())?;
         // The mirror is this folder's only one: any name will do.
         let project = ProjectId::new(Timestamp::UNIX_EPOCH, 0);
         let wanted = Wanted { project: &project, repository, reference };
         let tree = folder.path().join("tree");
         let fetched = source.fetch(wanted, &tree, Arc::new(AtomicBool::new(false))).await;
-        fetched.map_err(|error| InspectError::Clone { kind: error.kind, detail: error.detail })?;
+        fetched?;
         plan(tree, settings.clone(), root.clone()).await
+    }
+
+    /// Where the references that match one of `patterns` are.
+    pub async fn references(
+        &self,
+        repository: &RepositoryUrl,
+        patterns: &[String],
+    ) -> Result<References, InspectError> {
+        let folder = self.folder().map_err(InspectError::Node)?;
+        self.source(folder.path())?.references(repository, patterns).await.map_err(InspectError::from)
+    }
+
+    /// What a commit is, and whether it differs from another one below a folder.
+    pub async fn compare(
+        &self,
+        repository: &RepositoryUrl,
+        commits: (Option<&str>, &str),
+        root: &Folder,
+    ) -> Result<Compared, InspectError> {
+        let folder = self.folder().map_err(InspectError::Node)?;
+        let source = self.source(folder.path())?;
+        source.compare(repository, commits, root, folder.path()).await.map_err(InspectError::from)
+    }
+
+    fn source(&self, folder: &Path) -> Result<Source, InspectError> {
+        let layout = Layout::create(folder).map_err(InspectError::Node)?;
+        let policy = AddressPolicy::new(self.allow_addresses.clone());
+        Ok(Source::new(&layout, policy, self.ca_bundle.as_deref(), self.limits))
     }
 
     fn folder(&self) -> std::io::Result<tempfile::TempDir> {

@@ -42,12 +42,17 @@ impl Default for Options {
     }
 }
 
+/// Large bodies of strangers that are read at a time.
+const LARGE_BODIES: usize = 2;
+
 /// What every handler can reach.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) services: Arc<Services>,
     pub(crate) options: Options,
     pub(crate) metrics: metrics::Metrics,
+    /// Room for large bodies of strangers.
+    pub(crate) large_bodies: tokio::sync::Semaphore,
     /// The OpenAPI document as it is served.
     pub(crate) document: String,
     /// The page that shows it.
@@ -69,6 +74,7 @@ pub fn router_with(services: Arc<Services>, options: Options) -> Router {
         services,
         options,
         metrics: metrics::Metrics::default(),
+        large_bodies: tokio::sync::Semaphore::new(LARGE_BODIES),
         reference: pages::reference(&document),
         document: openapi::text(&document),
     });

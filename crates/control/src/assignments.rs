@@ -34,7 +34,7 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
             core.store.deployment_leave_node(&record.deployment.id).await.stored()?;
         } else {
             let mut assignment = assignment(core, &record)?;
-            if matches!(assignment.work.source, Source::Pipeline { .. }) {
+            if matches!(assignment.work.source, Source::Pipeline { .. } | Source::Image { .. }) {
                 if logins.is_none() {
                     logins = Some(runs::logins(core).await?);
                 }

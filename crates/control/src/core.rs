@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pierhead_model::id::InstallId;
 use pierhead_store::Store;
 use pierhead_wire::BlobChannel;
+use secrecy::SecretString;
 
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
@@ -37,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.
     pub(crate) public: PublicAddress,
+    /// What webhooks for the whole installation are signed with.
+    pub(crate) webhook_secret: Option<SecretString>,
     pub(crate) access: AccessOptions,
 }
 
@@ -88,6 +91,7 @@ pub(crate) struct Signals {
     pub(crate) images: Signal,
     pub(crate) nodes: Signal,
     pub(crate) sleep: Signal,
+    pub(crate) sources: Signal,
 }
 
 /// How the ingress is reached from outside.

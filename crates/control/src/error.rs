@@ -156,7 +156,7 @@ impl<T> StoreResult<T> for Result<T, StoreError> {
     }
 }
 
-fn from_store(error: StoreError) -> Error {
+pub(crate) fn from_store(error: StoreError) -> Error {
     match error {
         StoreError::Illegal(illegal) => Error::Conflict { detail: illegal.to_string() },
         StoreError::Conflict { what } => Error::Conflict {

@@ -22,6 +22,7 @@ mod schemas;
 mod sealing;
 mod services;
 mod sleepers;
+mod sources;
 #[cfg(test)]
 mod testing;
 mod work;
@@ -36,7 +37,7 @@ pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
-pub use pierhead_store::{Dial, Environment as EnvironmentView};
+pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView};
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
@@ -44,7 +45,8 @@ pub use sealing::{MasterKey, SealError};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
-    Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens, Via,
+    BrowserSession, Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens,
+    Via,
 };
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::clones::NewClone;
@@ -57,6 +59,7 @@ pub use services::environments::{
 };
 pub use services::events::EventView;
 pub use services::grants::{GrantView, NewGrant};
+pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
@@ -68,10 +71,13 @@ pub use services::projects::{NewProject, OwnerView, ProjectView};
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
 pub use services::slots::SlotView;
+pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
+pub use sources::hooks::{Incoming, Received};
+pub use sources::{Repositories, SourceOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -97,6 +103,7 @@ pub struct Options {
     pub base_domain: Hostname,
     pub public: PublicAddress,
     pub detector: Arc<dyn Detector>,
+    pub sources: SourceOptions,
     /// Where agents that dial out call.
     pub agents: Option<TcpListener>,
     /// Ranges of addresses that are not public and may be reached all the same: registries on one's own network.
@@ -118,9 +125,6 @@ pub struct Control {
     local_node: NodeId,
 }
 
-const TOKEN_KEY_SETTING: &str = "access_token_key";
-const TOKEN_KEY_PLACE: &str = "settings/access_token_key";
-
 impl Control {
     /// Begins a new epoch and starts the reconcilers.
     pub async fn start(options: Options) -> Result<Self, Error> {
@@ -131,6 +135,7 @@ impl Control {
             base_domain,
             public,
             detector,
+            sources,
             agents,
             allow_addresses,
             ca_bundle,
@@ -160,12 +165,14 @@ impl Control {
             install,
             epoch,
             public,
+            webhook_secret: sources.webhook_secret,
             access,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
         services::catalogue::provide(&core, plugins).await?;
-        let auth = Auth::new(Arc::clone(&core), token_key(&core).await?)?;
+        services::sources::follow_all(&core).await?;
+        let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
         let services = Arc::new(Services::new(&core, auth, detector));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
@@ -207,6 +214,11 @@ impl Control {
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),
         ];
+        tasks.push(drive(
+            Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
+            core.signals.sources.clone(),
+            stop.subscribe(),
+        ));
         tasks.push(drive(
             Arc::new(links::nodes::Nodes::new(Arc::clone(&core), tls.clone())),
             core.signals.nodes.clone(),
@@ -310,25 +322,4 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         link: NodeLink::local(),
     };
     Ok(core.store.node_ensure(&node).await.stored()?.id)
-}
-
-/// The key that access tokens are signed with: made once, kept sealed. A wrong master key shows here, before anything else
-/// is touched.
-async fn token_key(core: &Core) -> Result<[u8; 32], Error> {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD as BASE64;
-    use secrecy::ExposeSecret as _;
-
-    let mut fresh = [0; 32];
-    core.outside.fill(&mut fresh);
-    let sealed =
-        core.key.seal(TOKEN_KEY_PLACE, &BASE64.encode(fresh), &*core.outside).map_err(Error::internal)?;
-    let stored = core.store.setting_ensure(TOKEN_KEY_SETTING, &sealed).await.stored()?;
-    let opened = core.key.open(TOKEN_KEY_PLACE, &stored).map_err(|_| Error::Unavailable {
-        detail:
-            "The master key does not fit this database: set PIERHEAD_MASTER_KEY to the one it was made with."
-                .into(),
-    })?;
-    let bytes = BASE64.decode(opened.expose_secret()).map_err(Error::internal)?;
-    bytes.try_into().map_err(|_| Error::Internal("the stored token key has another length".into()))
 }

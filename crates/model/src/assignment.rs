@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::deployment::Failure;
+use crate::digest::Digest;
 use crate::health::HealthCheck;
 use crate::hostname::Hostname;
 use crate::id::{DeploymentId, ProjectId};
 use crate::limit::Limits;
 use crate::name::{EnvironmentName, ProjectName, SlotName};
 use crate::pipeline::StepName;
+use crate::pipeline::image::ImageReference;
 use crate::plan::{BuildPlan, BuildSettings};
 use crate::release::Release;
 use crate::run::PipelineWork;
@@ -126,6 +128,10 @@ pub enum Source {
         reference: Option<GitReference>,
         root_directory: Folder,
     },
+    /// Files that were handed over: the blob that holds their [`crate::tree::FileTree`].
+    Files { tree: Digest, root_directory: Folder },
+    /// An image, run as it is.
+    Image { image: ImageReference },
     /// An earlier release, made live again without building.
     Release { release: Release },
     /// A run of a pipeline.

@@ -39,10 +39,13 @@ pub mod pipeline;
 pub mod placement;
 pub mod plan;
 pub mod project;
+pub mod pull;
 pub mod release;
+pub mod remote;
 pub mod run;
 pub mod sleep;
 pub mod source;
+pub mod tree;
 pub mod variable;
 
 /// A moment in UTC; always handed in by the caller, never read here.

@@ -19,6 +19,25 @@ pub struct ProjectSettings {
     pub sleep_after_s: u32,
     /// Of its slots; see [`crate::lifetime`]. The environment's when it is not said, 0 for ever.
     pub lifetime_s: Option<u32>,
+    pub triggers: Triggers,
+}
+
+/// What makes the project deploy by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Triggers {
+    /// A push to its branch deploys to production.
+    pub push: bool,
+    /// A pull request to its branch gets a slot of its own.
+    pub pull_requests: bool,
+    /// Branches that get a slot of their own, as patterns: `release/*`.
+    pub branches: Vec<String>,
+}
+
+impl Default for Triggers {
+    fn default() -> Self {
+        Self { push: true, pull_requests: true, branches: Vec::new() }
+    }
 }
 
 impl Default for ProjectSettings {
@@ -30,6 +49,7 @@ impl Default for ProjectSettings {
             health: HealthCheck::default(),
             sleep_after_s: 900,
             lifetime_s: None,
+            triggers: Triggers::default(),
         }
     }
 }

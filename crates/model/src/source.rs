@@ -86,6 +86,25 @@ impl RepositoryUrl {
     pub fn is_ssh(&self) -> bool {
         self.0.starts_with("ssh:")
     }
+
+    /// Host and path, however the address is written: what two addresses of one repository have in common.
+    ///
+    /// Hosting services take no notice of case, and neither does this: it finds candidates and proves nothing.
+    pub fn place(&self) -> String {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let usual = match scheme {
+            "https" => ":443",
+            "http" => ":80",
+            _ => ":22",
+        };
+        let host = host.strip_suffix(usual).unwrap_or(host);
+        let path = path.trim_matches('/').to_ascii_lowercase();
+        let path = path.strip_suffix(".git").unwrap_or(&path);
+        format!("{host}/{path}")
+    }
 }
 
 fn is_plain_word(text: &str) -> bool {
@@ -309,6 +328,22 @@ mod tests {
         ] {
             assert!(GitReference::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn two_addresses_of_one_repository_have_one_place() {
+        for text in [
+            "https://github.com/Team/Shop.git",
+            "https://github.com:443/team/shop",
+            "http://github.com:80/team/shop/",
+            "ssh://git@github.com/team/shop.git",
+            "ssh://git@github.com:22/team/shop",
+            "git@github.com:team/shop.git",
+        ] {
+            assert_eq!(RepositoryUrl::parse(text).unwrap().place(), "github.com/team/shop", "{text}");
+        }
+        let other = RepositoryUrl::parse("http://127.0.0.1:8080/shop.git").unwrap();
+        assert_eq!(other.place(), "127.0.0.1:8080/shop");
     }
 
     #[test]

@@ -42,9 +42,15 @@ const POINTS: [&str; 25] = [
 /// Passed by a start on an empty data directory.
 const AT_FIRST_START: [&str; 1] = ["store.migrate.before_commit"];
 
-/// Driven by the tests of nodes, of pipelines and of sleep.
-const ELSEWHERE: [&str; 4] =
-    ["control.rotate_token.before_disconnect", "agent.run_noted", "agent.frozen", "agent.asleep"];
+/// Driven by the tests of nodes, of pipelines, of sleep and of webhooks.
+const ELSEWHERE: [&str; 6] = [
+    "control.rotate_token.before_disconnect",
+    "agent.run_noted",
+    "agent.frozen",
+    "agent.asleep",
+    "store.delivery.before_commit",
+    "store.delivery.after_commit",
+];
 
 /// Deaths at moments that nobody chose.
 const RANDOM_DEATHS: usize = 12;

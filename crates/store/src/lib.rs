@@ -11,10 +11,12 @@ mod audit;
 mod blobs;
 mod catalogue;
 mod db;
+mod deliveries;
 mod deployments;
 mod environments;
 mod error;
 mod events;
+mod followed;
 mod grants;
 mod idempotency;
 mod install;
@@ -27,6 +29,7 @@ mod registries;
 mod releases;
 mod teams;
 mod unit;
+mod uploads;
 mod variables;
 mod visibility;
 
@@ -37,10 +40,14 @@ pub use access::{InstanceRole, Session, Token, User};
 pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use blobs::BlobStore;
 pub use catalogue::{CatalogueEntry, CatalogueKind};
-pub use deployments::{Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary};
+pub use deliveries::Delivery;
+pub use deployments::{
+    AcceptedHead, Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary,
+};
 pub use environments::Environment;
 pub use error::StoreError;
 pub use events::EventRecord;
+pub use followed::{Ask, Asked, Followed, Looked};
 pub use grants::{Grant, GrantOn};
 pub use idempotency::Begun;
 pub use invitations::{Answer, Invitation};
@@ -80,7 +87,9 @@ impl Store {
         let db = db::open(&options.database_url).await?;
         let blobs = BlobStore::open(&options.data_dir.join("blobs")).await?;
         let logs = LogStore::open(options.data_dir.join("logs"))?;
-        Ok(Self { db, blobs, logs, events: Arc::new(watch::Sender::new(0)) })
+        let store = Self { db, blobs, logs, events: Arc::new(watch::Sender::new(0)) };
+        store.repositories_place().await?;
+        Ok(store)
     }
 
     pub const fn blobs(&self) -> &BlobStore {

@@ -72,6 +72,7 @@ pub(crate) mod project {
         pub name: String,
         pub settings: String,
         pub source_key: Option<String>,
+        pub repository: Option<String>,
         pub version: i64,
         pub variables_version: i64,
         pub created_by: String,
@@ -154,6 +155,11 @@ fn source_key(settings: &ProjectSettings) -> Option<String> {
     Some(format!("{}\n{branch}\n{}", source.repository, source.root_directory))
 }
 
+/// What a webhook finds the project by.
+fn repository(settings: &ProjectSettings) -> Option<String> {
+    settings.source.as_ref().map(|source| source.repository.place())
+}
+
 const READING: &str = "reading a project";
 
 impl Store {
@@ -167,6 +173,7 @@ impl Store {
             name: Set(new.name.to_string()),
             settings: Set(document::write("project settings", &new.settings)?),
             source_key: Set(source_key(&new.settings)),
+            repository: Set(repository(&new.settings)),
             version: Set(1),
             variables_version: Set(1),
             created_by: Set(new.created_by.clone()),
@@ -231,6 +238,18 @@ impl Store {
         rows.into_iter().map(patience).collect()
     }
 
+    /// Those that are built from a repository, by its place.
+    pub async fn projects_of_repository(&self, places: &[String]) -> Result<Vec<Project>, StoreError> {
+        let rows = project::Entity::find()
+            .filter(project::Column::Repository.is_in(places))
+            .filter(project::Column::DeletingAt.is_null())
+            .order_by_asc(project::Column::Name)
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))?;
+        rows.into_iter().map(project::Model::into_project).collect()
+    }
+
     /// By name, those after `after` that are visible; at most `limit`.
     pub async fn project_list(
         &self,
@@ -264,6 +283,7 @@ impl Store {
         let done = project::Entity::update_many()
             .col_expr(project::Column::Settings, Expr::value(document::write("project settings", settings)?))
             .col_expr(project::Column::SourceKey, Expr::value(source_key(settings)))
+            .col_expr(project::Column::Repository, Expr::value(repository(settings)))
             .col_expr(
                 project::Column::Version,
                 Expr::value(i64::try_from(expected).unwrap_or(i64::MAX).saturating_add(1)),
@@ -321,6 +341,9 @@ impl Store {
         self.variables_delete(id).await?;
         self.releases_delete(id).await?;
         self.pipelines_delete(id).await?;
+        self.followed_delete(id).await?;
+        self.hooks_delete(id).await?;
+        self.uploads_delete(id).await?;
         self.grants_of_project_delete(id).await?;
         let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))

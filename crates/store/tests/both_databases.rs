@@ -109,6 +109,9 @@ impl World {
             trigger: "api".into(),
             created_by: "test".into(),
             work: "{}".into(),
+            received_at: None,
+            head: None,
+            audit: None,
         };
         self.store.deployment_create(&new, now()).await.unwrap().id
     }

@@ -64,16 +64,36 @@ impl GitServer {
 
     /// Adds a commit that changes these files.
     pub fn change(&self, name: &str, files: &[(&str, &str)]) {
-        let clone: PathBuf = self.folder.path().join(format!("clone-{name}"));
-        let _ = fs_err::remove_dir_all(&clone);
-        git(self.folder.path(), &["clone", "--quiet", &self.url(name), clone.to_str().unwrap()]);
+        self.change_branch(name, "main", "Change", files);
+    }
+
+    /// Adds a commit to a branch, which begins at `main` when there is none, and says its hash.
+    pub fn change_branch(&self, name: &str, branch: &str, message: &str, files: &[(&str, &str)]) -> String {
+        let clone: PathBuf = self.folder.path().join(format!("clone-{name}-{}", branch.replace('/', "-")));
+        if !clone.exists() {
+            git(self.folder.path(), &["clone", "--quiet", &self.url(name), clone.to_str().unwrap()]);
+            let remote = format!("origin/{branch}");
+            let known = output(&clone, &["branch", "--remotes", "--list", &remote]);
+            let start = if known.is_empty() { "origin/main" } else { &remote };
+            git(&clone, &["checkout", "--quiet", "-B", branch, start]);
+        }
+        git(&clone, &["fetch", "--quiet", "origin"]);
+        if !output(&clone, &["branch", "--remotes", "--list", &format!("origin/{branch}")]).is_empty() {
+            git(&clone, &["reset", "--quiet", "--hard", &format!("origin/{branch}")]);
+        }
         write(&clone, files);
         git(&clone, &["add", "--all"]);
-        git(
-            &clone,
-            &["-c", "user.name=Test", "-c", "user.email=test@pierhead.invalid", "commit", "-qm", "Change"],
-        );
-        git(&clone, &["push", "--quiet", "origin", "HEAD:main"]);
+        let author = ["-c", "user.name=Test", "-c", "user.email=test@pierhead.invalid"];
+        git(&clone, &[&author[..], &["commit", "--allow-empty", "-qm", message]].concat());
+        git(&clone, &["push", "--quiet", "--force", "origin", &format!("HEAD:refs/heads/{branch}")]);
+        output(&clone, &["rev-parse", "HEAD"])
+    }
+
+    /// Where a branch is.
+    pub fn head(&self, name: &str, branch: &str) -> String {
+        let listed =
+            output(self.folder.path(), &["ls-remote", &self.url(name), &format!("refs/heads/{branch}")]);
+        listed.split_whitespace().next().unwrap_or_default().to_owned()
     }
 }
 
@@ -99,4 +119,10 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 fn git(folder: &Path, arguments: &[&str]) {
     let done = Command::new("git").current_dir(folder).args(arguments).status().expect("git is needed");
     assert!(done.success(), "git {arguments:?}");
+}
+
+fn output(folder: &Path, arguments: &[&str]) -> String {
+    let done = Command::new("git").current_dir(folder).args(arguments).output().expect("git is needed");
+    assert!(done.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).trim().to_owned()
 }

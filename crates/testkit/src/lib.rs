@@ -5,6 +5,7 @@
 
 mod engine;
 mod git;
+mod hook;
 mod machine;
 mod namespace;
 mod node;
@@ -16,6 +17,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 
 pub use git::GitServer;
+pub use hook::Hook;
 pub use machine::Machine;
 pub use node::NodeAgent;
 pub use relay::Relay;

@@ -94,7 +94,12 @@ impl Server {
 
     /// Starts the process with a crash point armed; what it had left to do may make it die before anybody asked.
     pub async fn boot_armed(&mut self, point: &str) {
-        self.spawn(&[("PIERHEAD_CRASH_AT", point)]);
+        self.boot_armed_with(point, &[]).await;
+    }
+
+    /// The same, with more environment variables.
+    pub async fn boot_armed_with(&mut self, point: &str, variables: &[(&str, &str)]) {
+        self.spawn(&[&[("PIERHEAD_CRASH_AT", point)], variables].concat());
         let deadline = Instant::now() + Duration::from_secs(60);
         let url = format!("http://127.0.0.1:{}/readyz", self.api_port);
         while !self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
@@ -219,6 +224,22 @@ impl Server {
         let request = request.header("content-type", kind).body(text.to_owned());
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    /// Sends a webhook; `None` when the server did not answer.
+    pub async fn hook(&self, path: &str, hook: &crate::Hook) -> Option<(u16, Value)> {
+        let request = self
+            .http
+            .post(self.api(path))
+            .header("content-type", "application/json")
+            .header("x-github-event", &hook.event)
+            .header("x-github-delivery", &hook.delivery)
+            .header("x-hub-signature-256", &hook.signature)
+            .timeout(Duration::from_secs(10))
+            .body(hook.body.clone());
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, answer.json().await.unwrap_or_default()))
     }
 
     /// Deploys and waits for the end.

@@ -7,13 +7,16 @@ use pierhead_model::assignment::Source;
 use pierhead_model::deployment::Reason;
 use pierhead_model::plan::BuildPlan;
 
-use super::{Run, StepError};
+use super::{Run, StepError, handed};
 use crate::git::Wanted;
 use crate::overlay::make_app_folder;
 
 /// Fetches the commit into a folder of the run.
 pub(super) async fn clone(run: &Run) -> Result<PathBuf, StepError> {
     let assignment = &run.held.assignment;
+    if let Source::Files { tree, .. } = &assignment.work.source {
+        return handed::files(run, *tree).await;
+    }
     let Source::Git { repository, reference, .. } = &assignment.work.source else {
         return Err(StepError::failed(Reason::Internal, "the assignment names no repository"));
     };
@@ -38,8 +41,8 @@ pub(super) async fn clone(run: &Run) -> Result<PathBuf, StepError> {
 /// Plans the build from the files alone.
 pub(super) async fn detect(run: &Run, checkout: &Path) -> Result<BuildPlan, StepError> {
     let work = &run.held.assignment.work;
-    let Source::Git { root_directory, .. } = &work.source else {
-        return Err(StepError::failed(Reason::Internal, "the assignment names no repository"));
+    let Some(root_directory) = handed::root_directory(&work.source) else {
+        return Err(StepError::failed(Reason::Internal, "the assignment names no source"));
     };
     let (tree, settings, root) = (checkout.to_path_buf(), work.settings.clone(), root_directory.clone());
     let planned = run

@@ -9,6 +9,7 @@ mod clone;
 mod compile;
 mod container;
 mod environment;
+mod handed;
 mod image;
 mod network;
 mod probe_start;
@@ -254,7 +255,7 @@ impl Run {
 pub(crate) async fn build(run: &Run) -> Result<Release, StepError> {
     let release = match &run.held.assignment.work.source {
         Source::Release { release } => release.clone(),
-        Source::Git { .. } => from_source(run).await?,
+        Source::Git { .. } | Source::Files { .. } | Source::Image { .. } => from_source(run).await?,
         Source::Pipeline { .. } => {
             return Err(StepError::failed(Reason::Internal, "a pipeline is run, not built"));
         }
@@ -292,6 +293,9 @@ async fn from_source(run: &Run) -> Result<Release, StepError> {
         return Err(StepError::failed(Reason::NoCapacity, detail));
     }
     run.report(|report| report.phase = Phase::Building).await?;
+    if let Source::Image { image } = &run.held.assignment.work.source {
+        return run.step("image", handed::image(run, image)).await;
+    }
     let (checkout, ()) = tokio::join!(run.step("clone", clone::clone(run)), network::ahead(run));
     let checkout = checkout?;
     pierhead_model::crash_point!("agent.clone_done");

@@ -11,6 +11,7 @@
 mod classify;
 mod command;
 mod export;
+mod look;
 mod mirror;
 mod remote;
 mod submodule;

@@ -32,6 +32,7 @@ use crate::node::Node;
 use crate::steps;
 pub(crate) use describe::Base;
 use driver::Driver;
+pub(crate) use pull::ensure as ensure_image;
 
 /// Runs the pipeline, or goes on with it, and keeps its services running. Returns only when it has failed and everything was
 /// undone.

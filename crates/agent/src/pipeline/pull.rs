@@ -18,7 +18,7 @@ const DEFAULT_REGISTRY: &str = "docker.io";
 const MOVING: &str = "latest";
 
 /// Has the image on this node, and says by which name it is run. A tag that moves is asked for again each time.
-pub(super) async fn ensure(run: &Run, image: &ImageReference) -> Result<String, Failure> {
+pub(crate) async fn ensure(run: &Run, image: &ImageReference) -> Result<String, Failure> {
     let reference = canonical(image);
     let failed = |why: String| {
         Failure::new(Reason::ImagePullFailed, format!("the image {reference} could not be had: {why}"))

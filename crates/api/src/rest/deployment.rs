@@ -132,12 +132,16 @@ impl From<deployment::Failure> for Failure {
 /// When each state was entered, and how long it took. What did not happen is `null`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Timings {
+    /// When the push that asked for it was received.
+    received_at: Option<Time>,
     queued_at: Time,
     building_at: Option<Time>,
     provisioning_at: Option<Time>,
     production_at: Option<Time>,
     ended_at: Option<Time>,
     queued_ms: Option<u64>,
+    /// From the push until it was accepted: the repository was asked where its branch is.
+    received_ms: Option<u64>,
     building_ms: Option<u64>,
     provisioning_ms: Option<u64>,
     /// From the request until it was live, or failed.
@@ -146,14 +150,22 @@ pub(crate) struct Timings {
 
 impl From<deployment::Timings> for Timings {
     fn from(timings: deployment::Timings) -> Self {
-        let deployment::Timings { queued_at, building_at, provisioning_at, production_at, ended_at } =
-            timings;
+        let deployment::Timings {
+            received_at,
+            queued_at,
+            building_at,
+            provisioning_at,
+            production_at,
+            ended_at,
+        } = timings;
         let time = |at: Option<Timestamp>| at.map(Time);
         let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
             u64::try_from(to?.duration_since(from?).as_millis()).ok()
         };
         let queued = Some(queued_at);
         Self {
+            received_at: time(received_at),
+            received_ms: between(received_at, queued),
             queued_at: queued_at.into(),
             building_at: time(building_at),
             provisioning_at: time(provisioning_at),
@@ -162,7 +174,7 @@ impl From<deployment::Timings> for Timings {
             queued_ms: between(queued, building_at.or(provisioning_at).or(ended_at)),
             building_ms: between(building_at, provisioning_at.or(ended_at)),
             provisioning_ms: between(provisioning_at, production_at.or(ended_at)),
-            total_ms: between(queued, production_at.or(ended_at)),
+            total_ms: between(received_at.or(queued), production_at.or(ended_at)),
         }
     }
 }

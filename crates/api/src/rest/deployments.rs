@@ -83,6 +83,10 @@ pub(crate) struct DeploymentRequest {
     /// Of a pipeline: the values of its parameters.
     #[serde(default)]
     parameters: BTreeMap<String, String>,
+    /// Files that were handed over with `POST /projects/{project}/uploads`, instead of the repository's.
+    upload: Option<String>,
+    /// An image that is run as it is, instead of what the repository would be built to.
+    image: Option<String>,
 }
 
 /// Deploy a project
@@ -94,9 +98,9 @@ pub(crate) async fn create_in_project(
     Path(project): Path<String>,
     Json(Object(body)): Json<Object<DeploymentRequest>>,
 ) -> Result<Accepted, Problem> {
-    let DeploymentRequest { environment, slot, reference, no_cache, tags, parameters } = body;
+    let DeploymentRequest { environment, slot, reference, no_cache, tags, parameters, upload, image } = body;
     let inputs = pierhead_control::inputs(&tags, &parameters)?;
-    let new = NewDeployment { slot, reference, no_cache, environment, inputs };
+    let new = NewDeployment { slot, reference, no_cache, environment, inputs, upload, image };
     Ok(accepted(app.services.deployments.deploy_project(&caller.principal, &project, new).await?))
 }
 

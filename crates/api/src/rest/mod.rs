@@ -5,6 +5,7 @@
 
 mod audit;
 mod auth;
+mod browser;
 mod compose;
 mod deployment;
 mod deployments;
@@ -13,6 +14,7 @@ mod dry_run;
 mod environments;
 mod events;
 mod grants;
+mod hooks;
 mod invitations;
 pub(crate) mod list;
 mod logs;
@@ -27,10 +29,12 @@ mod registries;
 mod services;
 mod settings;
 mod slots;
+mod sources;
 mod tags;
 mod teams;
 mod templates;
 mod tokens;
+mod uploads;
 mod users;
 mod values;
 mod variables;
@@ -44,6 +48,9 @@ use crate::{Shared, pages};
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     let api = OpenApiRouter::new()
         .routes(routes!(auth::login))
+        .routes(routes!(browser::login))
+        .routes(routes!(browser::csrf))
+        .routes(routes!(auth::rotate_keys))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(auth::set_up))
@@ -91,6 +98,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(slots::get, slots::delete))
         .routes(routes!(slots::extend))
         .routes(routes!(slots::clone))
+        .routes(routes!(sources::get))
+        .routes(routes!(sources::sync))
+        .routes(routes!(sources::renew_secret))
+        .routes(routes!(sources::approve))
+        .routes(routes!(uploads::begin))
+        .routes(routes!(uploads::put))
+        .routes(routes!(hooks::receive))
+        .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
         .routes(routes!(environments::list, environments::create))

@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::list::{List, page};
-use super::settings::{Build, Health, Limits, Source};
+use super::settings::{Build, Health, Limits, Source, Triggers};
 use super::values::Time;
 use crate::Shared;
 use crate::access::Caller;
@@ -34,6 +34,7 @@ pub(crate) struct Project {
     sleep_after_s: u32,
     /// Seconds without activity after which a slot is deleted, except `production`: 0 never, `null` as its environment says.
     lifetime_s: Option<u32>,
+    triggers: Triggers,
     /// Of its production slot.
     url: String,
     /// The deployment that is live in production.
@@ -70,7 +71,8 @@ impl From<OwnerView> for Owner {
 
 impl From<ProjectView> for Project {
     fn from(view: ProjectView) -> Self {
-        let ProjectSettings { source, build, limits, health, sleep_after_s, lifetime_s } = view.settings;
+        let ProjectSettings { source, build, limits, health, sleep_after_s, lifetime_s, triggers } =
+            view.settings;
         Self {
             id: view.id.to_string(),
             name: view.name.to_string(),
@@ -81,6 +83,7 @@ impl From<ProjectView> for Project {
             health: health.into(),
             sleep_after_s,
             lifetime_s,
+            triggers: triggers.into(),
             url: view.url,
             live: view.live.map(|id| id.to_string()),
             deleting: view.deleting,
@@ -141,6 +144,8 @@ pub(crate) struct NewProjectRequest {
     sleep_after_s: u32,
     /// Seconds without activity after which a slot is deleted, except `production`: 0 never, `null` as its environment says.
     lifetime_s: Option<u32>,
+    #[serde(default, deserialize_with = "object")]
+    triggers: Triggers,
 }
 
 fn default_sleep_after_s() -> u32 {
@@ -162,6 +167,7 @@ pub(crate) async fn create(
         health: new.health.into(),
         sleep_after_s: new.sleep_after_s,
         lifetime_s: new.lifetime_s,
+        triggers: new.triggers.into(),
     };
     let new = NewProject { name: new.name, team: new.team, settings };
     let view = app.services.projects.create(&caller.principal, new).await?;
@@ -227,6 +233,8 @@ pub(crate) struct ProjectPatch {
     health: Option<Health>,
     sleep_after_s: Option<u32>,
     lifetime_s: Option<u32>,
+    #[serde(default, deserialize_with = "maybe_object")]
+    triggers: Option<Triggers>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -6,7 +6,7 @@ use pierhead_control::{Error, FieldProblem};
 use pierhead_model::health::{HealthCheck, HealthKind};
 use pierhead_model::limit;
 use pierhead_model::plan::{BuildSettings, Builder};
-use pierhead_model::project::GitSource;
+use pierhead_model::project::{self, GitSource};
 use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -190,5 +190,17 @@ same_fields! {
         healthy_after: u32,
         /// Bad answers in a row that make a live one unhealthy.
         unhealthy_after: u32,
+    }
+}
+
+same_fields! {
+    /// What makes the project deploy by itself.
+    Triggers = project::Triggers {
+        /// A push to its branch deploys to `production`.
+        push: bool,
+        /// A pull request to its branch gets a slot of its own, until it is closed.
+        pull_requests: bool,
+        /// Branches that get a slot of their own, as patterns: `release/*`.
+        branches: Vec<String>,
     }
 }

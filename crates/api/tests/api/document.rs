@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use pierhead_model::access::Role;
 use serde_json::{Value, json};
 
 use crate::access::{filled, operations};
@@ -86,6 +87,11 @@ async fn every_example_is_understood() {
     let platform = Platform::start().await;
     let project = json!({ "name": "project", "source": { "repository": "https://example.com/project" } });
     platform.call("POST", "/projects", Some(project)).await;
+    platform.call("POST", "/teams", Some(json!({ "name": "team" }))).await;
+    platform.member_token().await;
+    let grace = platform.store.user_by_email("grace@example.com").await.unwrap().unwrap().id;
+    let team = platform.store.team_by_name("team").await.unwrap().unwrap().id;
+    platform.store.member_put(&team, &grace, Role::Developer, jiff::Timestamp::now()).await.unwrap();
     let document = serde_json::to_value(pierhead_api::openapi()).unwrap();
     let mut tried = 0;
     for (method, path, operation) in operations() {
@@ -94,6 +100,10 @@ async fn every_example_is_understood() {
         else {
             continue;
         };
+        // What others define, and sign, has no example of ours.
+        if path.starts_with("/api/v1/hooks/") {
+            continue;
+        }
         let name = content["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
         let example = &document["components"]["schemas"][name]["example"];
         assert_ne!(*example, Value::Null, "{name} has no example");

@@ -1,18 +1,22 @@
 //! A control plane in a temporary folder, and calls to its router.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pierhead_api::{Options, router_with};
-use pierhead_control::{Control, Detector, Error, MasterKey, Outside, PublicAddress};
+use pierhead_control::{
+    Control, Detector, Error, MasterKey, Outside, PublicAddress, Repositories, SourceOptions,
+};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::UserId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
+use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
 use pierhead_store::{InstanceRole, Store, User};
 use serde_json::{Value, json};
@@ -21,12 +25,15 @@ use tower::ServiceExt as _;
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-#[derive(Debug)]
-struct Host;
+/// The real time, and what a test adds to it.
+#[derive(Debug, Default)]
+struct Host {
+    ahead_s: AtomicI64,
+}
 
 impl Outside for Host {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        Timestamp::now() + SignedDuration::from_secs(self.ahead_s.load(Ordering::SeqCst))
     }
 
     fn fill(&self, bytes: &mut [u8]) {
@@ -55,10 +62,28 @@ impl Detector for Blind {
     }
 }
 
+#[async_trait]
+impl Repositories for Blind {
+    async fn references(&self, repository: &RepositoryUrl, _: &[String]) -> Result<References, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    }
+
+    async fn compare(
+        &self,
+        repository: &RepositoryUrl,
+        _: Option<&str>,
+        _: &str,
+        _: &Folder,
+    ) -> Result<Compared, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    }
+}
+
 pub(crate) struct Platform {
     pub(crate) router: Router,
     pub(crate) token: String,
     control: Control,
+    host: Arc<Host>,
     pub(crate) store: Store,
     _folder: tempfile::TempDir,
 }
@@ -92,16 +117,18 @@ impl Platform {
 
     pub(crate) async fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let host = Arc::new(Host::default());
         let database_url = format!("sqlite://{}", folder.path().join("db").display());
         let data_dir = folder.path().to_owned();
         let store = Store::open(&pierhead_store::Options { database_url, data_dir }).await.unwrap();
         let control = Control::start(pierhead_control::Options {
             store: store.clone(),
-            outside: Arc::new(Host),
+            outside: Arc::clone(&host) as Arc<dyn Outside>,
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
             detector: Arc::new(Blind),
+            sources: SourceOptions { repositories: Arc::new(Blind), webhook_secret: None },
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,
@@ -115,7 +142,12 @@ impl Platform {
         let tokens =
             services.auth.login(EMAIL, PASSWORD.to_owned().into(), Default::default()).await.unwrap();
         let router = router_with(services, options);
-        Self { router, token: tokens.access_token, control, store, _folder: folder }
+        Self { router, token: tokens.access_token, control, host, store, _folder: folder }
+    }
+
+    /// Time passes.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.host.ahead_s.fetch_add(seconds, Ordering::SeqCst);
     }
 
     pub(crate) async fn stop(self) {
@@ -155,6 +187,13 @@ impl Platform {
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// A request whose answer has no end: only how it begins.
+    pub(crate) async fn begun(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, _) = response.into_parts();
+        Answer { status: parts.status, headers: parts.headers, text: String::new() }
     }
 
     /// An API token with these scopes.

@@ -68,17 +68,22 @@ pub(crate) async fn project(
     needed: Permission,
 ) -> Result<Project, Error> {
     let hidden = || Error::not_found("project", shortened(name_or_id));
+    let found = named_project(core, name_or_id).await?.ok_or_else(hidden)?;
+    check_project(core, principal, &found, needed, hidden).await?;
+    Ok(found)
+}
+
+/// A project by its name or id, for those who prove in another way than by signing in that they may ask: a webhook is signed
+/// with the project's secret.
+pub(crate) async fn named_project(core: &Core, name_or_id: &str) -> Result<Option<Project>, Error> {
     let by_id = match name_or_id.parse::<ProjectId>() {
         Ok(id) => core.store.project_get(&id).await.stored()?,
         Err(_) => None,
     };
-    let found = match by_id {
-        Some(project) => Some(project),
-        None => core.store.project_by_name(name_or_id).await.stored()?,
-    };
-    let found = found.ok_or_else(hidden)?;
-    check_project(core, principal, &found, needed, hidden).await?;
-    Ok(found)
+    match by_id {
+        Some(project) => Ok(Some(project)),
+        None => core.store.project_by_name(name_or_id).await.stored(),
+    }
 }
 
 /// Whether something may be done with a project that was found in another way.

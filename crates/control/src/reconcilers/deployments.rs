@@ -81,12 +81,14 @@ impl Deployments {
         let work = WorkRecord::from_text(&record.work)?;
         let need = match &work.source {
             Source::Pipeline { work: run } => wanted(&run.pipeline, &work.limits).room.need(),
-            Source::Git { .. } | Source::Release { .. } => Need {
-                memory_mb: limits.memory_mb.into(),
-                cpu: limits.cpu,
-                widest_cpu: limits.cpu,
-                build_memory_mb: limits.build_memory_mb.into(),
-            },
+            Source::Git { .. } | Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => {
+                Need {
+                    memory_mb: limits.memory_mb.into(),
+                    cpu: limits.cpu,
+                    widest_cpu: limits.cpu,
+                    build_memory_mb: limits.build_memory_mb.into(),
+                }
+            }
         };
         let candidates = capacity::candidates(&self.0, &record.environment_id).await?;
         let event = match place(need, &candidates) {

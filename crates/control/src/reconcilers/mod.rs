@@ -9,6 +9,7 @@
 //! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
 //! | [`sleep`] | what nobody needs sleeps |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
+//! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
 //!
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
@@ -20,5 +21,6 @@ pub(crate) mod images;
 pub(crate) mod removals;
 pub(crate) mod routes;
 pub(crate) mod sleep;
+pub(crate) mod sources;
 
 pub(crate) use driver::{Reconciler, Signal, drive};

@@ -55,7 +55,7 @@ impl Deployments {
             reference: view.commit.map(|commit| commit.hash),
             environment,
             inputs,
-            no_cache: false,
+            ..NewDeployment::default()
         };
         slots::touch(&self.0, &source).await?;
         self.deploy(principal, &project, new, "clone").await

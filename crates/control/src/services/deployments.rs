@@ -9,7 +9,7 @@ use pierhead_model::assignment::{InstanceReport, Phase, Source, StepReport};
 use pierhead_model::deployment::{Deployment, Event, Failure, State, Timings};
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
+use pierhead_model::id::{DeploymentId, NodeId, SlotId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::pipeline::StepName;
@@ -22,15 +22,17 @@ use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
 
+use super::accepting::{Origin, Planned, accept};
+use super::audit::Deed;
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
-use super::{projects, runs, slots, variables};
+use super::{handed, projects, runs, slots, variables};
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRONMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
-use crate::lifecycle::advance;
-use crate::outside::{random_bits, random_half};
+use crate::lifecycle::advance_by;
+use crate::outside::random_bits;
 use crate::work::WorkRecord;
 
 /// How long an ingress may take to show what is live.
@@ -60,6 +62,10 @@ pub struct NewDeployment {
     pub environment: Option<String>,
     /// Of a pipeline: what is chosen for this run.
     pub inputs: Inputs,
+    /// A tree of files that was handed over, instead of the repository.
+    pub upload: Option<String>,
+    /// An image that is run as it is, instead of the repository.
+    pub image: Option<String>,
 }
 
 /// Which deployments a list wants.
@@ -194,28 +200,39 @@ impl Deployments {
         new: NewDeployment,
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
+        let environment = self.environment(principal, new.environment.as_deref()).await?;
+        let Prepared { slot, planned, variables } = self.prepare(project, &environment, new).await?;
+        self.create(principal, project, &slot.id, planned, &variables, trigger).await
+    }
+
+    /// Everything that a deployment of a project needs, its slot included. Who may deploy there was asked before.
+    pub(crate) async fn prepare(
+        &self,
+        project: &Project,
+        environment: &Environment,
+        new: NewDeployment,
+    ) -> Result<Prepared, Error> {
         let settings = &project.settings;
         let slot_name = match &new.slot {
             Some(text) => SlotName::parse(text).map_err(|error| Error::invalid("/slot", error))?,
             None => SlotName::production(),
         };
-        let environment = self.environment(principal, new.environment.as_deref()).await?;
         let variables = variables::current(&self.0, project).await?;
         let (source, limits) = match self.0.store.pipeline_latest(&project.id).await.stored()? {
             Some(version) => {
-                let place = runs::Place { project, environment: &environment, slot: &slot_name };
+                let place = runs::Place { project, environment, slot: &slot_name };
                 let reference = reference_of(&new)?;
                 let run = runs::plan(&self.0, place, version, new.inputs, reference.as_ref()).await?;
                 (Source::Pipeline { work: Box::new(run.work) }, Some(run.limits))
             }
-            None => (git_source_of(project, &new)?, None),
+            None => (handed::source_of(&self.0, project, &new).await?, None),
         };
-        let slot = self.slot(project, slot_name, &environment).await?;
+        let slot = self.slot(project, slot_name, environment).await?;
         if let Source::Pipeline { work } = &source {
-            let place = runs::Place { project, environment: &environment, slot: &slot.name };
+            let place = runs::Place { project, environment, slot: &slot.name };
             runs::check_slot(&self.0, &place, &slot.id, work).await?;
         }
-        let plan = Planned {
+        let planned = Planned {
             source,
             settings: settings.build.clone(),
             limits: settings.limits.clone(),
@@ -224,7 +241,7 @@ impl Deployments {
             no_cache: new.no_cache,
             commit: None,
         };
-        self.create(principal, project, &slot.id, plan, &variables, trigger).await
+        Ok(Prepared { slot, planned, variables })
     }
 
     async fn environment(&self, principal: &Principal, name: Option<&str>) -> Result<Environment, Error> {
@@ -274,8 +291,10 @@ impl Deployments {
         variables: &[Variable],
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
+        let by = Some((principal, project));
         let place = (&project.id, slot);
-        let id = accept(&self.0, &principal.email, place, planned, variables, trigger).await?;
+        let origin = Origin { by, ..Origin::of(trigger, &principal.email) };
+        let id = accept(&self.0, origin, place, planned, variables).await?;
         self.view(&id).await
     }
 
@@ -343,7 +362,8 @@ impl Deployments {
             ));
         }
         if deployment.cancel_requested_at.is_none() {
-            advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+            let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+            advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
         }
         self.view(&deployment.id).await
     }
@@ -440,7 +460,8 @@ impl Deployments {
         if deployment.state.is_in_progress() {
             // Deleting what is on its way cancels it.
             if deployment.cancel_requested_at.is_none() {
-                advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+                let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+                advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
             }
             return Ok(());
         }
@@ -461,7 +482,9 @@ impl Deployments {
             }
             self.0.store.deployment_leave_node(&deployment.id).await.stored()?;
         }
-        self.0.store.deployment_delete(&deployment.id).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.deployment_delete(&deployment.id).await.stored()?;
+        told(&self.0, principal, "deployment.delete", &record).commit(unit).await?;
         self.0.signals.routes.raise();
         Ok(())
     }
@@ -493,73 +516,15 @@ impl Deployments {
     }
 }
 
-impl Planned {
-    /// The same as before.
-    pub(crate) fn again(work: WorkRecord) -> Self {
-        Self {
-            settings: work.settings,
-            limits: work.limits,
-            room: None,
-            health: work.health,
-            no_cache: false,
-            commit: match work.source {
-                Source::Git { .. } | Source::Pipeline { .. } => None,
-                Source::Release { .. } => work.commit,
-            },
-            source: work.source,
-        }
-    }
-}
-
-/// Accepts a deployment: durable when it returns.
-pub(crate) async fn accept(
-    core: &Core,
-    created_by: &str,
-    (project, slot): (&ProjectId, &SlotId),
-    planned: Planned,
-    variables: &[Variable],
-    trigger: &str,
-) -> Result<DeploymentId, Error> {
-    let id = DeploymentId::from_random(random_half(&*core.outside));
-    let work = WorkRecord {
-        source: planned.source,
-        settings: planned.settings,
-        limits: planned.limits.clone(),
-        health: planned.health,
-        variables: WorkRecord::seal(core, &id, variables)?,
-        no_cache: planned.no_cache,
-        commit: planned.commit,
-    };
-    let new = store::NewDeployment {
-        id: id.clone(),
-        project: project.clone(),
-        slot: slot.clone(),
-        limits: planned.room.unwrap_or(planned.limits),
-        trigger: trigger.to_owned(),
-        created_by: created_by.to_owned(),
-        work: work.to_text()?,
-    };
-    core.store.deployment_create(&new, core.outside.now()).await.stored()?;
-    core.signals.deployments.raise();
-    core.signals.routes.raise();
-    Ok(id)
-}
-
-/// What a new deployment is to do, before it has an id.
-pub(crate) struct Planned {
-    source: Source,
-    settings: BuildSettings,
-    limits: Limits,
-    /// What all parts need together, where there are several.
-    room: Option<Limits>,
-    health: pierhead_model::health::HealthCheck,
-    no_cache: bool,
-    /// Known before anything is cloned: of a release that was built before.
-    commit: Option<Commit>,
+/// A deployment that could be accepted.
+pub(crate) struct Prepared {
+    pub(crate) slot: Slot,
+    pub(crate) planned: Planned,
+    pub(crate) variables: Vec<Variable>,
 }
 
 /// The sources of a project that has a repository.
-fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error> {
+pub(super) fn git_source_of(project: &Project, new: &NewDeployment) -> Result<Source, Error> {
     let source = project.settings.source.as_ref().ok_or_else(|| {
         let detail = "This project has neither a repository nor a pipeline: set source.repository, or save a pipeline, first";
         Error::invalid("/source", detail)
@@ -604,6 +569,11 @@ pub(crate) async fn record(core: &Core, id: &DeploymentId) -> Result<DeploymentR
     core.store.deployment_get(id).await.stored()?.ok_or_else(|| Error::not_found("deployment", id))
 }
 
+fn told(core: &Core, principal: &Principal, action: &'static str, record: &DeploymentRecord) -> Deed {
+    let deployment = &record.deployment;
+    principal.does(core, action, (&deployment.id, &record.project_name)).of_project(&deployment.project)
+}
+
 fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> Error {
     Error::DeploymentState {
         deployment: deployment.id.to_string(),
@@ -627,7 +597,7 @@ pub(super) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     let work = WorkRecord::from_text(&record.work).ok();
     let run = work.as_ref().and_then(|work| match &work.source {
         Source::Pipeline { work } => Some(work),
-        Source::Git { .. } | Source::Release { .. } => None,
+        Source::Git { .. } | Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => None,
     });
     let (url, urls) = match run.map(|run| run.public.values().map(|step| step.url.clone()).collect()) {
         Some(urls) => {

@@ -1,5 +1,6 @@
 //! What people and programs can ask for: one noun per file, each a small struct over what it needs.
 
+pub(crate) mod accepting;
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
@@ -10,6 +11,7 @@ pub(crate) mod detection;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod grants;
+pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod invitations;
 pub(crate) mod logs;
@@ -20,6 +22,7 @@ pub(crate) mod projects;
 pub(crate) mod registries;
 pub(crate) mod runs;
 pub(crate) mod slots;
+pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
 pub(crate) mod verification;
@@ -27,6 +30,7 @@ pub(crate) mod verification;
 use std::sync::Arc;
 
 use crate::core::Core;
+use crate::sources::hooks::Hooks;
 
 /// Everything that can be asked for.
 #[derive(Debug)]
@@ -40,6 +44,9 @@ pub struct Services {
     pub projects: projects::Projects,
     pub deployments: deployments::Deployments,
     pub slots: slots::Slots,
+    pub sources: sources::Sources,
+    pub hooks: Hooks,
+    pub uploads: handed::Uploads,
     pub variables: variables::Variables,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
@@ -73,6 +80,9 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
+            sources: sources::Sources(Arc::clone(core)),
+            hooks: Hooks(Arc::clone(core)),
+            uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),

@@ -6,7 +6,7 @@ use pierhead_model::id::DeploymentId;
 use pierhead_model::release::Release;
 use pierhead_store::DeploymentRecord;
 
-use super::deployments::{Planned, accept};
+use super::accepting::{Origin, Planned, accept};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::work::WorkRecord;
@@ -40,5 +40,5 @@ pub(crate) async fn move_away(core: &Core, record: &DeploymentRecord) -> Result<
     work.source = Source::Release { release };
     work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
     let place = (&deployment.project, &deployment.slot);
-    accept(core, &record.created_by, place, Planned::again(work), &variables, TRIGGER).await
+    accept(core, Origin::of(TRIGGER, &record.created_by), place, Planned::again(work), &variables).await
 }

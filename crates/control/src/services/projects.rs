@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::auth::Principal;
 use super::page::{Page, PageRequest};
-use super::slots;
+use super::{slots, sources};
 use crate::access::policy::{self, DELETE_PROJECT, GIVE_AWAY, READ_PROJECT, READ_TEAM, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
@@ -135,7 +135,9 @@ impl Projects {
             }
             self.0.signals.expiry.raise();
         }
-        self.view(policy::project(&self.0, principal, project.id.as_ref(), READ_PROJECT).await?).await
+        let project = policy::project(&self.0, principal, project.id.as_ref(), READ_PROJECT).await?;
+        sources::follow(&self.0, &project).await?;
+        self.view(project).await
     }
 
     /// Begins to tear the project down: what is live is stopped, and then everything goes.
@@ -239,6 +241,7 @@ pub(crate) async fn create(
     let unit = core.store.begin().await.stored()?;
     unit.project_create(&project).await.asked_for("project", &project.name)?;
     deed.after(serde_json::to_value(&project.settings).map_err(Error::internal)?).commit(unit).await?;
+    sources::follow(core, &project).await?;
     Ok(project)
 }
 
@@ -275,6 +278,10 @@ pub(crate) fn settings_problems(settings: &ProjectSettings) -> Vec<FieldProblem>
         && let Err(error) = pierhead_model::lifetime::check(seconds)
     {
         problems.push(FieldProblem::new("/lifetime_s", error));
+    }
+    let patterns = &settings.triggers.branches;
+    if patterns.len() > 50 || patterns.iter().any(|pattern| pattern.is_empty() || pattern.len() > 255) {
+        problems.push(FieldProblem::new("/triggers/branches", "at most 50 patterns of 1 to 255 characters"));
     }
     if !settings.health.path.starts_with('/') || settings.health.path.len() > 1024 {
         problems.push(FieldProblem::new("/health/path", "must begin with `/`"));

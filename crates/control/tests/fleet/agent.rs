@@ -93,7 +93,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
             let built = match &assignment.work.source {
                 Source::Release { release } => release.clone(),
                 Source::Pipeline { .. } => unreachable!("no test here runs a pipeline"),
-                Source::Git { .. } => {
+                Source::Git { .. } | Source::Files { .. } | Source::Image { .. } => {
                     let now = Timestamp::now();
                     report.steps.push(StepReport {
                         name: "build".into(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use pierhead_control::{
     Client, Control, DeploymentView, Detector, Error, MasterKey, NewDeployment, NewProject, NodeView,
-    Outside, Principal, PublicAddress, Services,
+    Outside, Principal, PublicAddress, Repositories, Services, SourceOptions,
 };
 use pierhead_model::Timestamp;
 use pierhead_model::deployment::State;
@@ -15,6 +15,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
 use pierhead_model::name::EnvironmentName;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
+use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
 use pierhead_store::{Node, NodeLink, Store};
 use pierhead_wire::link;
@@ -54,6 +55,23 @@ impl Detector for Blind {
     }
 }
 
+#[async_trait]
+impl Repositories for Blind {
+    async fn references(&self, repository: &RepositoryUrl, _: &[String]) -> Result<References, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    }
+
+    async fn compare(
+        &self,
+        repository: &RepositoryUrl,
+        _: Option<&str>,
+        _: &str,
+        _: &Folder,
+    ) -> Result<Compared, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    }
+}
+
 pub(crate) struct World {
     pub(crate) services: Arc<Services>,
     pub(crate) admin: Principal,
@@ -77,6 +95,7 @@ impl World {
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: None },
             detector: Arc::new(Blind),
+            sources: SourceOptions { repositories: Arc::new(Blind), webhook_secret: None },
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,

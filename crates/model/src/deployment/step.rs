@@ -62,6 +62,9 @@ impl Reservation {
 /// When each state was entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {
+    /// When the push that asked for it was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<Timestamp>,
     pub queued_at: Timestamp,
     pub building_at: Option<Timestamp>,
     pub provisioning_at: Option<Timestamp>,
@@ -112,6 +115,7 @@ impl Deployment {
         now: Timestamp,
     ) -> Self {
         let timings = Timings {
+            received_at: None,
             queued_at: now,
             building_at: None,
             provisioning_at: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, RuntimeBuilder, Tools};
-use pierhead_control::{Control, Outside as _, PublicAddress, StoredBlobs};
+use pierhead_control::{Control, Outside as _, PublicAddress, SourceOptions, StoredBlobs};
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
@@ -16,7 +16,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{certificates, detector::LocalDetector, engine, host, logging, server};
+use super::detector::{LocalDetector, RemoteRepositories};
+use super::{certificates, engine, host, logging, server};
 use crate::output::Printer;
 use crate::settings::Settings;
 
@@ -52,12 +53,17 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     .context("the store cannot be opened")?;
     let blobs: Arc<dyn BlobChannel> = Arc::new(StoredBlobs(store.blobs().clone()));
     let agent_options = agent_options(&settings);
-    let detector = LocalDetector(Inspector {
+    let inspector = Inspector {
         scratch: data_dir.join("scratch"),
         allow_addresses: agent_options.allow_addresses.clone(),
         ca_bundle: agent_options.ca_bundle.clone(),
         limits: agent_options.clone,
-    });
+    };
+    let sources = SourceOptions {
+        repositories: Arc::new(RemoteRepositories(inspector.clone())),
+        webhook_secret: settings.webhook_secret.clone(),
+    };
+    let detector = LocalDetector(inspector);
     let ca_bundle = match &agent_options.ca_bundle {
         Some(bundle) => Some(fs_err::tokio::read(bundle).await.context("the CA bundle cannot be read")?),
         None => None,
@@ -70,6 +76,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         base_domain: settings.base_domain.value.clone(),
         public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port) },
         detector: Arc::new(detector),
+        sources,
         agents,
         allow_addresses: agent_options.allow_addresses.clone(),
         ca_bundle,

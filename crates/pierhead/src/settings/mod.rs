@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     /// May hold a password.
     pub(crate) database_url: SecretString,
     pub(crate) allow_addresses: Vec<IpNet>,
+    /// What webhooks for the whole installation are signed with.
+    pub(crate) webhook_secret: Option<SecretString>,
     /// Given to builds, when it is there.
     pub(crate) build_ca_bundle: PathBuf,
     pub(crate) build_concurrency: NonZeroU32,

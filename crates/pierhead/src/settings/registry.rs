@@ -82,6 +82,9 @@ keys! {
         "Keeps releases and logs: in the data directory in this version";
     ALLOW_ADDRESSES = "allow_addresses", "PIERHEAD_ALLOW_ADDRESSES", "allow-addresses", "CIDR,…", List, Default::Value(""),
         "Loopback and private ranges that clones, registries, webhooks and health checks may reach";
+    WEBHOOK_SECRET = "webhook_secret", "PIERHEAD_WEBHOOK_SECRET", "webhook-secret-file", "FILE", Secret,
+        Default::None("each project has a secret of its own"),
+        "What webhooks for the whole installation are signed with";
     BUILD_CA_BUNDLE = "build.ca_bundle", "PIERHEAD_BUILD_CA_BUNDLE", "build-ca-bundle", "FILE", Plain,
         Default::Value("/etc/ssl/certs/ca-certificates.crt"),
         "Certificate authorities that builds trust, for networks with an intercepting proxy";

@@ -196,6 +196,7 @@ impl Sources<'_> {
             firewall: self.required(&registry::FIREWALL, &below)?.value,
             engine_socket: self.required(&registry::ENGINE_SOCKET, &below)?.value,
             disk_reserve_mb: self.required(&registry::DISK_RESERVE_MB, &below)?.value,
+            webhook_secret: self.optional(&registry::WEBHOOK_SECRET)?.map(|secret| secret.value),
             agent_token: self.optional(&registry::AGENT_TOKEN)?.map(|token| token.value),
             ingress_tls_listen: self.optional(&registry::INGRESS_TLS_LISTEN)?.map(|address| address.value),
             trusted_proxies: self.required(&registry::TRUSTED_PROXIES, &below)?.value,

@@ -13,7 +13,7 @@ use super::row;
 use crate::error::lost_a_race;
 use crate::events::{self, NewEvent};
 use crate::projects::{project, slot};
-use crate::{Store, StoreError, document, install};
+use crate::{NewAudit, Store, StoreError, audit, document, followed, install};
 
 /// How often a transaction that lost a race is tried again.
 const TRIES: usize = 5;
@@ -30,6 +30,21 @@ pub struct NewDeployment {
     pub created_by: String,
     /// The control plane's own document of what is to be done.
     pub work: String,
+    /// When the push that asks for it was received.
+    pub received_at: Option<Timestamp>,
+    /// The move of a branch that this deals with, in the same transaction.
+    pub head: Option<AcceptedHead>,
+    /// Who asked for it; `None` when the platform did.
+    pub audit: Option<NewAudit>,
+}
+
+/// A followed reference moved, and that is dealt with now.
+#[derive(Debug, Clone)]
+pub struct AcceptedHead {
+    pub reference: String,
+    /// Where it was when it was dealt with last. When it is elsewhere by now, somebody else was faster: a conflict.
+    pub before: Option<String>,
+    pub commit: String,
 }
 
 /// A transition that was written.
@@ -70,9 +85,21 @@ impl Store {
         event: Event,
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
+        self.deployment_advance_by(epoch, id, event, now, None).await
+    }
+
+    /// The same because somebody asked for it, which is told in the same transaction.
+    pub async fn deployment_advance_by(
+        &self,
+        epoch: u64,
+        id: &DeploymentId,
+        event: Event,
+        now: Timestamp,
+        audit: Option<&NewAudit>,
+    ) -> Result<Advanced, StoreError> {
         let mut tries = Tries::default();
         let advanced = loop {
-            match self.advance_once(epoch, id, event.clone(), now).await {
+            match self.advance_once(epoch, id, event.clone(), now, audit).await {
                 Ok(advanced) => break advanced,
                 Err(error) => tries.again(error)?,
             }
@@ -134,6 +161,9 @@ impl Store {
     async fn create_once(&self, new: &NewDeployment, now: Timestamp) -> Result<Deployment, TxnError> {
         let transaction = self.db.begin().await?;
         let created = create_in_txn(&transaction, new, now).await?;
+        if let Some(audit) = &new.audit {
+            audit::write_in_txn(&transaction, audit).await?;
+        }
         crash_point!("store.deployment_create.before_commit");
         transaction.commit().await?;
         Ok(created)
@@ -145,9 +175,13 @@ impl Store {
         id: &DeploymentId,
         event: Event,
         now: Timestamp,
+        audit: Option<&NewAudit>,
     ) -> Result<Advanced, TxnError> {
         let transaction = self.db.begin().await?;
         let advanced = advance_in_txn(&transaction, epoch, id, event, now).await?;
+        if let Some(audit) = audit {
+            audit::write_in_txn(&transaction, audit).await?;
+        }
         crash_point!("store.advance.before_commit");
         transaction.commit().await?;
         Ok(advanced)
@@ -202,8 +236,11 @@ async fn create_in_txn(
         .filter(slot::Column::Id.eq(&slot.id))
         .exec(transaction)
         .await?;
+    if let Some(head) = &new.head {
+        followed::accept_in_txn(transaction, &new.project, head).await?;
+    }
     let number = u64::try_from(slot.next_number).unwrap_or_default();
-    let deployment = Deployment::queued(
+    let mut deployment = Deployment::queued(
         new.id.clone(),
         new.project.clone(),
         new.slot.clone(),
@@ -211,6 +248,7 @@ async fn create_in_txn(
         new.limits.clone(),
         now,
     );
+    deployment.timings.received_at = new.received_at;
     let row = row::ActiveModel {
         id: Set(deployment.id.to_string()),
         project_id: Set(deployment.project.to_string()),

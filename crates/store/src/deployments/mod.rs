@@ -9,6 +9,6 @@ mod query;
 mod record;
 pub(crate) mod row;
 
-pub use advance::{Advanced, NewDeployment};
+pub use advance::{AcceptedHead, Advanced, NewDeployment};
 pub use query::{DeploymentFilter, Promised, Summary};
 pub use record::DeploymentRecord;

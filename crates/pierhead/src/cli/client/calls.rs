@@ -81,6 +81,34 @@ impl Client<'_> {
         self.call(self.request(Method::POST, &["projects", project, "deployments"]).body(body)).await
     }
 
+    pub(crate) async fn create_project(
+        &self,
+        body: &types::NewProject<'_>,
+    ) -> Result<Answer<Project>, Error> {
+        self.call(self.request(Method::POST, &["projects"]).body(body)).await
+    }
+
+    /// Announcing twice is the same as once, so it carries no key.
+    pub(crate) async fn upload_begin(
+        &self,
+        project: &str,
+        tree: &pierhead_model::tree::FileTree,
+    ) -> Result<Answer<types::Upload>, Error> {
+        let request = self.request(Method::POST, &["projects", project, "uploads"]);
+        self.call(request.body(tree).without_key()).await
+    }
+
+    pub(crate) async fn upload_put(
+        &self,
+        project: &str,
+        digest: &str,
+        path: std::path::PathBuf,
+        size: u64,
+    ) -> Result<(), Error> {
+        let request = self.request(Method::PUT, &["projects", project, "uploads", "files", digest]);
+        self.call_raw(&request.file(path, size)).await.map(drop)
+    }
+
     pub(crate) async fn deployment(&self, id: &str) -> Result<Answer<Deployment>, Error> {
         self.call(self.request(Method::GET, &["deployments", id])).await
     }
@@ -272,7 +300,7 @@ impl Client<'_> {
     }
 
     /// Every page of a list, as one document `{items, next_cursor: null}`.
-    async fn list<T: serde::de::DeserializeOwned>(
+    pub(super) async fn list<T: serde::de::DeserializeOwned>(
         &self,
         request: Request,
         limit: Option<usize>,

@@ -3,6 +3,7 @@
 //! [`types`] holds every shape, [`calls`] every path, [`sse`] the live log. An expired access token is refreshed once, under a
 //! lock that all commands of this user share, because a refresh token works once and using it twice signs everybody out.
 
+pub(crate) mod access;
 pub(crate) mod calls;
 pub(crate) mod pipelines;
 mod problem;
@@ -30,6 +31,9 @@ pub(crate) use problem::Problem;
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 32 << 20;
+
+/// Bytes a second that a file may take to be sent.
+const SLOWEST: u64 = 64 << 10;
 
 /// Who is asking.
 #[derive(Debug)]
@@ -77,11 +81,24 @@ enum Body {
     Json(Value),
     /// A person's text as it is, so that the server can name its lines.
     Document(String, Format),
+    /// A file's content, of so many bytes.
+    File(std::path::PathBuf, u64),
 }
 
 impl Request {
     pub(crate) fn body(mut self, body: &impl Serialize) -> Self {
         self.body = serde_json::to_value(body).ok().map(Body::Json);
+        self
+    }
+
+    pub(crate) fn file(mut self, path: std::path::PathBuf, size: u64) -> Self {
+        self.body = Some(Body::File(path, size));
+        self
+    }
+
+    /// Of a POST that may be repeated as it is.
+    pub(crate) fn without_key(mut self) -> Self {
+        self.idempotency_key = None;
         self
     }
 
@@ -222,6 +239,14 @@ impl<'p> Client<'p> {
                 };
                 builder.header("content-type", kind).body(text.clone())
             }
+            Some(Body::File(path, size)) => {
+                let file = fs_err::tokio::File::open(path).await.map_err(|error| {
+                    Error::local("a file cannot be read", error, "Did it go away meanwhile? Deploy again.")
+                })?;
+                let content = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(file));
+                builder = builder.header("content-type", "application/octet-stream");
+                builder.header("content-length", *size).body(content)
+            }
         };
         for (name, value) in [("idempotency-key", &request.idempotency_key), ("if-match", &request.if_match)]
         {
@@ -232,7 +257,11 @@ impl<'p> Client<'p> {
         if let Some(number) = last_event {
             builder = builder.header("accept", "text/event-stream").header("last-event-id", number);
         }
-        let answer = tokio::time::timeout(self.timeout, builder.send()).await;
+        let patience = match &request.body {
+            Some(Body::File(_, size)) => self.timeout + Duration::from_secs(size / SLOWEST),
+            _ => self.timeout,
+        };
+        let answer = tokio::time::timeout(patience, builder.send()).await;
         let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(self.unreachable(&error)),

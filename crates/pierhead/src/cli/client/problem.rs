@@ -40,6 +40,11 @@ pub(crate) struct FieldError {
 }
 
 impl Problem {
+    /// Whether this one value is what is wrong.
+    pub(crate) fn is_about(&self, pointer: &str) -> bool {
+        matches!(self.errors.as_slice(), [only] if only.pointer == pointer)
+    }
+
     /// Reads an answer's body; anything that is not a problem document becomes one.
     pub(crate) fn read(status: u16, request_id: Option<&str>, body: &[u8]) -> Self {
         let raw = serde_json::from_slice::<Value>(body).ok().filter(Value::is_object);

@@ -181,6 +181,27 @@ pub(crate) struct NewDeployment {
     pub(crate) tags: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) parameters: BTreeMap<String, String>,
+    /// What was handed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) upload: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<String>,
+}
+
+/// What of a folder has to be sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Upload {
+    pub(crate) upload: String,
+    pub(crate) files: u64,
+    pub(crate) missing: Vec<String>,
+}
+
+/// `POST /projects`.
+#[derive(Debug, Serialize)]
+pub(crate) struct NewProject<'n> {
+    pub(crate) name: &'n str,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) build: BuildSettings,
 }
 
 /// `POST /projects/{project}/slots/{slot}/clone`.

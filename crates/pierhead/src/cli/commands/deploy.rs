@@ -1,4 +1,8 @@
-//! `deploy`: from the linked project's repository, or from any repository's address.
+//! `deploy`: from the linked project's repository, from any repository's address, from a folder, or from an image.
+
+mod handed;
+
+use std::path::PathBuf;
 
 use clap::Args;
 use pierhead_model::plan::BuildSettings;
@@ -16,11 +20,17 @@ use crate::output::style::{BOLD, DIM, paint};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  pierhead deploy https://github.com/team/shop\n  pierhead deploy            in a folder that is linked to a project\n  URL=$(pierhead deploy)     stdout is the live URL and nothing else"
+    after_help = "Examples:\n  pierhead deploy https://github.com/team/shop\n  pierhead deploy            in a folder that is linked to a project\n  pierhead deploy ./site     the files of a folder, without a repository\n  pierhead deploy --image registry.example.com/shop:2\n  URL=$(pierhead deploy)     stdout is the live URL and nothing else"
 )]
 pub(crate) struct DeployArgs {
-    /// A repository's address, or a folder that belongs to a project [default: this folder]
+    /// A repository's address, or a folder [default: this folder]
     source: Option<String>,
+    /// The files of the folder as they are here, instead of the project's repository
+    #[arg(long, conflicts_with_all = ["repository", "branch", "reference", "image"])]
+    upload: bool,
+    /// An image, run as it is
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["source", "repository", "branch", "reference"])]
+    image: Option<String>,
     /// A repository's address
     #[arg(long, value_name = "URL", conflicts_with = "source")]
     repository: Option<String>,
@@ -94,14 +104,20 @@ impl BuildFlags {
 }
 
 pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<(), Error> {
-    let address = repository(context, args)?;
+    let origin = origin(context, args)?;
     let client = context.client()?;
     if args.dry_run {
+        let address = match origin {
+            Origin::Address(address) => Some(address),
+            Origin::Project | Origin::Folder(_) | Origin::Image(_) => None,
+        };
         return dry_run(context, &client, args, address).await;
     }
-    let accepted = match address {
-        Some(repository) => from_address(context, &client, args, repository).await?,
-        None => from_project(context, &client, args).await?,
+    let accepted = match origin {
+        Origin::Address(repository) => from_address(context, &client, args, repository).await?,
+        Origin::Project => from_project(context, &client, args).await?,
+        Origin::Folder(folder) => handed::from_folder(context, &client, args, &folder).await?,
+        Origin::Image(image) => handed::from_image(context, &client, args, image).await?,
     };
     if args.detach {
         context.say(&format!(
@@ -113,21 +129,30 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<(), Erro
     deploying::until_live(context, &client, accepted.body, args.logs).await
 }
 
-/// The address that was given, if one was.
-fn repository(context: &Context, args: &DeployArgs) -> Result<Option<String>, Error> {
-    let Some(given) = args.repository.as_ref().or(args.source.as_ref()) else { return Ok(None) };
-    if args.repository.is_none() && context.path(given.as_ref()).is_dir() {
-        if context.path(given.as_ref()).canonicalize().ok() == context.folder.canonicalize().ok() {
-            return Ok(None);
-        }
-        return Err(Error::usage(
-            format!("`{given}` is another folder"),
-            format!("Deploy from inside it: pierhead -C {given} deploy"),
-        ));
+/// What is deployed.
+enum Origin {
+    Address(String),
+    /// Whatever the project is built from.
+    Project,
+    Folder(PathBuf),
+    Image(String),
+}
+
+fn origin(context: &Context, args: &DeployArgs) -> Result<Origin, Error> {
+    if let Some(image) = &args.image {
+        return Ok(Origin::Image(image.clone()));
+    }
+    let Some(given) = args.repository.as_ref().or(args.source.as_ref()) else {
+        return Ok(if args.upload { Origin::Folder(context.folder.clone()) } else { Origin::Project });
+    };
+    let folder = context.path(given.as_ref());
+    if args.repository.is_none() && folder.is_dir() {
+        let here = folder.canonicalize().ok() == context.folder.canonicalize().ok();
+        return Ok(if here && !args.upload { Origin::Project } else { Origin::Folder(folder) });
     }
     let parsed = RepositoryUrl::parse(given)
         .map_err(|error| Error::usage(error.to_string(), "Write for example https://github.com/team/shop"))?;
-    Ok(Some(parsed.to_string()))
+    Ok(Origin::Address(parsed.to_string()))
 }
 
 async fn from_address(
@@ -186,8 +211,15 @@ async fn from_project(
         no_cache: args.no_cache,
         tags: args.tags.iter().cloned().collect(),
         parameters: args.parameters.iter().cloned().collect(),
+        ..NewDeployment::default()
     };
-    let accepted = client.deploy_project(&chosen.name, &new).await?;
+    let accepted = match client.deploy_project(&chosen.name, &new).await {
+        // It is built from nothing but what is handed over.
+        Err(Error::Problem(problem)) if new.reference.is_none() && problem.is_about("/source") => {
+            handed::into_project(context, client, &chosen, new, &context.folder).await?
+        }
+        accepted => accepted?,
+    };
     announce(context, &accepted.body, &chosen.because);
     Ok(accepted)
 }
@@ -203,13 +235,13 @@ fn preview_slot(reference: Option<&str>) -> Result<String, Error> {
     })
 }
 
-/// A folder without a project: local files are not uploaded, so say what works.
+/// A folder without a project: say what works.
 fn no_upload(context: &Context, error: Error) -> Error {
     let Error::Usage { what, .. } = &error else { return error };
     let origin = context.facts().ok().and_then(|facts| facts.origin().map(|remote| remote.url.clone()));
     let fix = match origin.filter(|url| RepositoryUrl::parse(url).is_ok()) {
         Some(url) => format!("Push your changes, then deploy the repository: pierhead deploy {url}"),
-        None => "Deployments are built from a git repository: push this folder to one, then\n  pierhead deploy URL\nor connect it to an existing project: pierhead link NAME".to_owned(),
+        None => "Deploy its files as they are: pierhead deploy --upload\nor connect it to an existing project: pierhead link NAME".to_owned(),
     };
     if what.starts_with("several") { error } else { Error::usage(what.clone(), fix) }
 }

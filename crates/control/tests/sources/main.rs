@@ -1,0 +1,7 @@
+//! From a webhook to a deployment, with repositories that are pretended.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail this way")]
+
+mod corpus;
+mod intake;
+mod moves;
+mod world;
