@@ -67,7 +67,7 @@ pub(crate) async fn run(
             () = stop.cancelled() => break,
             Some(link) = links.recv() => session = Session::begin(Arc::clone(&node), link),
             message = session.receive(), if session.connected => match message {
-                Some(message) => desk.take(message, &session).await,
+                Some(message) => Box::pin(desk.take(message, &session)).await,
                 None => session.connected = false,
             },
             Some(ended) = desk.workers.join_next_with_id() => desk.worker_ended(&ended),

@@ -61,8 +61,8 @@ impl Connections {
         self.open.lock().entries.len()
     }
 
-    /// A place for a connection from `address`, unless there are too many or it is time to stop.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
+    /// A place for a connection from `address`, unless there are too many or it is time to stop. A proxy comes for many visitors.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<Permit> {
         if self.stopping() {
             return None;
         }
@@ -72,7 +72,7 @@ impl Connections {
             return None;
         }
         let of_client = open.clients.entry(client).or_insert(0);
-        if *of_client >= self.at_most_per_client {
+        if !is_proxy && *of_client >= self.at_most_per_client {
             return None;
         }
         *of_client += 1;
@@ -173,29 +173,29 @@ mod tests {
     fn caps_each_client_and_all_together() {
         let connections = connections(3, 2);
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let first = connections.admit(address("2001:db8::1"));
-        let second = connections.admit(address("2001:db8::2"));
+        let first = connections.admit(address("2001:db8::1"), false);
+        let second = connections.admit(address("2001:db8::2"), false);
         assert!(first.is_some() && second.is_some());
-        assert!(connections.admit(address("2001:db8::3")).is_none(), "the same /64");
-        let other = connections.admit(address("192.0.2.1"));
+        assert!(connections.admit(address("2001:db8::3"), false).is_none(), "the same /64");
+        let other = connections.admit(address("192.0.2.1"), false);
         assert!(other.is_some());
-        assert!(connections.admit(address("192.0.2.2")).is_none(), "all together");
+        assert!(connections.admit(address("192.0.2.2"), false).is_none(), "all together");
         drop((first, second, other));
         assert_eq!(connections.open(), 0);
         assert!(connections.open.lock().clients.is_empty());
-        assert!(connections.admit(address("2001:db8::3")).is_some());
+        assert!(connections.admit(address("2001:db8::3"), false).is_some());
     }
 
     #[tokio::test]
     async fn ends_what_does_not_finish_in_time() {
         let connections = connections(10, 10);
-        let permit = connections.admit("192.0.2.1".parse().unwrap()).unwrap();
+        let permit = connections.admit("192.0.2.1".parse().unwrap(), false).unwrap();
         connections.spawn(permit.number(), async move {
             let _permit = permit;
             std::future::pending::<()>().await;
         });
         connections.shut_down(Duration::from_millis(1)).await;
         assert_eq!(connections.open(), 0);
-        assert!(connections.admit("192.0.2.1".parse().unwrap()).is_none());
+        assert!(connections.admit("192.0.2.1".parse().unwrap(), false).is_none());
     }
 }

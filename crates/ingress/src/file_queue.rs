@@ -100,6 +100,6 @@ mod tests {
         for placeholder in [&first[..], &first[5..], &first[PLACEHOLDER.len() - 1..], &second[..]] {
             assert!(is_placeholder(placeholder));
         }
-        assert!(!is_placeholder(&vec![0; 10]) && !is_placeholder(&[]));
+        assert!(!is_placeholder(&[0; 10]) && !is_placeholder(&[]));
     }
 }

@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use crate::handler::Visitor;
 use crate::options::Limits;
+use crate::origin::Origin;
 use crate::request_body::RequestBody;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -62,7 +62,7 @@ pub(crate) fn as_http1<B>(request: &mut Request<B>) {
 /// Makes a visitor's request ours.
 pub(crate) fn outgoing(
     mut request: Request<Incoming>,
-    visitor: &Visitor,
+    origin: &Origin,
     request_id: &HeaderValue,
     limits: &Limits,
 ) -> Outgoing {
@@ -89,8 +89,8 @@ pub(crate) fn outgoing(
     if let Some(host) = headers.get(HOST).cloned() {
         headers.insert(FORWARDED_HOST, host);
     }
-    headers.insert(FORWARDED_FOR, visitor.forwarded_for.clone());
-    headers.insert(FORWARDED_PROTO, visitor.scheme.value());
+    headers.insert(FORWARDED_FOR, origin.forwarded_for.clone());
+    headers.insert(FORWARDED_PROTO, origin.scheme.value());
     headers.insert(REQUEST_ID, request_id.clone());
     Outgoing { request: Request::from_parts(parts, RequestBody::new(incoming, limits)), upgrade }
 }

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use ipnet::IpNet;
 use parking_lot::Mutex;
 
 use crate::body::Body;
@@ -20,6 +20,7 @@ use crate::exchange::Exchange;
 use crate::file_queue::FileQueue;
 use crate::forwarding::{self, Outgoing};
 use crate::host;
+use crate::origin::{Origin, Scheme, is_trusted};
 use crate::service::{Answer, Failure, Service};
 use crate::static_site::{Shelf, Site};
 use crate::target::{Route, Target};
@@ -31,30 +32,12 @@ const LOOKUPS: usize = 4;
 /// Who came by TLS comes by TLS for two years. Subdomains may belong to others, and are not spoken for.
 const STRICTLY: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
-/// How the visitor speaks to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    /// As in `X-Forwarded-Proto`.
-    pub(crate) const fn value(self) -> HeaderValue {
-        match self {
-            Self::Http => HeaderValue::from_static("http"),
-            Self::Https => HeaderValue::from_static("https"),
-        }
-    }
-}
-
 /// The visitor at the other end of one connection.
 #[derive(Debug)]
 pub(crate) struct Visitor {
-    address: IpAddr,
-    pub(crate) scheme: Scheme,
-    /// As in `X-Forwarded-For`.
-    pub(crate) forwarded_for: HeaderValue,
+    origin: Origin,
+    /// It is a proxy whose word counts.
+    is_proxy: bool,
     activity: Arc<Activity>,
     /// Where the kernel can send files to the visitor.
     queue: Option<Arc<FileQueue>>,
@@ -62,13 +45,11 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
-    pub(crate) fn new(address: IpAddr, scheme: Scheme) -> Self {
-        let text = Bytes::from(address.to_canonical().to_string());
+    pub(crate) fn new(address: IpAddr, scheme: Scheme, trusted: &[IpNet]) -> Self {
+        let origin = Origin::new(address, scheme);
         Self {
-            address,
-            scheme,
-            forwarded_for: HeaderValue::from_maybe_shared(text)
-                .unwrap_or(HeaderValue::from_static("unknown")),
+            is_proxy: is_trusted(origin.client, trusted),
+            origin,
             activity: Arc::default(),
             // What is encrypted has to pass through here.
             queue: (scheme == Scheme::Http).then(Arc::default),
@@ -77,7 +58,7 @@ impl Visitor {
     }
 
     pub(crate) const fn address(&self) -> IpAddr {
-        self.address
+        self.origin.client
     }
 
     pub(crate) const fn queue(&self) -> Option<&Arc<FileQueue>> {
@@ -115,14 +96,17 @@ pub(crate) async fn answer(
         forwarding::as_http1(&mut request);
     }
     let request_id = context.request_ids.next();
-    let mut exchange = Exchange::begin(&context, visitor.activity(), visitor.address, &request, &request_id);
+    let trusted = &context.options.trusted_proxies;
+    let told = visitor.is_proxy.then(|| visitor.origin.told(request.headers(), trusted));
+    let origin = told.as_ref().unwrap_or(&visitor.origin);
+    let mut exchange = Exchange::begin(&context, visitor.activity(), origin.client, &request, &request_id);
     let last = ends_connection(&request);
-    let reply = reply(&context, &visitor, request, &request_id, &mut exchange).await;
+    let reply = reply(&context, &visitor, origin, request, &request_id, &mut exchange).await;
     let mut response = reply.response;
     if last && reply.tunnel.is_none() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if visitor.scheme == Scheme::Https {
+    if origin.scheme == Scheme::Https {
         response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(STRICTLY);
     }
     exchange.set_status(response.status());
@@ -168,6 +152,7 @@ impl Ask<'_> {
 async fn reply(
     context: &Arc<Context>,
     visitor: &Visitor,
+    origin: &Origin,
     request: Request<Incoming>,
     request_id: &HeaderValue,
     exchange: &mut Exchange,
@@ -181,7 +166,7 @@ async fn reply(
         Ok(host) => host,
         Err(error) => return ask.page(&Notice::bad_request(error.explanation())),
     };
-    if visitor.scheme == Scheme::Http
+    if origin.scheme == Scheme::Http
         && let Some(tls) = &context.tls
         && let Some(reply) = tls.instead(&host, request.uri())
     {
@@ -203,7 +188,7 @@ async fn reply(
         }
         Target::Service(service) => {
             let host = host.into_owned();
-            let outgoing = forwarding::outgoing(request, visitor, request_id, &context.options.limits);
+            let outgoing = forwarding::outgoing(request, origin, request_id, &context.options.limits);
             ask.forward(service, &route, &host, outgoing, exchange).await
         }
     }

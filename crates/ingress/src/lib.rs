@@ -7,6 +7,7 @@
 //! | [`options`], [`ingress`] | what it is given, how it is started and stopped |
 //! | `listener`, `connections`, `client_io`, `head_guard` | accepting visitors, capping them, refusing the slow and the ambiguous |
 //! | `tls` | certificates by hostname, and what is said on the way to them |
+//! | `origin` | who a request comes from |
 //! | `handler`, `host`, `route_table`, `target` | one request: which host, which route, what it shows |
 //! | `waking` | holding requests for a service that sleeps |
 //! | `service`, `forwarding`, `endpoint`, `pool`, `tunnel` | a reverse proxy with its own connection pools |
@@ -43,6 +44,7 @@ mod host;
 mod ingress;
 mod listener;
 mod options;
+mod origin;
 mod outbox;
 mod pool;
 mod request_body;

@@ -19,8 +19,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::client_io::{Carries, ClientIo, Transport};
 use crate::connections::Permit;
 use crate::context::Context;
-use crate::handler::{self, Scheme, Visitor};
+use crate::handler::{self, Visitor};
 use crate::options::FREE_HEADERS;
+use crate::origin::{Scheme, is_trusted};
 use crate::tls;
 
 /// Connections that may wait to be accepted, which matters when thousands come at once.
@@ -76,11 +77,13 @@ async fn accept_loop(listener: Arc<TcpListener>, speech: Speech, context: Arc<Co
         match listener.accept().await {
             Ok((stream, peer)) => {
                 // Too many connections: closing this one is the clearest answer there is room for.
-                if let Some(permit) = context.connections.admit(peer.ip()) {
+                let is_proxy = is_trusted(peer.ip().to_canonical(), &context.options.trusted_proxies);
+                if let Some(permit) = context.connections.admit(peer.ip(), is_proxy) {
                     let (number, context) = (permit.number(), Arc::clone(&context));
                     match &speech {
                         Speech::Plain => {
-                            let visitor = Visitor::new(peer.ip(), Scheme::Http);
+                            let visitor =
+                                Visitor::new(peer.ip(), Scheme::Http, &context.options.trusted_proxies);
                             let task = serve_http1(stream, visitor, permit, Arc::clone(&context));
                             context.connections.spawn(number, task);
                         }
@@ -114,7 +117,7 @@ async fn serve_tls(
         Ok(Err(error)) => return tracing::trace!(%error, %client, "a handshake failed"),
         Err(_) => return tracing::trace!(%client, "a handshake took too long"),
     };
-    let visitor = Visitor::new(client, Scheme::Https);
+    let visitor = Visitor::new(client, Scheme::Https, &context.options.trusted_proxies);
     if stream.get_ref().1.alpn_protocol() == Some(tls::H2) {
         serve_http2(stream, visitor, permit, context).await;
     } else {

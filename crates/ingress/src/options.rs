@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use pierhead_wire::Tunnels;
 use pierhead_wire::traffic::NoTunnels;
 use tokio::sync::mpsc;
@@ -25,6 +26,8 @@ pub struct Options {
     pub table_copy: Option<PathBuf>,
     /// Take the table of a control plane that has started anew even if it has less than half of the routes.
     pub accept_smaller_table: bool,
+    /// Proxies before this ingress, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long requests and tunnels of a deployment that left the table may take to finish.
     pub drain_timeout: Duration,
     /// Where owners of a project look for the reason; linked from the platform's pages.
@@ -42,6 +45,7 @@ impl Options {
             listen,
             listen_tls: None,
             table_copy: None,
+            trusted_proxies: Vec::new(),
             accept_smaller_table: false,
             drain_timeout: Duration::from_secs(30),
             console_url: None,

@@ -213,3 +213,20 @@ async fn no_path_leads_out_of_a_site() {
         assert_eq!(ingress.get("s.test", path).await.text(), "fine", "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_trusted_proxy_is_believed_and_nobody_else() {
+    let app = App::start("A").await;
+    let said = [("X-Forwarded-For", "1.1.1.1, 203.0.113.9, 127.0.0.7"), ("X-Forwarded-Proto", "https")];
+    for (trusted, client, scheme) in
+        [(vec!["127.0.0.0/8".parse().unwrap()], "203.0.113.9", "https"), (vec![], "127.0.0.1", "http")]
+    {
+        let mut ingress = TestIngress::start_with(|options| options.trusted_proxies = trusted).await;
+        ingress.table(vec![service("x.test", "1aaaaaaaaa", &[app.address])]).await;
+        let answer = ingress.get_with("x.test", "/headers", &said).await;
+        for expected in [format!("x-forwarded-for: {client}"), format!("x-forwarded-proto: {scheme}")] {
+            assert!(answer.text().lines().any(|line| line == expected), "{expected}: {}", answer.text());
+        }
+        assert_eq!(answer.header("strict-transport-security").is_some(), scheme == "https");
+    }
+}

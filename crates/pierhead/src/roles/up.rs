@@ -97,6 +97,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     let mut options = pierhead_ingress::Options::new(settings.ingress_listen.value);
     options.tunnels = control.tunnels();
     options.listen_tls = settings.ingress_tls_listen;
+    options.trusted_proxies.clone_from(&settings.trusted_proxies);
     options.table_copy = Some(data_dir.join("routes"));
     // Both are parts of one process on one data directory: there is no other control plane whose table this could be.
     options.accept_smaller_table = true;

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) agent_token: Option<SecretString>,
     /// Where visitors come by TLS.
     pub(crate) ingress_tls_listen: Option<SocketAddr>,
+    /// Proxies before the ingress that are believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// A folder of certificates and their keys.
     pub(crate) certificates: Option<PathBuf>,
     /// Where agents that dial out call.

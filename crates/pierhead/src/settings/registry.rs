@@ -58,6 +58,8 @@ keys! {
     INGRESS_TLS_LISTEN = "ingress_tls_listen", "PIERHEAD_INGRESS_TLS_LISTEN", "ingress-tls-listen", "ADDRESS", Plain,
         Default::None("no TLS: something before this server speaks it"),
         "Address at which deployments are visited by TLS (HTTP/1.1 and HTTP/2)";
+    TRUSTED_PROXIES = "trusted_proxies", "PIERHEAD_TRUSTED_PROXIES", "trusted-proxies", "CIDR,…", List, Default::Value(""),
+        "Proxies before this server whose X-Forwarded-For and X-Forwarded-Proto are believed";
     CERTIFICATES = "certificates", "PIERHEAD_CERTIFICATES", "certificates", "DIR", Plain,
         Default::None("no certificates"),
         "Folder of certificates: `NAME.pem` with the chain and `NAME.key` beside it; changes are noticed";

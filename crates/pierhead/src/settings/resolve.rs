@@ -199,6 +199,7 @@ impl Sources<'_> {
             webhook_secret: self.optional(&registry::WEBHOOK_SECRET)?.map(|secret| secret.value),
             agent_token: self.optional(&registry::AGENT_TOKEN)?.map(|token| token.value),
             ingress_tls_listen: self.optional(&registry::INGRESS_TLS_LISTEN)?.map(|address| address.value),
+            trusted_proxies: self.required(&registry::TRUSTED_PROXIES, &below)?.value,
             certificates: self.optional(&registry::CERTIFICATES)?.map(|folder| folder.value),
             agent_listen: self.optional(&registry::AGENT_LISTEN)?.map(|address| address.value),
             control_address: self.optional(&registry::CONTROL_ADDRESS)?.map(|address| address.value),
