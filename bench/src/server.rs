@@ -16,6 +16,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::name::ProjectName;
 use pierhead_model::release::{SiteFile, SiteManifest, SiteRouting};
+use pierhead_model::sleep::Rest;
 use pierhead_wire::route::{Route, Target};
 use pierhead_wire::{BlobChannel, BlobError, ControlToIngress, IngressToControl, link};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
@@ -50,9 +51,11 @@ async fn serve(port: u16, upstream: SocketAddr, folder: &Path) -> Result<()> {
     let manifest = blobs.add(&serde_json::to_vec(&manifest)?)?;
     let mut routes =
         vec![route("site.bench.test", Target::Site { deployment: DeploymentId::from_random(0), manifest })?];
+    // One application under many names, as the peers have it; with `apart` each name has an application of its own.
+    let apart = std::env::var_os("BENCH_APART").is_some();
     for number in 1..=HOSTS {
-        let deployment = DeploymentId::from_random(number as u64);
-        let target = Target::Service { deployment, endpoints: vec![upstream.into()] };
+        let deployment = DeploymentId::from_random(if apart { number as u64 } else { 1 });
+        let target = Target::Service { deployment, endpoints: vec![upstream.into()], rest: Rest::Awake };
         routes.push(route(&format!("app-{number}.bench.test"), target)?);
     }
 
@@ -79,14 +82,16 @@ fn route(host: &str, target: Target) -> Result<Route> {
 }
 
 /// A line for each record, as nginx's `combined` has it; written when there is nothing more to take.
-async fn write_log(mut records: mpsc::Receiver<AccessRecord>, log: fs_err::tokio::File) -> Result<()> {
+async fn write_log(mut records: mpsc::Receiver<Box<AccessRecord>>, log: fs_err::tokio::File) -> Result<()> {
     let mut log = BufWriter::with_capacity(64 << 10, log);
     let mut batch = Vec::with_capacity(LOG_BACKLOG);
     let mut text = Vec::new();
     while records.recv_many(&mut batch, LOG_BACKLOG).await > 0 {
         for record in batch.drain(..) {
             use std::io::Write as _;
-            let AccessRecord { client, method, host, path, status, bytes, duration, request_id, .. } = record;
+            let AccessRecord { client, method, path, status, bytes, duration, request_id, .. } = &*record;
+            let host = record.host().map_or("-", Hostname::as_str);
+            let request_id = request_id.to_str().unwrap_or("-");
             let micros = duration.as_micros();
             let status = status.as_u16();
             writeln!(text, "{client} {host} \"{method} {path}\" {status} {bytes} {micros} {request_id}")?;

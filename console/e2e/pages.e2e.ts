@@ -34,6 +34,9 @@ async function show(page: Page, path: string): Promise<void> {
   await expect.poll(() => page.locator(SKELETON).count(), { timeout: 10_000 }).toBe(0);
 }
 
+/** Some forty pages, each looked at twice. */
+const ALL_PAGES_MS = 400_000;
+
 const KINDS = {
   "a desk": {},
   // The narrowest that WCAG 1.4.10 knows.
@@ -55,7 +58,7 @@ it.each(Object.entries(KINDS))("has no page that hinders anybody, by day and by 
   // The address of nothing is asked for on purpose.
   expect(complaints.filter((it) => !it.includes("404"))).toEqual([]);
   await context.close();
-});
+}, ALL_PAGES_MS);
 
 it("does everything by keyboard: search, jump, walk, help", async () => {
   const { page, context } = await open();

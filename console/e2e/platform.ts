@@ -1,6 +1,6 @@
 /** `pierhead up` in a folder of its own, with repositories to deploy. Everything it makes goes with it. */
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -23,6 +23,7 @@ export class Platform {
   readonly admin = ADMIN;
   readonly #folder: string;
   readonly #children: ChildProcess[] = [];
+  readonly #images: string[] = [];
   #output = "";
   #api = "";
   #ingressPort = 0;
@@ -131,6 +132,8 @@ export class Platform {
       if (this.#api !== "") await this.#deleteAll();
     } finally {
       await Promise.all(this.#children.map(ended));
+      // What the agent has pulled has the same names.
+      for (const image of this.#images) spawnSync("docker", ["image", "rm", "--force", image], { stdio: "ignore" });
       rmSync(this.#folder, { recursive: true, force: true });
     }
   }
@@ -148,6 +151,27 @@ export class Platform {
       await pause(200);
     }
     throw new Error(`After ${DELETED_MS / 1000} s some containers of this test may still run.`);
+  }
+
+  /** A registry of this platform's own, known to it, with images that answer with their tag on port 3000. */
+  async startRegistry(image: string, tags: readonly string[]): Promise<string> {
+    const host = `127.0.0.1:${await freePort()}`;
+    const settings = join(this.#folder, "registry.yml");
+    const storage = join(this.#folder, "registry");
+    mkdirSync(storage);
+    writeFileSync(settings, `version: 0.1\nstorage: { filesystem: { rootdirectory: ${storage} } }\nhttp: { addr: "${host}" }\n`);
+    const registry = this.#spawn("docker-registry", ["serve", settings], {});
+    await untilAnswered(`http://${host}/v2/`, registry);
+    for (const tag of tags) {
+      const name = `${host}/${image}:${tag}`;
+      const program = `require('http').createServer((_, response) => response.end('This is ${tag}')).listen(3000)`;
+      const dockerfile = `FROM pierhead/node:22\nCMD ${JSON.stringify(["node", "-e", program])}\n`;
+      await this.#run("docker", ["build", "--quiet", "--tag", name, "-"], dockerfile);
+      await this.#run("docker", ["push", "--quiet", name], "");
+      this.#images.push(name);
+    }
+    await this.call("POST", "/registries", { name: "tests", host, plain_http: true });
+    return host;
   }
 
   /** The agent of a node that was added, as another machine would run it. Its certificate is in `folder`. */
@@ -205,6 +229,16 @@ export class Platform {
     this.#api = `http://127.0.0.1:${port}`;
   }
 
+  /** To its end, without keeping everything else waiting. */
+  async #run(program: string, words: string[], input: string): Promise<void> {
+    const child = spawn(program, words, { stdio: ["pipe", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (piece: Buffer) => (said += piece.toString()));
+    child.stdin.end(input);
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    if (code !== 0) throw new Error(`${program} ${words.join(" ")}: ${said}`);
+  }
+
   #spawn(program: string, words: string[], variables: Record<string, string>): ChildProcess {
     const child = spawn(program, words, { env: { ...process.env, ...variables }, stdio: ["ignore", "pipe", "pipe"] });
     this.#children.push(child);
@@ -240,6 +274,15 @@ async function until(holds: () => boolean, what: string): Promise<void> {
     await pause(50);
   }
   throw new Error(`After ${START_MS / 1000} s ${what} is not ready.`);
+}
+
+async function untilAnswered(address: string, child: ChildProcess): Promise<void> {
+  for (const end = Date.now() + START_MS; Date.now() < end; ) {
+    if (child.exitCode !== null) throw new Error(`What should answer at ${address} has ended.`);
+    if (await fetch(address).then(({ ok }) => ok, () => false)) return;
+    await pause(50);
+  }
+  throw new Error(`After ${START_MS / 1000} s nothing answers at ${address}.`);
 }
 
 function pause(ms: number): Promise<void> {

@@ -44,7 +44,43 @@ const LAYERS: Record<string, [path: string, open: (page: Page) => Promise<void>]
   "new-project-plan": ["/projects/new", lookAtRepository],
   "add-node": ["/environments", (page) => page.getByRole("button", { name: "Add a node" }).click()],
   "add-registry": ["/registries", (page) => page.getByRole("button", { name: "Add a registry" }).click()],
+  "add-step": ["/projects/shop/pipeline", (page) => page.getByRole("button", { name: "Add a step" }).click()],
+  "dry-run": ["/projects/shop/pipeline", dryRun],
+  compose: ["/projects/shop/pipeline", importCompose],
+  "new-slot": ["/projects/shop/slots", (page) => page.getByRole("button", { name: "Stand up a copy" }).click()],
+  clone: ["/projects/shop/slots", (page) => page.getByRole("button", { name: "Clone" }).first().click()],
+  qr: ["/projects/shop/slots", (page) => page.getByRole("button", { name: /^QR code/ }).first().click()],
+  "add-service": ["/services", (page) => page.getByRole("button", { name: "Add a service" }).click()],
+  "register-plugin": ["/plugins", (page) => page.getByRole("button", { name: "Register a plugin" }).click()],
+  invite: ["/teams/storefront", (page) => page.getByRole("button", { name: "Invite", exact: true }).click()],
   "new-token": ["/account/tokens", (page) => page.getByRole("button", { name: "New token" }).click()],
+};
+
+async function dryRun(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Dry run" }).click();
+  await page.getByRole("button", { name: "Try", exact: true }).click();
+  await page.getByRole("region", { name: "Result" }).waitFor();
+}
+
+async function importCompose(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "More about the pipeline" }).click();
+  await page.getByRole("menuitem", { name: "Import a compose file" }).click();
+  await page.getByRole("textbox", { name: "Compose file" }).fill("services:\n  web:\n    image: nginx:1\n    container_name: mine\n    ports: ['80:80']\n    network_mode: host\n");
+  await page.getByRole("button", { name: "Look at it" }).click();
+  await page.getByText("services.web.network_mode").waitFor();
+}
+
+/** The other faces of the editor. */
+const FACES: Record<string, (page: Page) => Promise<void>> = {
+  "pipeline-step": async (page) => {
+    await page.getByRole("button", { name: /^api / }).first().click();
+    await page.getByLabel("Image", { exact: true }).waitFor();
+  },
+  "pipeline-text": async (page) => {
+    await page.getByRole("button", { name: "YAML" }).click();
+    await page.getByLabel("The pipeline as text").fill("version: 1\nsteps:\n  api:\n    kind: servise\n  web:\n    kind: site\n    build: front # not there\n");
+    await page.getByText("did you mean").waitFor();
+  },
 };
 
 async function reviewVariables(page: Page): Promise<void> {
@@ -79,6 +115,13 @@ it.each(Object.entries(KINDS))("%s", async (kind, options) => {
     await page.locator("main h1").first().waitFor();
     await shoot(name);
   }
+  for (const [name, open] of Object.entries(FACES)) {
+    await page.goto(`${base}/projects/shop/pipeline`);
+    await page.getByRole("list", { name: "Steps in the order in which they run" }).waitFor();
+    await open(page);
+    await shoot(name);
+  }
+  await page.evaluate(() => localStorage.clear());
   for (const [name, [path, open]] of Object.entries(LAYERS)) {
     await page.goto(`${base}${path}`);
     await page.locator("main h1").first().waitFor();

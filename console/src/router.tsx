@@ -22,7 +22,9 @@ import {
 import { session } from "./api/session";
 import { AppShell } from "./shell/app-shell";
 import { NotFound, PageFailed } from "./shell/failures";
-import { oneOf, text } from "./lib/search";
+import { count, oneOf, text } from "./lib/search";
+import { type AuditFilter, grantsQuery, teamQuery, teamsQuery } from "./teams/queries";
+import { pipelineQuery, pluginsQuery, servicesQuery, templatesQuery } from "./pipelines/queries";
 import { ALL_STATES } from "./deployments/states";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: PageFailed });
@@ -43,6 +45,12 @@ const login = createRoute({
   component: lazyRouteComponent(() => import("./access/login-page"), "LoginPage"),
 });
 
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: "/invitation",
+  component: lazyRouteComponent(() => import("./access/invitation-page"), "InvitationPage"),
+});
+
 const app = createRoute({
   getParentRoute: () => root,
   id: "app",
@@ -57,9 +65,11 @@ const app = createRoute({
 const home = createRoute({
   getParentRoute: () => app,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/projects" });
+  loader: () => {
+    ahead(client.infiniteQuery(deploymentListQuery({}, 100)));
+    ahead(client.query(environmentsQuery()));
   },
+  component: lazyRouteComponent(() => import("./home/home-page"), "HomePage"),
 });
 
 const projects = createRoute({
@@ -122,6 +132,38 @@ const variables = createRoute({
   component: lazyRouteComponent(() => import("./variables/variables-page"), "VariablesPage"),
 });
 
+const pipeline = createRoute({
+  getParentRoute: () => project,
+  path: "/pipeline",
+  loader: ({ params }) => ahead(client.query(pipelineQuery(params.project))),
+  component: lazyRouteComponent(() => import("./pipelines/pipeline-page"), "PipelinePage"),
+});
+
+const pipelineVersions = createRoute({
+  getParentRoute: () => project,
+  path: "/pipeline/versions",
+  validateSearch: (search): { version?: number | undefined; against?: number | undefined } => ({
+    version: count(search["version"]),
+    against: count(search["against"]),
+  }),
+  component: lazyRouteComponent(() => import("./pipelines/versions-page"), "PipelineVersionsPage"),
+});
+
+const slots = createRoute({
+  getParentRoute: () => project,
+  path: "/slots",
+  validateSearch: (search): { environment?: string | undefined } => ({ environment: text(search["environment"]) }),
+  loader: ({ params }) => ahead(client.query(slotsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./slots/slots-page"), "SlotsPage"),
+});
+
+const access = createRoute({
+  getParentRoute: () => project,
+  path: "/access",
+  loader: ({ params }) => ahead(client.query(grantsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./projects/access-page"), "AccessPage"),
+});
+
 const settings = createRoute({
   getParentRoute: () => project,
   path: "/settings",
@@ -175,6 +217,65 @@ const registries = createRoute({
   component: lazyRouteComponent(() => import("./registries/registries-page"), "RegistriesPage"),
 });
 
+const services = createRoute({
+  getParentRoute: () => app,
+  path: "/services",
+  loader: () => ahead(client.query(servicesQuery())),
+  component: lazyRouteComponent(() => import("./catalogue/services-page"), "ServicesPage"),
+});
+
+const service = createRoute({
+  getParentRoute: () => app,
+  path: "/services/$service",
+  component: lazyRouteComponent(() => import("./catalogue/service-page"), "ServicePage"),
+});
+
+const plugins = createRoute({
+  getParentRoute: () => app,
+  path: "/plugins",
+  loader: () => ahead(client.query(pluginsQuery())),
+  component: lazyRouteComponent(() => import("./catalogue/plugins-page"), "PluginsPage"),
+});
+
+const plugin = createRoute({
+  getParentRoute: () => app,
+  path: "/plugins/$plugin",
+  component: lazyRouteComponent(() => import("./catalogue/plugin-page"), "PluginPage"),
+});
+
+const templates = createRoute({
+  getParentRoute: () => app,
+  path: "/templates",
+  loader: () => ahead(client.query(templatesQuery())),
+  component: lazyRouteComponent(() => import("./catalogue/templates-page"), "TemplatesPage"),
+});
+
+const teams = createRoute({
+  getParentRoute: () => app,
+  path: "/teams",
+  loader: () => ahead(client.query(teamsQuery())),
+  component: lazyRouteComponent(() => import("./teams/teams-page"), "TeamsPage"),
+});
+
+const team = createRoute({
+  getParentRoute: () => app,
+  path: "/teams/$team",
+  loader: ({ params }) => ahead(client.query(teamQuery(params.team))),
+  component: lazyRouteComponent(() => import("./teams/team-page"), "TeamPage"),
+});
+
+const audit = createRoute({
+  getParentRoute: () => app,
+  path: "/audit",
+  validateSearch: (search): AuditFilter => ({
+    actor: text(search["actor"]),
+    action: text(search["action"]),
+    target: text(search["target"]),
+    project: text(search["project"]),
+  }),
+  component: lazyRouteComponent(() => import("./audit/audit-page"), "AuditPage"),
+});
+
 const tokens = createRoute({
   getParentRoute: () => app,
   path: "/account/tokens",
@@ -198,23 +299,32 @@ function ahead(asked: Promise<unknown>): void {
 
 /** Only paths of the console: an address from a link must not lead elsewhere after signing in. */
 function inside(next: string | undefined): string {
-  return next !== undefined && /^\/(?![/\\])/.test(next) ? next : "/projects";
+  return next !== undefined && /^\/(?![/\\])/.test(next) ? next : "/";
 }
 
 export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     login,
+    invitation,
     app.addChildren([
       home,
       projects,
       newProject,
-      project.addChildren([overview, projectDeployments, variables, settings]),
+      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, access, settings]),
       deployments,
       deployment,
       environments,
       node,
+      services,
+      service,
+      plugins,
+      plugin,
+      templates,
       registries,
+      teams,
+      team,
+      audit,
       tokens,
       profile,
       nowhere,

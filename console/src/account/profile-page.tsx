@@ -1,7 +1,5 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { LogOut } from "lucide-react";
+import { useQuery } from "@tanstack/react-query";
 import { meQuery, verdictQuery } from "@/api/queries";
-import { signOut } from "@/access/sign-out";
 import { Fact } from "@/deployments/facts";
 import { singleKeys } from "@/lib/shortcuts";
 import { useStored } from "@/lib/stored";
@@ -12,6 +10,8 @@ import { CopyId } from "@/ui/copy";
 import { Page, useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { Skeleton } from "@/ui/skeleton";
+import { PasswordCard } from "./password-card";
+import { SessionsCard } from "./sessions-card";
 
 const THEMES: [Theme, string][] = [
   ["system", "As the system"],
@@ -22,7 +22,6 @@ const THEMES: [Theme, string][] = [
 export function ProfilePage() {
   useTitle("Profile");
   const me = useQuery(meQuery());
-  const everywhere = useMutation({ mutationFn: () => signOut(true) });
   const chosen = useStored(theme);
   const areSingleKeysOn = useStored(singleKeys) === "on";
   return (
@@ -62,17 +61,8 @@ export function ProfilePage() {
           </span>
         </label>
       </Card>
-      <Card title="Sessions" description="A session ends by itself when it is not used.">
-        {everywhere.isError && <ProblemPanel what="The other sessions may still be open" error={everywhere.error} className="mb-4" />}
-        <div className="flex flex-wrap gap-2">
-          <Button onClick={() => void signOut()}>
-            <LogOut aria-hidden /> Sign out
-          </Button>
-          <Button onClick={() => everywhere.mutate()} isBusy={everywhere.isPending}>
-            Sign out everywhere
-          </Button>
-        </div>
-      </Card>
+      <SessionsCard />
+      {me.data !== undefined && <PasswordCard email={me.data.email} />}
       <SelfCheck />
     </Page>
   );

@@ -95,11 +95,18 @@ export const deploymentListQuery = (filter: DeploymentFilter, limit = PAGE) =>
     refetchInterval: whenNotLive(5_000),
   });
 
+/** The steps of a run are no events, so they are asked for while it runs. */
+const STEPS_EVERY_MS = 1_000;
+
+function isRunning({ pipeline_version, state }: Deployment): boolean {
+  return pipeline_version > 0 && state !== "PRODUCTION" && state !== "FAILED" && state !== "INACTIVE";
+}
+
 export const deploymentQuery = (id: string) =>
   queryOptions({
     queryKey: keys.deployment(id),
     queryFn: ({ signal }) => answer(api.GET("/api/v1/deployments/{id}", { signal, params: { path: { id } } })),
-    refetchInterval: whenNotLive(3_000),
+    refetchInterval: ({ state: { data } }) => (data !== undefined && isRunning(data) ? STEPS_EVERY_MS : whenNotLive(3_000)()),
   });
 
 export const deploymentEventsQuery = (id: string) =>

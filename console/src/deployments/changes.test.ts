@@ -10,10 +10,23 @@ const deployment = (more: Partial<Deployment>): Deployment =>
     limits: { memory_mb: 512, cpu: 1 },
     timings: { total_ms: 4200 },
     peak_memory_mb: null,
+    pipeline_version: 0,
+    tags: {},
+    parameters: {},
     ...more,
   }) as Deployment;
 
 describe("changesBetween", () => {
+  it("names what was chosen for a run", () => {
+    const before = deployment({ pipeline_version: 2, tags: { api: "v1", web: "main" }, parameters: { seed: "small" } });
+    const after = deployment({ pipeline_version: 3, tags: { api: "v2", web: "main" }, parameters: {} });
+    expect(changesBetween(before, after)).toEqual([
+      { what: "Pipeline", from: "version 2", to: "version 3" },
+      { what: "Tag of api", from: "v1", to: "v2" },
+      { what: "seed", from: "small", to: null },
+    ]);
+  });
+
   it("says nothing of what is the same", () => {
     expect(changesBetween(deployment({}), deployment({}))).toEqual([]);
   });

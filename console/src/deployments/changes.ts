@@ -25,6 +25,9 @@ export function changesBetween(from: Deployment, to: Deployment): Change[] {
     if (before !== after) changes.push({ what, from: shown(before), to: shown(after) });
   };
   add("Commit", commitOf(from), commitOf(to));
+  if (from.pipeline_version !== to.pipeline_version) add("Pipeline", versionOf(from), versionOf(to));
+  for (const service of namesIn(from.tags, to.tags)) add(`Tag of ${service}`, from.tags[service] ?? null, to.tags[service] ?? null);
+  for (const name of namesIn(from.parameters, to.parameters)) add(name, from.parameters[name] ?? null, to.parameters[name] ?? null);
   add("Release", shortDigest(from.release), shortDigest(to.release));
   for (const [field, what] of PLAN_FIELDS) add(what, from.plan?.[field] ?? null, to.plan?.[field] ?? null);
   add("Memory limit", `${from.limits.memory_mb} MB`, `${to.limits.memory_mb} MB`);
@@ -41,6 +44,15 @@ export function figuresBetween(from: Deployment, to: Deployment): Change[] {
     { what: "Peak memory of the build", from: peak(from), to: peak(to) },
   ];
   return figures.filter((it) => it.from !== null || it.to !== null);
+}
+
+/** Version 0 is the one that is made for a repository. */
+function versionOf({ pipeline_version }: Deployment): string {
+  return pipeline_version === 0 ? "generated" : `version ${pipeline_version}`;
+}
+
+function namesIn(...values: Record<string, string>[]): string[] {
+  return [...new Set(values.flatMap((it) => Object.keys(it)))].toSorted();
 }
 
 function commitOf({ commit }: Deployment): string | null {

@@ -2,6 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, getRouteApi, useLocation, useNavigate } from "@tanstack/react-router";
 import { isNotFound } from "@/api/problem";
 import { type Deployment, deploymentQuery, slotsQuery } from "@/api/queries";
+import { RunCard } from "@/runs/run-card";
+import { isRunOfPipeline } from "@/runs/is-run";
 import { LogPanel } from "@/logs/log-panel";
 import { hashOf, rangeOf } from "@/logs/range";
 import { useLog } from "@/logs/use-log";
@@ -53,6 +55,8 @@ function Shown({ deployment }: { deployment: Deployment }) {
   const change = (next: Partial<typeof search>) =>
     void navigate({ to: "/deployments/$id", params: { id }, search: { ...search, ...next }, hash: true, replace: true });
   const { tab = "log" } = search;
+  const chooseStep = (step: string | undefined) => change({ step, tab: undefined });
+  const isRun = isRunOfPipeline(deployment);
   return (
     <Page
       width="wide"
@@ -79,13 +83,14 @@ function Shown({ deployment }: { deployment: Deployment }) {
       <Card>
         <div className="flex flex-col gap-4">
           <Facts deployment={deployment} />
-          <Timeline deployment={deployment} step={search.step} onStep={(step) => change({ step, tab: undefined })} />
+          {!isRun && <Timeline deployment={deployment} step={search.step} onStep={chooseStep} />}
           {deployment.deadline !== null && isOnItsWay(state) && <Deadline at={deployment.deadline} />}
         </div>
       </Card>
+      {isRun && <RunCard deployment={deployment} step={search.step} onStep={chooseStep} />}
       <div className="flex min-h-0 flex-col gap-3">
         <nav aria-label="Parts of the deployment" className={tabListLook}>
-          {(["log", "plan", "changes", "events"] as const).map((name) => (
+          {(isRun ? TABS_OF_RUN : TABS_OF_BUILD).map((name) => (
             <Link
               key={name}
               to="/deployments/$id"
@@ -140,6 +145,9 @@ function Shown({ deployment }: { deployment: Deployment }) {
   );
 }
 
+const TABS_OF_BUILD = ["log", "plan", "changes", "events"] as const;
+/** What a run builds, its steps say. */
+const TABS_OF_RUN = ["log", "changes", "events"] as const;
 const TABS = { log: "Log", plan: "Plan", changes: "Changes", events: "Events" };
 
 function Deadline({ at }: { at: string }) {

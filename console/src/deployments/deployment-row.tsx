@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { Deployment } from "@/api/queries";
 import { useTicker } from "@/lib/now";
 import { duration } from "@/lib/time";
+import { chosenIn, isRunOfPipeline } from "@/runs/is-run";
 import { TimeAgo } from "@/ui/time-ago";
 import { SHORT_HASH } from "./commit";
 import { ConditionChips, StateChip } from "./state-chip";
@@ -24,7 +25,7 @@ export function DeploymentRow({ deployment, isProjectShown }: { deployment: Depl
           <span className="tabular shrink-0 text-sm font-medium">
             {isProjectShown === true && `${project} `}v{number}
           </span>
-          <span className="truncate text-sm">{subject ?? <span className="text-muted">{id}</span>}</span>
+          <span className="truncate text-sm">{subject ?? <span className="text-muted">{isRunOfPipeline(deployment) ? [`pipeline version ${deployment.pipeline_version}`, ...chosenIn(deployment)].join(" · ") : id}</span>}</span>
         </Link>
         <p className="truncate text-xs text-muted">
           {slot}

@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { ExternalLink } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Deployment } from "@/api/queries";
+import { chosenIn, isRunOfPipeline } from "@/runs/is-run";
 import { CopyButton, CopyId } from "@/ui/copy";
 import { TimeAgo } from "@/ui/time-ago";
 import { shortDigest } from "./changes";
@@ -14,10 +15,19 @@ export function Facts({ deployment }: { deployment: Deployment }) {
   return (
     <div className="flex flex-col gap-3">
       <dl className="grid gap-x-8 gap-y-3 text-sm sm:grid-cols-2 lg:grid-cols-[minmax(0,5fr)_minmax(0,6fr)_auto]">
-        <Fact label="Commit">
-          <CommitLine commit={commit} />
-          {commit !== null && <span className="block truncate text-xs text-muted">{commit.author}</span>}
-        </Fact>
+        {isRunOfPipeline(deployment) ? (
+          <Fact label="Pipeline">
+            <Link to="/projects/$project/pipeline/versions" params={{ project: deployment.project }} search={{ version: deployment.pipeline_version }} className="hover:underline">
+              Version {deployment.pipeline_version}
+            </Link>
+            <span className="code block truncate text-xs text-muted">{chosenIn(deployment).join("  ")}</span>
+          </Fact>
+        ) : (
+          <Fact label="Commit">
+            <CommitLine commit={commit} />
+            {commit !== null && <span className="block truncate text-xs text-muted">{commit.author}</span>}
+          </Fact>
+        )}
         <Fact label={urls.length > 1 ? "Addresses" : "Address"}>
           {urls.map((url, index) => (
             <span key={url} className="flex min-w-0 items-center gap-1">
@@ -26,7 +36,7 @@ export function Facts({ deployment }: { deployment: Deployment }) {
                 <ExternalLink aria-hidden className="size-3.5 shrink-0" />
               </a>
               <CopyButton text={url} what="address" />
-              <span className="truncate text-xs text-muted max-sm:sr-only">{index === 0 ? "of the slot" : "of this one alone"}</span>
+              {!isRunOfPipeline(deployment) && <span className="truncate text-xs text-muted max-sm:sr-only">{index === 0 ? "of the slot" : "of this one alone"}</span>}
             </span>
           ))}
         </Fact>

@@ -67,9 +67,9 @@ export function RollbackDialog({ project, slot, live, target, onClose }: Props) 
           <Field label="Go back to">
             {(attributes) => (
               <Select {...attributes} value={id} onChange={(event) => setChosen(event.target.value)}>
-                {choices.map(({ id: choice, number, commit, timings, created_at }) => (
+                {choices.map(({ id: choice, number, pipeline_version, commit, timings, created_at }) => (
                   <option key={choice} value={choice}>
-                    v{number} · {commit?.message.split("\n", 1)[0] ?? choice} · {timeAgo(timings.production_at ?? created_at, Date.now())}
+                    v{number} · {commit?.message.split("\n", 1)[0] ?? (pipeline_version > 0 ? `pipeline version ${pipeline_version}` : choice)} · {timeAgo(timings.production_at ?? created_at, Date.now())}
                   </option>
                 ))}
               </Select>

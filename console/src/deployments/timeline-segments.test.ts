@@ -13,6 +13,8 @@ const step = (name: string, from: number, to: number | null, exit_code: number |
   status: null,
 });
 const timings = (more: Partial<Deployment["timings"]> = {}): Deployment["timings"] => ({
+  received_at: null,
+  received_ms: null,
   queued_at: at(0),
   building_at: null,
   provisioning_at: null,

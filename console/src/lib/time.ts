@@ -61,3 +61,12 @@ export function clock(at: string): string {
 function pad(value: number): string {
   return String(value).padStart(2, "0");
 }
+
+/** `2 d 4 h`, `3 h 20 m`, `12 m`, `under a minute`: as much as somebody plans with. */
+export function remaining(ms: number): string {
+  if (ms < MINUTE) return "under a minute";
+  const [days, hours, minutes] = [Math.floor(ms / DAY), Math.floor((ms % DAY) / HOUR), Math.floor((ms % HOUR) / MINUTE)];
+  if (days > 0) return hours > 0 ? `${days} d ${hours} h` : `${days} d`;
+  if (hours > 0) return minutes > 0 ? `${hours} h ${minutes} m` : `${hours} h`;
+  return `${minutes} m`;
+}

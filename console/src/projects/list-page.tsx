@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
-import { Boxes, ExternalLink, Plus, Search, SearchX } from "lucide-react";
+import { ExternalLink, Plus, Search, SearchX } from "lucide-react";
 import { useDeferredValue, useEffect, useRef, useState } from "react";
 import { type Deployment, type Project, deploymentListQuery, deploymentQuery, projectListQuery } from "@/api/queries";
 import { ConditionChips, StateChip } from "@/deployments/state-chip";
@@ -16,6 +16,7 @@ import { Page, useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { Skeleton, SkeletonRows } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
+import { FirstProject } from "./first-project";
 
 const route = getRouteApi("/app/projects");
 const MOVING = ALL_STATES.filter(isOnItsWay);
@@ -93,27 +94,8 @@ export function ProjectListPage() {
   );
 }
 
-function FirstProject() {
-  return (
-    <Empty
-      icon={<Boxes />}
-      title="Put the first thing on the air"
-      action={
-        <Button kind="primary" asChild>
-          <Link to="/projects/new">
-            <Plus aria-hidden /> New project
-          </Link>
-        </Button>
-      }
-      command="pierhead deploy https://github.com/you/your-site"
-    >
-      Paste the address of a repository. Pierhead finds out how to build it, shows you the plan, and gives it a URL.
-    </Empty>
-  );
-}
-
 function ProjectRow({ project, moving }: { project: Project; moving: Deployment | undefined }) {
-  const { name, source, url, deleting } = project;
+  const { name, owner, source, url, deleting } = project;
   return (
     <li className="group relative flex min-h-16 items-center gap-4 border-b border-line px-4 py-2.5 last:border-b-0 focus-within:bg-hover/60 hover:bg-hover/60">
       <div className="min-w-0 flex-1">
@@ -127,6 +109,7 @@ function ProjectRow({ project, moving }: { project: Project; moving: Deployment 
         </Link>
         <p className="truncate text-xs text-muted">
           {source === null ? "No repository" : repositoryName(source.repository)}
+          {owner?.kind === "team" && ` · ${owner.name}`}
           {source?.branch != null && ` · ${source.branch}`}
           {source?.root_directory != null && source.root_directory !== "." && ` · ${source.root_directory}`}
         </p>

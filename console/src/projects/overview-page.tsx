@@ -4,12 +4,14 @@ import { deploymentListQuery, deploymentQuery, projectQuery } from "@/api/querie
 import { DeploymentRow } from "@/deployments/deployment-row";
 import { PlanTable } from "@/deployments/plan-table";
 import { useRowKeys } from "@/lib/row-keys";
+import { pipelineQuery } from "@/pipelines/queries";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { SkeletonRows } from "@/ui/skeleton";
 import { FirstDeployment } from "./first-deployment";
+import { PipelineOverview } from "./pipeline-overview";
 import { ProductionCard } from "./production-card";
 import { SlotsCard } from "./slots-card";
 
@@ -24,12 +26,20 @@ export function OverviewPage() {
   const live = useQuery({ ...deploymentQuery(project?.live ?? ""), enabled: project?.live != null });
   const onRowKey = useRowKeys();
   const deployments = recent.data?.pages[0]?.items;
-  if (project?.live === null && deployments?.length === 0) return <FirstDeployment project={project} />;
+  const saved = useQuery({ ...pipelineQuery(name), enabled: project !== undefined }).data;
+  const isPipeline = saved === null || saved?.generated === false;
+  if (!isPipeline && project?.live === null && deployments?.length === 0) return <FirstDeployment project={project} />;
   const newest = deployments?.find(({ slot }) => slot === "production");
   return (
     <>
-      <ProductionCard project={project} live={live.data} newest={newest} />
-      <SlotsCard project={name} />
+      {isPipeline && project !== undefined ? (
+        <PipelineOverview project={project} saved={saved} />
+      ) : (
+        <>
+          <ProductionCard project={project} live={live.data} newest={newest} />
+          <SlotsCard project={name} />
+        </>
+      )}
       <Card
         title="Latest deployments"
         isFlush

@@ -7,7 +7,9 @@ import { type Project, projectQuery } from "@/api/queries";
 import { RollbackDialog } from "@/deployments/rollback-dialog";
 import { repositoryName } from "@/lib/repository";
 import { useShortcut } from "@/lib/shortcuts";
+import { pipelineQuery } from "@/pipelines/queries";
 import { NotFound } from "@/shell/failures";
+import { NewSlotDialog } from "@/slots/new-slot-dialog";
 import { Button } from "@/ui/button";
 import { Page } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
@@ -19,8 +21,11 @@ const route = getRouteApi("/app/projects/$project");
 
 const TABS = [
   { to: "/projects/$project", label: "Overview", exact: true },
+  { to: "/projects/$project/pipeline", label: "Pipeline", exact: false },
+  { to: "/projects/$project/slots", label: "Slots", exact: false },
   { to: "/projects/$project/deployments", label: "Deployments", exact: false },
   { to: "/projects/$project/variables", label: "Variables", exact: false },
+  { to: "/projects/$project/access", label: "Access", exact: false },
   { to: "/projects/$project/settings", label: "Settings", exact: false },
 ] as const;
 
@@ -68,14 +73,18 @@ function Origin({ project: { source } }: { project: Project }) {
 
 function Actions({ project }: { project: Project }) {
   const { name, url, live } = project;
+  const saved = useQuery(pipelineQuery(name)).data;
+  const isPipeline = saved?.generated === false;
+  // Services of a pipeline have addresses of their own.
+  const isOpenable = live !== null && !isPipeline;
   const [asked, setAsked] = useState<"deploy" | "rollback" | null>(null);
   const close = () => setAsked(null);
-  useShortcut("d", "Deploy", "This page", () => setAsked("deploy"));
+  useShortcut("d", "Deploy", "This page", () => setAsked("deploy"), saved !== null);
   useShortcut("r", "Roll back", "This page", () => setAsked("rollback"), live !== null);
-  useShortcut("o", "Open the site", "This page", () => void window.open(url, "_blank", "noreferrer"), live !== null);
+  useShortcut("o", "Open the site", "This page", () => void window.open(url, "_blank", "noreferrer"), isOpenable);
   return (
     <>
-      {live !== null && (
+      {isOpenable && (
         <Button asChild>
           <a href={url} target="_blank" rel="noreferrer">
             <ExternalLink aria-hidden /> Open
@@ -87,10 +96,10 @@ function Actions({ project }: { project: Project }) {
           <Undo2 aria-hidden /> Roll back
         </Button>
       )}
-      <Button kind="primary" onClick={() => setAsked("deploy")}>
+      <Button kind="primary" onClick={() => setAsked("deploy")} disabled={saved === null} title={saved === null ? "Say first what belongs to it: a repository or a pipeline" : undefined}>
         <Rocket aria-hidden /> Deploy
       </Button>
-      {asked === "deploy" && <DeployDialog project={project} onClose={close} />}
+      {asked === "deploy" && (isPipeline ? <NewSlotDialog project={name} onClose={close} /> : <DeployDialog project={project} onClose={close} />)}
       {asked === "rollback" && <RollbackDialog project={name} slot="production" live={live} onClose={close} />}
     </>
   );

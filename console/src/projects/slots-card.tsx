@@ -1,19 +1,16 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Ellipsis, ExternalLink, ListFilter, Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
-import { answer, api } from "@/api/client";
-import { keys } from "@/api/keys";
 import { type Slot, deploymentQuery, slotsQuery } from "@/api/queries";
 import { RollbackDialog } from "@/deployments/rollback-dialog";
 import { ConditionChips, StateChip } from "@/deployments/state-chip";
+import { DeleteSlot } from "@/slots/delete-slot";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
-import { Confirm } from "@/ui/confirm";
 import { CopyButton } from "@/ui/copy";
 import { Menu, MenuItem, MenuSeparator, menuItemLook } from "@/ui/menu";
 import { TimeAgo } from "@/ui/time-ago";
-import { toast } from "@/ui/toast";
 
 /** The other places of a project where something is live. */
 export function SlotsCard({ project }: { project: string }) {
@@ -82,37 +79,7 @@ function SlotRow({ project, slot }: { project: string; slot: Slot }) {
         </MenuItem>
       </Menu>
       {asked === "rollback" && <RollbackDialog project={project} slot={name} live={live} onClose={() => setAsked(null)} />}
-      <DeleteSlot project={project} slot={slot} isOpen={asked === "delete"} onClose={() => setAsked(null)} />
+      {asked === "delete" && <DeleteSlot project={project} slot={slot} onClose={() => setAsked(null)} />}
     </li>
-  );
-}
-
-function DeleteSlot({ project, slot, isOpen, onClose }: { project: string; slot: Slot; isOpen: boolean; onClose: () => void }) {
-  const client = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () =>
-      answer(api.DELETE("/api/v1/projects/{project}/slots/{slot}", { params: { path: { project, slot: slot.name } } })),
-    onSuccess: async () => {
-      onClose();
-      toast(`The slot ${slot.name} is being deleted.`);
-      await client.invalidateQueries({ queryKey: keys.projects() });
-    },
-  });
-  return (
-    <Confirm
-      isOpen={isOpen}
-      onClose={onClose}
-      title={`Delete the slot ${slot.name}?`}
-      action="Delete the slot"
-      isDangerous
-      typed={slot.name}
-      isBusy={remove.isPending}
-      error={remove.error}
-      onConfirm={() => remove.mutate()}
-    >
-      <p>
-        What is live in it is stopped, and <code className="code">{slot.url}</code> answers no more. Production is not touched.
-      </p>
-    </Confirm>
   );
 }

@@ -6,7 +6,7 @@ import { listenForShortcuts, useShortcut } from "@/lib/shortcuts";
 import { LiveBadge } from "./live-badge";
 import { Logo } from "./logo";
 import { PhoneBar } from "./phone-bar";
-import { ACCOUNT_PLACES, PLACES } from "./places";
+import { ALL_PLACES, type Place } from "./places";
 import { Sidebar } from "./sidebar";
 import { toggleTheme } from "./theme";
 
@@ -32,14 +32,14 @@ export function AppShell() {
       >
         Skip to the content
       </a>
-      {PLACES.concat(ACCOUNT_PLACES).map((place) => (
+      {ALL_PLACES.map((place) => (
         <PlaceShortcut key={place.to} {...place} />
       ))}
       <div className="flex min-h-dvh">
         <Sidebar onSearch={() => setLayer("palette")} />
         <div className="flex min-w-0 flex-1 flex-col max-md:pb-[calc(3.5rem+env(safe-area-inset-bottom))]">
           <header className="flex h-12 items-center justify-between border-b border-line px-4 md:hidden">
-            <Link to="/projects" className="flex items-center gap-2 font-semibold">
+            <Link to="/" className="flex items-center gap-2 font-semibold">
               <Logo className="size-6" /> Pierhead
             </Link>
             <LiveBadge />
@@ -58,7 +58,7 @@ export function AppShell() {
   );
 }
 
-function PlaceShortcut({ to, label, keys }: (typeof PLACES)[number]) {
+function PlaceShortcut({ to, label, keys }: Place) {
   const navigate = useNavigate();
   useShortcut(keys, label, "Go to", () => void navigate({ to }));
   return null;

@@ -1,19 +1,29 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { BookOpen, Boxes, Keyboard, LogOut, Plus, Rocket, Server, SunMoon } from "lucide-react";
+import { BookOpen, Box, Boxes, Keyboard, LogOut, Plug, Plus, Rocket, Server, SunMoon, Users } from "lucide-react";
 import { type ReactNode, useDeferredValue, useState } from "react";
 import { answer, api } from "@/api/client";
 import { environmentsQuery, nodesQuery } from "@/api/queries";
+import { pluginsQuery, servicesQuery } from "@/pipelines/queries";
+import { teamsQuery } from "@/teams/queries";
 import { StateChip } from "@/deployments/state-chip";
 import { shownKeys, useActiveShortcuts } from "@/lib/shortcuts";
 import { Dialog } from "@/ui/dialog";
 import { Keys } from "@/ui/menu";
 import { signOut } from "@/access/sign-out";
-import { ACCOUNT_PLACES, PLACES } from "./places";
+import { ALL_PLACES } from "./places";
 import { toggleTheme } from "./theme";
 
 const FOUND_AT_MOST = 8;
+/** Where one goes in a project that was found. */
+const PARTS = [
+  { to: "/projects/$project/pipeline", label: "Pipeline" },
+  { to: "/projects/$project/slots", label: "Slots" },
+  { to: "/projects/$project/variables", label: "Variables" },
+  { to: "/projects/$project/access", label: "Access" },
+  { to: "/projects/$project/settings", label: "Settings" },
+] as const;
 
 /** Finds things and does things, from everywhere. */
 export default function Palette({ onClose, onShortcuts }: { onClose: () => void; onShortcuts: () => void }) {
@@ -60,6 +70,20 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
               ))}
             </Group>
           )}
+          {search !== "" && found.projects[0] !== undefined && (
+            <Group heading={`In ${found.projects[0].name}`}>
+              {PARTS.map(({ to, label }) => (
+                <Item
+                  key={to}
+                  value={`${found.projects[0]?.name ?? ""} ${label}`}
+                  icon={<Boxes />}
+                  onSelect={then(() => void navigate({ to, params: { project: found.projects[0]?.name ?? "" } }))}
+                >
+                  {found.projects[0]?.name} › {label}
+                </Item>
+              ))}
+            </Group>
+          )}
           {found.deployments.length > 0 && (
             <Group heading="Deployments">
               {found.deployments.map(({ id, project, number, state, commit }) => (
@@ -92,8 +116,35 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
               ))}
             </Group>
           )}
+          {search !== "" && found.services.length > 0 && (
+            <Group heading="Services of the catalogue">
+              {found.services.map(({ name, description }) => (
+                <Item key={name} value={`service ${name}`} icon={<Box />} onSelect={then(() => void navigate({ to: "/services/$service", params: { service: name } }))}>
+                  {name} <span className="truncate text-muted">{description}</span>
+                </Item>
+              ))}
+            </Group>
+          )}
+          {search !== "" && found.plugins.length > 0 && (
+            <Group heading="Plugins">
+              {found.plugins.map(({ name, description }) => (
+                <Item key={name} value={`plugin ${name}`} icon={<Plug />} onSelect={then(() => void navigate({ to: "/plugins/$plugin", params: { plugin: name } }))}>
+                  {name} <span className="truncate text-muted">{description}</span>
+                </Item>
+              ))}
+            </Group>
+          )}
+          {search !== "" && found.teams.length > 0 && (
+            <Group heading="Teams">
+              {found.teams.map(({ name }) => (
+                <Item key={name} value={`team ${name}`} icon={<Users />} onSelect={then(() => void navigate({ to: "/teams/$team", params: { team: name } }))}>
+                  {name}
+                </Item>
+              ))}
+            </Group>
+          )}
           <Group heading="Go to">
-            {PLACES.concat(ACCOUNT_PLACES).map(({ to, label, icon: Icon, keys }) => (
+            {ALL_PLACES.map(({ to, label, icon: Icon, keys }) => (
               <Item key={to} value={`go to ${label}`} icon={<Icon />} keys={keys} onSelect={then(() => void navigate({ to }))}>
                 {label}
               </Item>
@@ -141,6 +192,9 @@ function useFound(search: string) {
     projects: projects.data?.items ?? [],
     deployments: search === "" ? all.slice(0, 5) : all,
     nodes: nodes.data ?? [],
+    services: useQuery(servicesQuery()).data ?? [],
+    plugins: useQuery(pluginsQuery()).data ?? [],
+    teams: useQuery(teamsQuery()).data ?? [],
   };
 }
 

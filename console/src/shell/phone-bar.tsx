@@ -12,7 +12,7 @@ export function PhoneBar({ onSearch }: { onSearch: () => void }) {
       className="fixed inset-x-0 bottom-0 z-30 flex h-[calc(3.5rem+env(safe-area-inset-bottom))] border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden"
     >
       {PLACES.filter(({ isRare }) => isRare !== true).map(({ to, label, icon: Icon }) => (
-        <Link key={to} to={to} className={ITEM} activeProps={{ className: "text-accent! font-medium" }}>
+        <Link key={to} to={to} activeOptions={{ exact: to === "/" }} className={ITEM} activeProps={{ className: "text-accent! font-medium" }}>
           <Icon aria-hidden /> {label}
         </Link>
       ))}

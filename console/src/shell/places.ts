@@ -1,7 +1,7 @@
-import { Boxes, Container, KeyRound, type LucideIcon, Rocket, Server, User } from "lucide-react";
+import { Box, Boxes, Container, House, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, ScrollText, Server, User, Users } from "lucide-react";
 
-interface Place {
-  to: "/projects" | "/deployments" | "/environments" | "/registries" | "/account/tokens" | "/account/profile";
+export interface Place {
+  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/teams" | "/audit" | "/account/tokens" | "/account/profile";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -11,13 +11,29 @@ interface Place {
 
 /** Where one can go from everywhere, in the order of the sidebar. */
 export const PLACES: Place[] = [
+  { to: "/", label: "Home", icon: House, keys: "g h" },
   { to: "/projects", label: "Projects", icon: Boxes, keys: "g p" },
   { to: "/deployments", label: "Deployments", icon: Rocket, keys: "g d" },
-  { to: "/environments", label: "Environments", icon: Server, keys: "g e" },
+  { to: "/environments", label: "Environments", icon: Server, keys: "g e", isRare: true },
+];
+
+/** What pipelines are made of. */
+export const CATALOGUE_PLACES: Place[] = [
+  { to: "/services", label: "Services", icon: Box, keys: "g s", isRare: true },
+  { to: "/plugins", label: "Plugins", icon: Plug, keys: "g l", isRare: true },
+  { to: "/templates", label: "Templates", icon: LayoutTemplate, keys: "g t", isRare: true },
   { to: "/registries", label: "Registries", icon: Container, keys: "g r", isRare: true },
+];
+
+/** Who works here, and what they did. */
+export const PEOPLE_PLACES: Place[] = [
+  { to: "/teams", label: "Teams", icon: Users, keys: "g w", isRare: true },
+  { to: "/audit", label: "Audit", icon: ScrollText, keys: "g a", isRare: true },
 ];
 
 export const ACCOUNT_PLACES: Place[] = [
   { to: "/account/tokens", label: "API tokens", icon: KeyRound, keys: "g k" },
   { to: "/account/profile", label: "Profile", icon: User, keys: "g m" },
 ];
+
+export const ALL_PLACES: Place[] = [...PLACES, ...CATALOGUE_PLACES, ...PEOPLE_PLACES, ...ACCOUNT_PLACES];

@@ -12,7 +12,7 @@ export default function ShortcutSheet({ onClose }: { onClose: () => void }) {
   );
   return (
     <Dialog isOpen onClose={onClose} title="Keyboard shortcuts" width="medium">
-      <DialogBody className="grid gap-x-8 gap-y-5 sm:grid-cols-2">
+      <DialogBody isRead className="grid gap-x-8 gap-y-5 sm:grid-cols-2">
         {groups.map(([group, members]) => (
           <section key={group}>
             <h3 className="mb-1 text-xs text-faint">{group}</h3>

@@ -4,7 +4,7 @@ import { Keys } from "@/ui/menu";
 import { shownKeys } from "@/lib/shortcuts";
 import { LiveBadge } from "./live-badge";
 import { Logo } from "./logo";
-import { ACCOUNT_PLACES, PLACES } from "./places";
+import { ACCOUNT_PLACES, CATALOGUE_PLACES, PEOPLE_PLACES, PLACES, type Place } from "./places";
 
 const ITEM =
   "flex h-8 items-center gap-2.5 rounded-md px-2 text-sm text-muted hover:bg-hover hover:text-ink [&_svg]:size-4 [&_svg]:shrink-0";
@@ -14,7 +14,7 @@ export function Sidebar({ onSearch }: { onSearch: () => void }) {
   return (
     <aside className="sticky top-0 flex h-dvh w-56 shrink-0 flex-col border-r border-line bg-page max-md:hidden">
       <div className="flex h-14 items-center gap-2.5 px-4">
-        <Link to="/projects" className="flex items-center gap-2.5 rounded-md font-semibold tracking-tight">
+        <Link to="/" className="flex items-center gap-2.5 rounded-md font-semibold tracking-tight">
           <Logo className="size-6.5" />
           Pierhead
         </Link>
@@ -31,17 +31,13 @@ export function Sidebar({ onSearch }: { onSearch: () => void }) {
         </button>
       </div>
       <nav aria-label="Main" className="flex flex-1 flex-col gap-0.5 overflow-y-auto px-3">
-        {PLACES.map(({ to, label, icon: Icon }) => (
-          <Link key={to} to={to} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
-            <Icon aria-hidden /> {label}
-          </Link>
-        ))}
-        <span className="mt-5 mb-1 px-2 text-xs text-faint">Account</span>
-        {ACCOUNT_PLACES.map(({ to, label, icon: Icon }) => (
-          <Link key={to} to={to} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
-            <Icon aria-hidden /> {label}
-          </Link>
-        ))}
+        <Places places={PLACES} />
+        <Heading>Catalogue</Heading>
+        <Places places={CATALOGUE_PLACES} />
+        <Heading>People</Heading>
+        <Places places={PEOPLE_PLACES} />
+        <Heading>Account</Heading>
+        <Places places={ACCOUNT_PLACES} />
       </nav>
       <div className="flex flex-col gap-0.5 border-t border-line p-3">
         <a href="/api/docs" target="_blank" rel="noreferrer" className={ITEM}>
@@ -56,4 +52,16 @@ export function Sidebar({ onSearch }: { onSearch: () => void }) {
       </div>
     </aside>
   );
+}
+
+function Heading({ children }: { children: string }) {
+  return <span className="mt-4 mb-1 px-2 text-xs text-faint">{children}</span>;
+}
+
+function Places({ places }: { places: readonly Place[] }) {
+  return places.map(({ to, label, icon: Icon }) => (
+    <Link key={to} to={to} activeOptions={{ exact: to === "/" }} className={ITEM} activeProps={{ className: ITEM_ACTIVE }}>
+      <Icon aria-hidden /> {label}
+    </Link>
+  ));
 }

@@ -57,8 +57,9 @@ export function Dialog({ isOpen, onClose, title, description, isTitleHidden, wid
   );
 }
 
-export function DialogBody({ className, children }: { className?: string; children: ReactNode }) {
-  return <div className={cn("min-h-0 flex-1 overflow-y-auto px-5 py-4", className)}>{children}</div>;
+/** `isRead`: there is nothing in it that takes the focus, so it takes it itself, to be scrolled by keyboard. */
+export function DialogBody({ className, isRead, children }: { className?: string; isRead?: boolean; children: ReactNode }) {
+  return <div tabIndex={isRead === true ? 0 : undefined} className={cn("min-h-0 flex-1 overflow-y-auto px-5 py-4", className)}>{children}</div>;
 }
 
 export function DialogFooter({ children }: { children: ReactNode }) {

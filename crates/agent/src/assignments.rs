@@ -134,6 +134,7 @@ pub(crate) mod tests {
                 no_cache: false,
                 keys: None,
             },
+            rest: pierhead_model::sleep::RestOrder::default(),
             known: None,
         }
     }

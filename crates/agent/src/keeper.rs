@@ -2,7 +2,7 @@
 //!
 //! A process that ends is started again after a wait that doubles; a minute without an end resets the wait. Nothing here
 //! moves traffic or ends a deployment: what is, is reported, and the control plane decides. A container that was removed
-//! by somebody else is made again from the release.
+//! by somebody else is made again from the release. One that nobody needs sleeps, see [`crate::sleeper`].
 
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use pierhead_model::Timestamp;
 use pierhead_model::assignment::{InstanceReport, Phase};
 use pierhead_model::health::HealthKind;
 use pierhead_model::release::Release;
+use pierhead_model::sleep::{Rest, RestOrder};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::executor::{self, Instance, Run, StepError};
 use crate::health::{self, Answer};
+use crate::sleeper::{self, Thawed};
 
 /// A process that ran this long is not in a loop of crashes.
 const STABLE: Duration = Duration::from_secs(60);
@@ -44,16 +46,38 @@ async fn keep_running(
     let (first, longest) = run.node.options.restart_backoff;
     let mut backoff = Backoff::new(first, longest);
     let mut next = started;
+    let mut orders = run.node.rests.follow(&run.id, run.node.book.get(&run.id).as_ref());
     loop {
+        let order = *orders.borrow_and_update();
+        if order.rest == Rest::Stopped {
+            sleeper::stop(run, &mut orders, order).await?;
+            next = None;
+            continue;
+        }
         let instance = match next.take() {
             Some(instance) => instance,
-            None => revive(run, release, &mut backoff).await?,
+            None => revive(run, release, &mut backoff, order.number).await?,
         };
         let begun = Instant::now();
-        healthy(run, &instance).await?;
-        let ended = tokio::select! {
-            ended = executor::wait(run, &instance.id) => ended,
-            failed = watch_health(run, &instance) => { failed?; continue }
+        let awake = RestOrder { rest: Rest::Awake, number: order.number };
+        healthy(run, &instance, awake).await?;
+        let ended = if order.rest == Rest::Frozen {
+            match sleeper::freeze(run, &instance, &mut orders, order).await? {
+                Thawed::Told => {
+                    next = Some(instance);
+                    continue;
+                }
+                Thawed::Ended(ended) => ended,
+            }
+        } else {
+            tokio::select! {
+                ended = executor::wait(run, &instance.id) => ended,
+                failed = watch_health(run, &instance) => { failed?; continue }
+                () = sleeper::changed(&mut orders, order) => {
+                    next = Some(instance);
+                    continue;
+                }
+            }
         };
         if begun.elapsed() >= STABLE {
             backoff.reset();
@@ -70,12 +94,12 @@ async fn keep_running(
                 continue;
             }
         };
-        down(run, &told, &mut backoff).await?;
+        down(run, &told, &mut backoff, order.number).await?;
     }
 }
 
 /// Reports the end of the process and waits until the next start.
-async fn down(run: &Run, told: &str, backoff: &mut Backoff) -> Result<(), StepError> {
+async fn down(run: &Run, told: &str, backoff: &mut Backoff, number: u64) -> Result<(), StepError> {
     let wait = backoff.advance();
     run.log.say(
         "service",
@@ -89,6 +113,8 @@ async fn down(run: &Run, told: &str, backoff: &mut Backoff) -> Result<(), StepEr
         instance.restarts += 1;
         instance.last_exit = Some(told.to_owned());
         instance.next_start_at = at;
+        // Awake, though not well: whoever waits for it is told so, and waits no longer.
+        instance.rest = RestOrder { rest: Rest::Awake, number };
     })
     .await?;
     tokio::time::sleep(wait).await;
@@ -96,16 +122,22 @@ async fn down(run: &Run, told: &str, backoff: &mut Backoff) -> Result<(), StepEr
 }
 
 /// Starts the process (or finds it running) and waits until it is healthy, as long as that takes.
-async fn revive(run: &Run, release: &Release, backoff: &mut Backoff) -> Result<Instance, StepError> {
+async fn revive(
+    run: &Run,
+    release: &Release,
+    backoff: &mut Backoff,
+    number: u64,
+) -> Result<Instance, StepError> {
     loop {
         let instance = match executor::launch(run, release).await {
             Ok(instance) => instance,
             Err(error) => {
                 tracing::warn!(deployment = %run.id, %error, "a service could not be started; trying again");
-                down(run, &format!("it could not be started ({error})"), backoff).await?;
+                down(run, &format!("it could not be started ({error})"), backoff, number).await?;
                 continue;
             }
         };
+        sleeper::thaw(run, &instance).await;
         let last = Mutex::new(String::new());
         tokio::select! {
             () = executor::wait_until_good(run, &instance, &last) => return Ok(instance),
@@ -114,13 +146,13 @@ async fn revive(run: &Run, release: &Release, backoff: &mut Backoff) -> Result<I
                     Ok(exit) => executor::tell(run, &exit),
                     Err(error) => error.to_string(),
                 };
-                down(run, &told, backoff).await?;
+                down(run, &told, backoff, number).await?;
             }
         }
     }
 }
 
-async fn healthy(run: &Run, instance: &Instance) -> Result<(), StepError> {
+async fn healthy(run: &Run, instance: &Instance, awake: RestOrder) -> Result<(), StepError> {
     let address = instance.address;
     run.report(|report| {
         report.phase = Phase::Healthy;
@@ -128,6 +160,7 @@ async fn healthy(run: &Run, instance: &Instance) -> Result<(), StepError> {
         instance.address = Some(address);
         instance.healthy = true;
         instance.next_start_at = None;
+        instance.rest = awake;
     })
     .await?;
     pierhead_model::crash_point!("agent.healthy_reported");

@@ -22,6 +22,7 @@ use crate::log::Logs;
 use crate::options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
 use crate::plugins::PluginBuilder;
 use crate::queue::BuildQueue;
+use crate::rests::Rests;
 
 /// A node's state and tools. What it owns locks for itself; no lock is held across an await.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub(crate) struct Node {
     /// What may be talked to on behalf of strangers.
     pub(crate) addresses: AddressPolicy,
     pub(crate) builds: BuildQueue,
+    /// How deeply services should sleep.
+    pub(crate) rests: Rests,
     /// There is a report to send.
     pub(crate) reports_due: Arc<Notify>,
     /// There are lines to send.
@@ -68,6 +71,7 @@ impl Node {
             addresses: policy.clone(),
             source: Source::new(&layout, policy, options.ca_bundle.as_deref(), options.clone),
             builds: BuildQueue::new(options.build_concurrency),
+            rests: Rests::default(),
             networked: Mutex::default(),
             identity: RwLock::new(durable::read_json(&layout.identity())?),
             plugins: PluginBuilder::new(

@@ -148,6 +148,7 @@ impl Desk {
             ControlToAgent::Hello { .. } => {}
             ControlToAgent::Sync { assignments } => self.sync(assignments, &identity).await,
             ControlToAgent::Assign(assignment) => self.assign(assignment, &identity).await,
+            ControlToAgent::Rest { deployment, order } => self.node.rests.tell(&deployment, order),
             ControlToAgent::Forget { deployment } => self.forget(&deployment).await,
             ControlToAgent::ReportStored { deployment, sequence } => {
                 self.node.book.stored(&deployment, sequence)
@@ -190,6 +191,7 @@ impl Desk {
             tracing::error!(%deployment, %error, "what was lost of a deployment cannot be written again");
             return;
         }
+        self.node.rests.tell(&deployment, assignment.rest);
         match self.assignments.accept(assignment, identity.epoch).await {
             Ok(None) => {}
             Ok(Some(held)) => match self.told.get(&deployment) {
@@ -336,6 +338,7 @@ impl Desk {
     }
 
     async fn erase(&self, deployment: &DeploymentId) {
+        self.node.rests.forget(deployment);
         let report = self.node.book.forget(deployment).await;
         let log = self.node.logs.forget(deployment).await;
         let run = crate::pipeline::forget(&self.node, deployment).await;

@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pierhead_control::{Client, Error, Principal, Scope};
+use pierhead_control::{Client, Error, Principal, Scope, Via};
 use pierhead_model::code::Code;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -21,10 +21,11 @@ use crate::problem::Problem;
 use crate::{Shared, git};
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 18] = [
+pub(crate) const OPEN: [&str; 19] = [
     "/",
     "/api/docs",
     "/api/v1/auth/accept",
+    "/api/v1/auth/browser",
     "/api/v1/auth/invitation",
     "/api/v1/auth/login",
     "/api/v1/auth/refresh",
@@ -46,7 +47,7 @@ pub(crate) const OPEN: [&str; 18] = [
 pub(crate) const FIRST_MESSAGE: &str = "/api/v1/events";
 
 /// How often a stream asks whether its token is still good.
-const RECHECK: Duration = Duration::from_secs(30);
+const RECHECK: Duration = Duration::from_secs(4);
 
 /// What a call needs.
 pub(crate) const fn needed(method: &Method) -> Scope {
@@ -70,6 +71,14 @@ pub(crate) async fn check(
     let token = if git { password(request.headers()) } else { bearer(request.headers()) };
     let caller = match token {
         None if git => return Ok(who_are_you()),
+        None if let Some(cookie) = cookie(request.headers()) => {
+            let caller =
+                Caller::of(&app, cookie, needed(request.method()), address(request.extensions())).await?;
+            if !matches!(*request.method(), Method::GET | Method::HEAD) {
+                own_change(&app, &caller.principal, request.headers())?;
+            }
+            caller
+        }
         None if path == FIRST_MESSAGE => return Ok(next.run(request).await),
         None => {
             let detail = "Sign in: send `Authorization: Bearer` with a token.";
@@ -90,6 +99,34 @@ pub(crate) async fn check(
     };
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+/// The cookie of a browser's session. Its prefix makes browsers refuse it from other hosts, for subdomains, and without TLS.
+pub(crate) const COOKIE: &str = "__Host-pierhead";
+/// Where a page proves that a change comes from it.
+pub(crate) const CSRF: &str = "x-csrf-token";
+
+fn cookie(headers: &HeaderMap) -> Option<SecretString> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.into())
+}
+
+/// A browser sends its cookies whoever asks it to: a change must come from a page of this server, and prove it.
+fn own_change(app: &Shared, principal: &Principal, headers: &HeaderMap) -> Result<(), Problem> {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let same_site = site.is_none_or(|site| site == b"same-origin");
+    let own = same_site && is_own_page(headers, app.options.public_url.as_deref());
+    let sent = headers.get(CSRF).and_then(|sent| sent.to_str().ok());
+    let proven = match (&principal.via, sent) {
+        (Via::Session(session), Some(sent)) => app.services.auth.csrf_fits(session, sent),
+        (Via::Session(_) | Via::Token(_) | Via::Invitation(_) | Via::Setup, _) => false,
+    };
+    if own && proven {
+        return Ok(());
+    }
+    let detail = "With a cookie, a change needs `X-CSRF-Token` from `GET /api/v1/auth/csrf`, sent by a page of this server.";
+    Err(Problem::new(Code::Forbidden, detail))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<SecretString> {
@@ -114,6 +151,18 @@ fn who_are_you() -> Response {
     let headers =
         [(header::WWW_AUTHENTICATE, basic), (header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
     (StatusCode::UNAUTHORIZED, headers, detail).into_response()
+}
+
+/// Whether the request comes from no page at all, or from a page of this server.
+pub(crate) fn is_own_page(headers: &HeaderMap, public_url: Option<&str>) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    if public_url.is_some_and(|public| public.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let host = origin.split_once("://").map(|(_, host)| host);
+    host.is_some() && host == text(header::HOST)
 }
 
 /// Somebody who is signed in and may do this kind of thing.
@@ -182,5 +231,31 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self(Client { ip: address(&parts.extensions), user_agent: agent.map(ToOwned::to_owned) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_this_server_may_listen() {
+        for (origin, public, own) in [
+            (None, None, true),
+            (Some("http://ph.example.com:8400"), None, true),
+            (Some("http://ph.example.com"), None, false),
+            (Some("http://evil.example.com"), None, false),
+            (Some("https://deploy.example.com"), None, false),
+            (Some("https://deploy.example.com"), Some("https://deploy.example.com/"), true),
+            (Some("http://deploy.example.com"), Some("https://deploy.example.com/"), false),
+            (Some("null"), None, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("ph.example.com:8400"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            assert_eq!(is_own_page(&headers, public), own, "{origin:?} {public:?}");
+        }
     }
 }

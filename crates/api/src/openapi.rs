@@ -39,7 +39,7 @@ const TAGS: [(&str, &str); 14] = [
 ];
 
 /// The same call on the command line.
-const COMMANDS: [(&str, &str); 44] = [
+const COMMANDS: [(&str, &str); 68] = [
     ("login", "pierhead login --email you@example.com"),
     ("logout", "pierhead logout"),
     ("me", "pierhead whoami"),
@@ -84,6 +84,30 @@ const COMMANDS: [(&str, &str); 44] = [
     ("registry_create", "pierhead registries add NAME HOST --username USER"),
     ("registry_test", "pierhead registries test NAME"),
     ("verify", "pierhead verify"),
+    ("session_list", "pierhead sessions"),
+    ("session_revoke", "pierhead sessions revoke SESSION"),
+    ("user_list", "pierhead users"),
+    ("user_invite", "pierhead users invite you@example.com"),
+    ("user_update", "pierhead users set-role you@example.com admin"),
+    ("team_list", "pierhead teams"),
+    ("team_create", "pierhead teams create storefront"),
+    ("team_get", "pierhead teams show storefront"),
+    ("team_update", "pierhead teams rename storefront shopfront"),
+    ("team_delete", "pierhead teams delete storefront"),
+    ("team_transfer", "pierhead teams transfer storefront you@example.com"),
+    ("member_list", "pierhead teams members storefront"),
+    ("member_update", "pierhead teams set-role storefront you@example.com developer"),
+    ("member_delete", "pierhead teams remove-member storefront you@example.com"),
+    ("invitation_list", "pierhead invitations"),
+    ("invitation_create", "pierhead invitations create storefront you@example.com"),
+    ("invitation_resend", "pierhead invitations resend storefront INVITATION"),
+    ("invitation_delete", "pierhead invitations delete storefront INVITATION"),
+    ("invitation_accept", "pierhead invitations accept INVITATION"),
+    ("invitation_decline", "pierhead invitations decline INVITATION"),
+    ("grant_list", "pierhead grants --project shop"),
+    ("grant_put", "pierhead grants set storefront read-only --project shop"),
+    ("project_transfer", "pierhead projects transfer shop storefront"),
+    ("audit_list", "pierhead audit"),
 ];
 
 const DESCRIPTION: &str = "A git repository becomes a live URL. JSON with snake_case names, times in RFC 3339 UTC, sizes \

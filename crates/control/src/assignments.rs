@@ -4,6 +4,7 @@ use pierhead_model::assignment::{Assignment, Goal, Known, Phase, Report, Source}
 use pierhead_model::deployment::State;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
+use pierhead_model::sleep::{Rest, RestOrder};
 use pierhead_store::DeploymentRecord;
 
 use crate::core::Core;
@@ -76,8 +77,22 @@ fn assignment(core: &Core, record: &DeploymentRecord) -> Result<Assignment, Erro
         environment: record.environment_name.clone(),
         slot: record.slot_name.clone(),
         work,
+        rest: rest(core, record),
         known: None,
     })
+}
+
+/// How deeply a live service should sleep. One that is not live was never told to, or does not care any more.
+fn rest(core: &Core, record: &DeploymentRecord) -> RestOrder {
+    let instance = record.report.as_ref().and_then(|report| report.instance.as_ref());
+    let reported = instance.map(|instance| instance.rest).unwrap_or_default();
+    if record.deployment.state != State::Production {
+        // What leaves finishes what it has begun.
+        let thawed = RestOrder { rest: Rest::Awake, number: reported.number + 1 };
+        return if reported.rest == Rest::Frozen { thawed } else { reported };
+    }
+    let id = &record.deployment.id;
+    core.sleepers.told(id, reported, core.ingresses.hold(id))
 }
 
 fn goal(core: &Core, record: &DeploymentRecord) -> Goal {

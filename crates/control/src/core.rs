@@ -16,6 +16,7 @@ use crate::mail::Mailer;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::sealing::MasterKey;
+use crate::sleepers::Sleepers;
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -32,6 +33,8 @@ pub(crate) struct Core {
     /// Where images come from.
     pub(crate) images: Images,
     pub(crate) ingresses: Ingresses,
+    /// Which services should sleep.
+    pub(crate) sleepers: Arc<Sleepers>,
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.
     pub(crate) public: PublicAddress,
@@ -88,6 +91,7 @@ pub(crate) struct Signals {
     pub(crate) images: Signal,
     pub(crate) nodes: Signal,
     pub(crate) sources: Signal,
+    pub(crate) sleep: Signal,
 }
 
 /// How the ingress is reached from outside.

@@ -10,14 +10,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
+use pierhead_model::sleep::Rest;
 use pierhead_wire::link::End;
 use pierhead_wire::route::{Route, Target};
 use pierhead_wire::{ControlToIngress, IngressToControl};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::routing;
+use crate::sleepers::Sleepers;
 
 /// Changes that may wait for one slow ingress; beyond that it gets the whole table again.
 const BACKLOG: usize = 64;
@@ -36,6 +39,10 @@ struct Inner {
     applied: watch::Sender<u64>,
     /// Raised when a deployment has drained.
     drained: Signal,
+    /// Raised when services that should stop may be stopped now.
+    held: Signal,
+    sleepers: Arc<Sleepers>,
+    outside: Arc<dyn Outside>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +52,8 @@ struct State {
     table: BTreeMap<Hostname, Route>,
     /// The deployments of the table that visitors can reach.
     serving: HashSet<DeploymentId>,
+    /// Those whose requests are held, since which generation.
+    holding: HashMap<DeploymentId, u64>,
     sessions: HashMap<SessionId, Session>,
     next_session: SessionId,
     /// Which ingresses still have requests of a deployment that left the table.
@@ -58,10 +67,16 @@ struct Session {
 }
 
 impl Ingresses {
-    /// `epoch` is the control plane's; `drained` is raised whenever a deployment has drained.
-    pub(crate) fn new(epoch: u64, drained: Signal) -> Self {
-        let inner = Inner { epoch, state: Mutex::default(), applied: watch::Sender::new(0), drained };
-        Self(Arc::new(inner))
+    /// `epoch` is the control plane's; `drained` is raised whenever a deployment has drained, `held` when services that should
+    /// stop may be stopped.
+    pub(crate) fn new(
+        epoch: u64,
+        (drained, held): (Signal, Signal),
+        sleepers: Arc<Sleepers>,
+        outside: Arc<dyn Outside>,
+    ) -> Self {
+        let (state, applied) = (Mutex::default(), watch::Sender::new(0));
+        Self(Arc::new(Inner { epoch, state, applied, drained, held, sleepers, outside }))
     }
 
     /// Makes `table` what every ingress shows. Returns its generation, the old one when nothing changed.
@@ -74,6 +89,12 @@ impl Ingresses {
         let from = state.generation;
         state.generation += 1;
         let after = serving(&table);
+        let held = holding(&table);
+        let generation = state.generation;
+        state.holding.retain(|deployment, _| held.contains(deployment));
+        for deployment in held {
+            state.holding.entry(deployment).or_insert(generation);
+        }
         state.table = table;
         let before = std::mem::replace(&mut state.serving, after.clone());
         let sessions: HashSet<SessionId> = state.sessions.keys().copied().collect();
@@ -104,6 +125,13 @@ impl Ingresses {
         state.generation > 0
             && !state.draining.contains_key(deployment)
             && !state.serving.contains(deployment)
+    }
+
+    /// Whether every connected ingress holds requests for this deployment back.
+    pub(crate) fn hold(&self, deployment: &DeploymentId) -> bool {
+        let state = self.0.state.lock();
+        let since = state.holding.get(deployment);
+        since.is_some_and(|since| state.sessions.values().all(|session| session.applied >= *since))
     }
 
     /// Waits until every connected ingress shows this deployment.
@@ -175,6 +203,8 @@ impl Inner {
             let _ = changes.try_send(state.whole(self.epoch));
         }
         state.sessions.insert(id, Session { changes, applied: 0 });
+        self.sleepers.disturbed(self.outside.now());
+        self.held.raise();
         id
     }
 
@@ -212,6 +242,10 @@ impl Inner {
                     session.applied = session.applied.max(generation);
                 }
                 self.settle(&state);
+                drop(state);
+                if self.sleepers.any_stopping() {
+                    self.held.raise();
+                }
                 None
             }
             IngressToControl::Applied { .. } => None,
@@ -220,12 +254,21 @@ impl Inner {
                 self.let_go(&mut state, id, Some(&deployment));
                 None
             }
+            IngressToControl::Active { deployments } => {
+                self.sleepers.needed(&deployments, self.outside.now());
+                None
+            }
+            IngressToControl::Wake { deployment } => {
+                self.sleepers.wake(&deployment, self.outside.now());
+                None
+            }
         }
     }
 
     fn close(&self, id: SessionId) {
         let mut state = self.state.lock();
         state.sessions.remove(&id);
+        self.sleepers.disturbed(self.outside.now());
         self.let_go(&mut state, id, None);
         self.settle(&state);
     }
@@ -260,24 +303,53 @@ fn serving(table: &BTreeMap<Hostname, Route>) -> HashSet<DeploymentId> {
         .collect()
 }
 
+/// The deployments that are shown as stopped: requests wait until they are not.
+fn holding(table: &BTreeMap<Hostname, Route>) -> HashSet<DeploymentId> {
+    let held = |route: &Route| match &route.target {
+        Target::Service { deployment, rest: Rest::Stopped, .. } => Some(deployment.clone()),
+        Target::Service { .. } | Target::Site { .. } | Target::Page { .. } => None,
+    };
+    table.values().filter_map(held).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use pierhead_model::Timestamp;
     use pierhead_model::name::ProjectName;
     use pierhead_wire::link::memory;
 
     use super::*;
 
+    #[derive(Debug)]
+    struct Still;
+
+    impl Outside for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    fn ingresses(epoch: u64, drained: &Signal) -> Ingresses {
+        let sleepers = Arc::new(Sleepers::new(epoch, Timestamp::UNIX_EPOCH));
+        Ingresses::new(epoch, (drained.clone(), Signal::default()), sleepers, Arc::new(Still))
+    }
+
     fn service(host: &str, id: u64) -> (Hostname, Route) {
         let host = Hostname::parse(host).unwrap();
         let endpoints = vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()];
-        let target = Target::Service { deployment: DeploymentId::from_random(id), endpoints };
+        let target =
+            Target::Service { deployment: DeploymentId::from_random(id), endpoints, rest: Rest::Awake };
         (host.clone(), Route { host, project: ProjectName::parse("shop").unwrap(), target })
     }
 
     #[tokio::test]
     async fn a_deployment_has_drained_when_every_ingress_says_so() {
         let drained = Signal::default();
-        let ingresses = Ingresses::new(3, drained.clone());
+        let ingresses = ingresses(3, &drained);
         let (to_ingress, mut ingress) = memory();
         ingresses.attach(to_ingress);
         let old = DeploymentId::from_random(1);
@@ -304,8 +376,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn requests_are_held_when_every_ingress_answers_by_it() {
+        let ingresses = ingresses(1, &Signal::default());
+        let (to_ingress, mut ingress) = memory();
+        ingresses.attach(to_ingress);
+        while ingresses.connected() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let id = DeploymentId::from_random(1);
+        let (host, mut route) = service("a.b", 1);
+        route.target = Target::Service { deployment: id.clone(), endpoints: Vec::new(), rest: Rest::Stopped };
+        ingresses.publish([(host, route)].into());
+        ingress.receive().await.unwrap();
+        assert!(!ingresses.hold(&id), "it may not have been applied yet");
+        ingress.send(IngressToControl::Applied { epoch: 1, generation: 1 }).await.unwrap();
+        ingresses.applied(1).await;
+        assert!(ingresses.hold(&id));
+        ingresses.publish([service("a.b", 1)].into());
+        assert!(!ingresses.hold(&id));
+    }
+
+    #[tokio::test]
     async fn one_that_lost_the_thread_gets_the_whole_table() {
-        let ingresses = Ingresses::new(1, Signal::default());
+        let ingresses = ingresses(1, &Signal::default());
         ingresses.publish([service("a.b", 1)].into());
         let (to_ingress, mut ingress) = memory();
         ingresses.attach(to_ingress);
@@ -321,7 +414,7 @@ mod tests {
     #[tokio::test]
     async fn an_ingress_that_went_away_holds_nothing_up() {
         let drained = Signal::default();
-        let ingresses = Ingresses::new(1, drained.clone());
+        let ingresses = ingresses(1, &drained);
         let (to_ingress, mut ingress) = memory();
         ingresses.attach(to_ingress);
         ingresses.publish([service("a.b", 1)].into());

@@ -21,6 +21,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod sleepers;
 mod sources;
 #[cfg(test)]
 mod testing;
@@ -44,7 +45,8 @@ pub use sealing::{MasterKey, SealError};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
-    Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens, Via,
+    BrowserSession, Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens,
+    Via,
 };
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::clones::NewClone;
@@ -91,6 +93,7 @@ use crate::links::Links;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::services::auth::Auth;
+use crate::sleepers::Sleepers;
 
 /// What a control plane is made of.
 #[derive(Debug)]
@@ -123,9 +126,6 @@ pub struct Control {
     local_node: NodeId,
 }
 
-const TOKEN_KEY_SETTING: &str = "access_token_key";
-const TOKEN_KEY_PLACE: &str = "settings/access_token_key";
-
 impl Control {
     /// Begins a new epoch and starts the reconcilers.
     pub async fn start(options: Options) -> Result<Self, Error> {
@@ -145,14 +145,21 @@ impl Control {
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
-        let drained = Signal::default();
+        let (drained, signals) = (Signal::default(), Signals::default());
+        let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));
         let core = Arc::new(Core {
-            ingresses: Ingresses::new(epoch, drained.clone()),
+            ingresses: Ingresses::new(
+                epoch,
+                (drained.clone(), signals.sleep.clone()),
+                Arc::clone(&sleepers),
+                Arc::clone(&outside),
+            ),
+            sleepers,
             fleet: Fleet::default(),
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             images: Images::new(allow_addresses, ca_bundle.as_deref())?,
-            signals: Signals::default(),
+            signals,
             store,
             outside,
             key,
@@ -166,7 +173,7 @@ impl Control {
         services::registries::seed(&core).await?;
         services::catalogue::provide(&core, plugins).await?;
         services::sources::follow_all(&core).await?;
-        let auth = Auth::new(Arc::clone(&core), token_key(&core).await?)?;
+        let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
         let services = Arc::new(Services::new(&core, auth, detector, sources.pushes));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
@@ -201,6 +208,12 @@ impl Control {
                 core.signals.removals.clone(),
                 stop.subscribe(),
             ),
+            drive(
+                Arc::new(reconcilers::sleep::Sleep(Arc::clone(&core))),
+                core.signals.sleep.clone(),
+                stop.subscribe(),
+            ),
+            wake_sleepers(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
@@ -276,6 +289,18 @@ fn wake_when_drained(core: Arc<Core>, drained: Signal, mut stop: watch::Receiver
     })
 }
 
+/// Whoever waits for a service that sleeps waits for nothing else.
+fn wake_sleepers(core: Arc<Core>, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = core.sleepers.woken.raised() => reconcilers::sleep::wake(&core),
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    })
+}
+
 /// The environment `local` with this machine as its node.
 async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeId, Error> {
     let now = core.outside.now();
@@ -298,25 +323,4 @@ async fn ensure_local_places(core: &Core, base_domain: Hostname) -> Result<NodeI
         link: NodeLink::local(),
     };
     Ok(core.store.node_ensure(&node).await.stored()?.id)
-}
-
-/// The key that access tokens are signed with: made once, kept sealed. A wrong master key shows here, before anything else
-/// is touched.
-async fn token_key(core: &Core) -> Result<[u8; 32], Error> {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD as BASE64;
-    use secrecy::ExposeSecret as _;
-
-    let mut fresh = [0; 32];
-    core.outside.fill(&mut fresh);
-    let sealed =
-        core.key.seal(TOKEN_KEY_PLACE, &BASE64.encode(fresh), &*core.outside).map_err(Error::internal)?;
-    let stored = core.store.setting_ensure(TOKEN_KEY_SETTING, &sealed).await.stored()?;
-    let opened = core.key.open(TOKEN_KEY_PLACE, &stored).map_err(|_| Error::Unavailable {
-        detail:
-            "The master key does not fit this database: set PIERHEAD_MASTER_KEY to the one it was made with."
-                .into(),
-    })?;
-    let bytes = BASE64.decode(opened.expose_secret()).map_err(Error::internal)?;
-    bytes.try_into().map_err(|_| Error::Internal("the stored token key has another length".into()))
 }

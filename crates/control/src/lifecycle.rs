@@ -5,15 +5,26 @@
 
 use pierhead_model::deployment::{Deployment, Effect, Event};
 use pierhead_model::id::DeploymentId;
+use pierhead_store::NewAudit;
 
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
 /// Applies `event`, and wakes whom it concerns. Returns the deployment as it is then.
 pub(crate) async fn advance(core: &Core, id: &DeploymentId, event: Event) -> Result<Deployment, Error> {
+    advance_by(core, id, event, None).await
+}
+
+/// The same because somebody asked for it.
+pub(crate) async fn advance_by(
+    core: &Core,
+    id: &DeploymentId,
+    event: Event,
+    audit: Option<&NewAudit>,
+) -> Result<Deployment, Error> {
     let advanced = core
         .store
-        .deployment_advance(core.epoch, id, event, core.outside.now())
+        .deployment_advance_by(core.epoch, id, event, core.outside.now(), audit)
         .await
         .asked_for("deployment", id)?;
     carry_out(core, &advanced.after, &advanced.effects);

@@ -7,6 +7,7 @@ use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, SlotId};
 use pierhead_model::name::{ProjectName, SlotName};
+use pierhead_model::sleep::Rest;
 use pierhead_wire::Endpoint;
 use pierhead_wire::route::{Page, Route, Target};
 
@@ -41,6 +42,7 @@ pub(crate) enum Content {
     /// None while no process of it can be reached.
     Service {
         endpoints: Vec<Endpoint>,
+        rest: Rest,
     },
 }
 
@@ -104,8 +106,11 @@ fn content_target(shown: &Shown) -> Target {
     let deployment = shown.deployment.clone();
     match &shown.content {
         Some(Content::Site { manifest }) => Target::Site { deployment, manifest: *manifest },
-        Some(Content::Service { endpoints }) if !endpoints.is_empty() => {
-            Target::Service { deployment, endpoints: endpoints.clone() }
+        Some(Content::Service { rest: Rest::Stopped, .. }) => {
+            Target::Service { deployment, endpoints: Vec::new(), rest: Rest::Stopped }
+        }
+        Some(Content::Service { endpoints, rest }) if !endpoints.is_empty() => {
+            Target::Service { deployment, endpoints: endpoints.clone(), rest: *rest }
         }
         Some(Content::Service { .. }) | None => page(shown, Page::Offline),
     }
@@ -175,7 +180,9 @@ mod tests {
         assert!(matches!(page(State::Queued, None), Target::Page { page: Page::Starting, .. }));
         assert!(matches!(page(State::Failed, None), Target::Page { page: Page::Failed, .. }));
         assert!(matches!(page(State::Inactive, site(1)), Target::Page { page: Page::Stopped, .. }));
-        let down = Some(Content::Service { endpoints: Vec::new() });
+        let down = Some(Content::Service { endpoints: Vec::new(), rest: Rest::Awake });
+        let asleep = Some(Content::Service { endpoints: Vec::new(), rest: Rest::Stopped });
+        assert!(matches!(page(State::Production, asleep), Target::Service { rest: Rest::Stopped, .. }));
         assert!(matches!(page(State::Production, down), Target::Page { page: Page::Offline, .. }));
     }
 

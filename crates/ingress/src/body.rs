@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use crate::endpoint::Lease;
 use crate::exchange::Exchange;
+use crate::file_queue::FileBody;
 
 /// Why a body ended early. The visitor's connection is closed then, which is how HTTP/1.1 says so.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,8 @@ enum Content {
         incoming: Incoming,
         lease: Option<Lease>,
     },
+    /// A file that the kernel sends.
+    File(FileBody),
     Stream {
         stream: BoxStream<'static, Result<Bytes, BodyError>>,
         left: u64,
@@ -47,6 +50,7 @@ impl std::fmt::Debug for Content {
             Self::Empty => "Empty",
             Self::Whole(_) => "Whole",
             Self::Service { .. } => "Service",
+            Self::File(_) => "File",
             Self::Stream { .. } => "Stream",
         })
     }
@@ -68,6 +72,10 @@ impl Body {
     /// `length` bytes that come piece by piece.
     pub(crate) const fn stream(stream: BoxStream<'static, Result<Bytes, BodyError>>, length: u64) -> Self {
         Self::new(Content::Stream { stream, left: length })
+    }
+
+    pub(crate) const fn file(file: FileBody) -> Self {
+        Self::new(Content::File(file))
     }
 
     pub(crate) fn of_service(incoming: Incoming, lease: Lease) -> Self {
@@ -112,6 +120,7 @@ impl http_body::Body for Body {
                 }
                 polled.map(|frame| frame.map(|frame| frame.map_err(BodyError::Service)))
             }
+            Content::File(file) => Poll::Ready(file.next().map(|bytes| Ok(Frame::data(bytes)))),
             Content::Stream { stream, left } => Pin::new(stream).poll_next(cx).map(|piece| {
                 piece.map(|piece| {
                     piece.map(|mut bytes| {
@@ -136,6 +145,7 @@ impl http_body::Body for Body {
             Content::Empty => true,
             Content::Whole(bytes) => bytes.is_none(),
             Content::Service { incoming, .. } => incoming.is_end_stream(),
+            Content::File(file) => file.left() == 0,
             Content::Stream { left, .. } => *left == 0,
         }
     }
@@ -147,6 +157,7 @@ impl http_body::Body for Body {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Content::Service { incoming, .. } => incoming.size_hint(),
+            Content::File(file) => SizeHint::with_exact(file.left()),
             Content::Stream { left, .. } => SizeHint::with_exact(*left),
         }
     }

@@ -4,23 +4,27 @@
 //! alarm for reading, which is set again only when it rings too early, and one for writing that exists only while a visitor
 //! takes nothing. Three waits are limited: for the rest of a request's head (slow headers), for the next request (idle), and
 //! for the visitor to take bytes (slow readers). While a request is being answered its body has its own pace
-//! (see [`crate::request_body`]).
+//! (see [`crate::request_body`]). A connection that carries many requests at once (HTTP/2) is only watched for being idle and for
+//! taking nothing: the rest is the business of its protocol.
 
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, ReadBuf};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::file_queue::{FileQueue, is_placeholder};
+use crate::handler::Visitor;
 use crate::head_guard::HeadGuard;
 use crate::options::Limits;
 
@@ -32,27 +36,54 @@ const LINGER_BYTES: usize = 1 << 20;
 /// Said to who is ambiguous, right before the connection is closed.
 const AMBIGUOUS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Whether a request is being answered. Shared by the socket and the handler of one connection.
+/// How many requests are being answered. Shared by the socket and the handler of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Activity(AtomicBool);
+pub(crate) struct Activity(AtomicUsize);
 
 impl Activity {
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn end(&self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn is_busy(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// How many requests a connection carries at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carries {
+    One,
+    Many,
+}
+
+/// A socket, plain or with TLS around it.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// The socket itself, if what is written to it arrives as it is.
+    fn plain(&self) -> Option<&TcpStream>;
+}
+
+impl Transport for TcpStream {
+    fn plain(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+impl Transport for tokio_rustls::server::TlsStream<TcpStream> {
+    fn plain(&self) -> Option<&TcpStream> {
+        None
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct ClientIo {
-    stream: TokioIo<TcpStream>,
+pub(crate) struct ClientIo<S> {
+    stream: TokioIo<S>,
+    queue: Option<Arc<FileQueue>>,
+    carries: Carries,
     activity: Arc<Activity>,
     guard: HeadGuard,
     header_timeout: Duration,
@@ -84,11 +115,13 @@ enum Waiting {
     Head(Instant),
 }
 
-impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>, limits: &Limits) -> Self {
+impl<S: Transport> ClientIo<S> {
+    pub(crate) fn new(stream: S, carries: Carries, visitor: &Visitor, limits: &Limits) -> Self {
         Self {
             stream: TokioIo::new(stream),
-            activity,
+            queue: visitor.queue().cloned(),
+            carries,
+            activity: visitor.activity(),
             guard: HeadGuard::default(),
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
@@ -135,7 +168,7 @@ impl ClientIo {
     }
 }
 
-impl ClientIo {
+impl<S: Transport> ClientIo<S> {
     /// A socket that is closed while bytes lie unread in it is reset, and the visitor may lose the answer that was just sent: so
     /// what still comes is read and dropped for a moment.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -160,7 +193,7 @@ impl ClientIo {
 
     /// Reads, and looks at what was read while it may be the head of a request.
     fn poll_guarded(&mut self, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        if self.guard.is_done() {
+        if self.carries == Carries::Many || self.guard.is_done() {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
         let mut piece = [MaybeUninit::uninit(); PIECE];
@@ -180,7 +213,41 @@ impl ClientIo {
     }
 }
 
-impl Read for ClientIo {
+impl<S: Transport> ClientIo<S> {
+    /// Writes what is not just bytes: a file, or what goes right before one and may travel with it.
+    fn poll_special(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Option<Poll<io::Result<usize>>> {
+        let queue = self.queue.as_ref()?;
+        let position = slices.iter().position(|slice| is_placeholder(slice))?;
+        let socket = self.stream.inner().plain()?;
+        let first = slices.iter().find(|slice| !slice.is_empty())?;
+        Some(loop {
+            match socket.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+            let written = socket.try_io(Interest::WRITABLE, || {
+                if is_placeholder(first) {
+                    queue.send(socket, first.len())
+                } else if position == 1 {
+                    Ok(rustix::net::send(socket, first, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+                } else {
+                    Ok(rustix::net::send(socket, first, SendFlags::NOSIGNAL)?)
+                }
+            });
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => break Poll::Ready(written),
+            }
+        })
+    }
+}
+
+impl<S: Transport> Read for ClientIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -188,7 +255,7 @@ impl Read for ClientIo {
     ) -> Poll<io::Result<()>> {
         match self.poll_guarded(cx, buffer) {
             Poll::Ready(result) => {
-                if self.activity.is_busy() {
+                if self.activity.is_busy() || self.carries == Carries::Many {
                     self.waiting = Waiting::No;
                 } else if !matches!(self.waiting, Waiting::Head(_)) {
                     self.waiting = Waiting::Head(Instant::now());
@@ -203,9 +270,12 @@ impl Read for ClientIo {
     }
 }
 
-impl Write for ClientIo {
+impl<S: Transport> Write for ClientIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let result = match self.poll_special(cx, &[io::IoSlice::new(bytes)]) {
+            Some(result) => result,
+            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+        };
         self.poll_written(cx, result)
     }
 
@@ -230,7 +300,10 @@ impl Write for ClientIo {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let result = match self.poll_special(cx, slices) {
+            Some(result) => result,
+            None => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
+        };
         self.poll_written(cx, result)
     }
 }

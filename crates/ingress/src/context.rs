@@ -15,6 +15,7 @@ use crate::outbox::Outbox;
 use crate::request_id::RequestIds;
 use crate::route_table::RouteTable;
 use crate::static_site::Contents;
+use crate::tls::Tls;
 
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) request_ids: RequestIds,
     pub(crate) log: AccessLog,
+    /// Certificates, when visitors may come by TLS.
+    pub(crate) tls: Option<Tls>,
     pub(crate) totals: Counters,
     /// Owns the tasks that drive connections to services; each ends when its connection is no longer wanted.
     pub(crate) upstreams: TaskTracker,
@@ -38,6 +41,7 @@ impl Context {
             contents: Contents::new(blobs, options.limits.file_cache_bytes),
             outbox: Arc::new(Outbox::default()),
             request_ids: RequestIds::new(),
+            tls: None,
             log: AccessLog::new(options.access_log.clone()),
             totals: Counters::default(),
             upstreams: TaskTracker::new(),

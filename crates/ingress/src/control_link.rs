@@ -3,11 +3,13 @@
 //! The order within one change keeps every request safe: what enters is held, the table is replaced, what left is released.
 //! See [`crate::drain`] for what happens to requests in between.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
+use pierhead_model::sleep::Rest;
 use pierhead_wire::control_to_ingress::ControlToIngress;
 use pierhead_wire::route;
 use tokio::sync::mpsc;
@@ -16,10 +18,15 @@ use tokio::task::JoinSet;
 use crate::context::Context;
 use crate::deployments::{Deployments, Leaving};
 use crate::route_table::RouteTable;
+use crate::table_copy::{Kept, TableCopy};
 use crate::target::{PreviousSite, Route, Target};
 
 /// How often pools are looked through for connections that nobody uses.
 const SWEEP: Duration = Duration::from_secs(15);
+/// How often the control plane is told which services are needed.
+const ACTIVITY: Duration = Duration::from_secs(1);
+/// A table with fewer routes says nothing by losing some.
+const FEW: usize = 8;
 /// More switches than this within one drain time are more than a page in a browser lives through.
 const PREVIOUS_SITES: usize = 8;
 
@@ -29,7 +36,18 @@ pub(crate) struct ControlLink {
     deployments: Deployments,
     /// Epoch and generation of the table.
     at: Option<(u64, u64)>,
+    kept: Option<Keeping>,
     drains: JoinSet<(DeploymentId, u64)>,
+}
+
+/// The table as it is kept on disk.
+#[derive(Debug)]
+struct Keeping {
+    copy: TableCopy,
+    routes: BTreeMap<Hostname, route::Route>,
+    /// What is on disk is older than this.
+    is_behind: bool,
+    writing: JoinSet<()>,
 }
 
 /// What to do with a message.
@@ -38,18 +56,68 @@ enum Verdict {
     Apply,
     /// It is older than what is there.
     Ignore,
+    /// It may be the table of a control plane that has lost its database.
+    Suspicious,
     WantTable,
 }
 
 impl ControlLink {
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, deployments: Deployments::default(), at: None, drains: JoinSet::new() }
+        let kept = context.options.table_copy.clone().map(|path| Keeping {
+            copy: TableCopy::new(path),
+            routes: BTreeMap::new(),
+            is_behind: false,
+            writing: JoinSet::new(),
+        });
+        Self { context, deployments: Deployments::default(), at: None, kept, drains: JoinSet::new() }
+    }
+
+    /// Begins with the table that was kept, if there is one.
+    pub(crate) async fn recall(&mut self) {
+        let Some(keeping) = &self.kept else { return };
+        let copy = keeping.copy.clone();
+        let Ok(Some(table)) = tokio::task::spawn_blocking(move || copy.read()).await else { return };
+        tracing::info!(routes = table.routes.len(), "serving by the table that was kept");
+        self.remember(&table.routes, true, &[]);
+        self.at = Some((table.epoch, table.generation));
+        self.replace(table.routes);
+    }
+
+    /// Notes what changed, for the copy.
+    fn remember(&mut self, upserts: &[route::Route], whole: bool, removals: &[Hostname]) {
+        let Some(keeping) = &mut self.kept else { return };
+        if whole {
+            keeping.routes.clear();
+        }
+        for host in removals {
+            keeping.routes.remove(host);
+        }
+        keeping.routes.extend(upserts.iter().map(|route| (route.host.clone(), route.clone())));
+        keeping.is_behind = true;
+    }
+
+    /// Writes the copy, unless it is being written or says the same.
+    fn keep(&mut self) {
+        let (Some(keeping), Some((epoch, generation))) = (&mut self.kept, self.at) else { return };
+        while keeping.writing.try_join_next().is_some() {}
+        if !keeping.is_behind || !keeping.writing.is_empty() {
+            return;
+        }
+        keeping.is_behind = false;
+        let (copy, routes) = (keeping.copy.clone(), keeping.routes.values().cloned().collect());
+        keeping.writing.spawn_blocking(move || {
+            if let Err(error) = copy.write(&Kept { epoch, generation, routes }) {
+                tracing::error!(%error, "the route table cannot be kept on disk; a restart would begin with an older one");
+            }
+        });
     }
 
     /// Applies what comes. When the link has ended, what is draining is still seen to its end.
     pub(crate) async fn run(mut self, mut link: mpsc::Receiver<ControlToIngress>) {
         self.context.outbox.want_table();
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut activity = tokio::time::interval(ACTIVITY);
+        activity.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut linked = true;
         loop {
             tokio::select! {
@@ -65,18 +133,43 @@ impl ControlLink {
                     }
                 }
                 _ = sweep.tick() => self.deployments.sweep(),
+                _ = activity.tick() => {
+                    self.keep();
+                    let needed = self.deployments.needed();
+                    if !needed.is_empty() {
+                        self.context.outbox.active(needed);
+                    }
+                }
             }
         }
     }
 
     fn receive(&mut self, message: ControlToIngress) {
+        let message = match message {
+            ControlToIngress::Certificates { whole, certificates, removals } => {
+                if let Some(tls) = &self.context.tls {
+                    tls.take(whole, certificates, &removals);
+                }
+                return;
+            }
+            ControlToIngress::Challenges { answers } => {
+                if let Some(tls) = &self.context.tls {
+                    tls.challenge(answers);
+                }
+                return;
+            }
+            message @ (ControlToIngress::Table { .. } | ControlToIngress::Change { .. }) => message,
+        };
         let (verdict, epoch, generation) = match &message {
-            ControlToIngress::Table { epoch, generation, .. } => {
-                (judge_table(self.at, *epoch, *generation), *epoch, *generation)
+            ControlToIngress::Table { epoch, generation, routes } => {
+                let shrinks = !self.context.options.accept_smaller_table
+                    && is_suspicious(self.context.table.load().len(), routes.len());
+                (judge_table(self.at, *epoch, *generation, shrinks), *epoch, *generation)
             }
             ControlToIngress::Change { epoch, from, generation, .. } => {
                 (judge_change(self.at, *epoch, *from, *generation), *epoch, *generation)
             }
+            ControlToIngress::Certificates { .. } | ControlToIngress::Challenges { .. } => return,
         };
         match verdict {
             Verdict::Apply => {}
@@ -84,11 +177,27 @@ impl ControlLink {
                 tracing::warn!(epoch, generation, "an older route table was refused");
                 return;
             }
+            Verdict::Suspicious => {
+                tracing::error!(
+                    epoch,
+                    generation,
+                    "a control plane that has started anew offers a table with less than half of the routes; the last one is served on. \
+                     If that is meant, remove the table's copy and restart the ingress"
+                );
+                return;
+            }
             Verdict::WantTable => return self.context.outbox.want_table(),
         }
         match message {
-            ControlToIngress::Table { routes, .. } => self.replace(routes),
-            ControlToIngress::Change { upserts, removals, .. } => self.change(upserts, &removals),
+            ControlToIngress::Table { routes, .. } => {
+                self.remember(&routes, true, &[]);
+                self.replace(routes);
+            }
+            ControlToIngress::Change { upserts, removals, .. } => {
+                self.remember(&upserts, false, &removals);
+                self.change(upserts, &removals);
+            }
+            ControlToIngress::Certificates { .. } | ControlToIngress::Challenges { .. } => {}
         }
         self.at = Some((epoch, generation));
         self.context.outbox.applied(epoch, generation);
@@ -100,8 +209,10 @@ impl ControlLink {
         for deployment in table.iter().filter_map(|route| route.target.serving()) {
             self.deployments.hold(deployment);
         }
-        self.context.table.store(Arc::new(table));
+        let table = Arc::new(table);
+        self.context.table.store(Arc::clone(&table));
         for route in old.iter() {
+            self.rested(&table, route);
             self.release(&route.target);
         }
     }
@@ -119,11 +230,29 @@ impl ControlLink {
                 self.deployments.hold(deployment);
             }
         }
-        self.context.table.store(table);
+        self.context.table.store(Arc::clone(&table));
         for host in &touched {
             if let Some(route) = old.get(host.as_str()) {
+                self.rested(&table, route);
                 self.release(&route.target);
             }
+        }
+    }
+
+    /// A service that fell asleep or woke up: who waits looks again, and one that is needed all the same is woken at once.
+    fn rested(&self, table: &RouteTable, before: &Route) {
+        let Target::Service(before_it) = &before.target else { return };
+        let now = table.get(before.host.as_str()).map(|route| &route.target);
+        if now.is_some_and(|now| now.is(&before.target)) {
+            return;
+        }
+        before_it.tracker().rest_changed();
+        if let Some(Target::Service(service)) = now
+            && service.rest() != Rest::Awake
+            && service.tracker().is_busy()
+            && service.tracker().is_first_to_ask()
+        {
+            self.context.outbox.wake(service.deployment().clone());
         }
     }
 
@@ -168,9 +297,16 @@ impl ControlLink {
     }
 }
 
-fn judge_table(at: Option<(u64, u64)>, epoch: u64, generation: u64) -> Verdict {
+/// Whether a table is so much smaller than the one before that something has probably been lost.
+const fn is_suspicious(before: usize, after: usize) -> bool {
+    before >= FEW && after < before / 2
+}
+
+/// Within one epoch a table may shrink as it likes: that is what was done, change by change.
+fn judge_table(at: Option<(u64, u64)>, epoch: u64, generation: u64, shrinks: bool) -> Verdict {
     match at {
         Some(at) if (epoch, generation) < at => Verdict::Ignore,
+        Some((current, _)) if shrinks && epoch > current => Verdict::Suspicious,
         Some(_) | None => Verdict::Apply,
     }
 }
@@ -190,7 +326,7 @@ mod tests {
 
     #[test]
     fn nothing_older_is_applied_and_a_gap_asks_for_everything() {
-        use Verdict::{Apply, Ignore, WantTable};
+        use Verdict::{Apply, Ignore, Suspicious, WantTable};
         for (at, epoch, generation, verdict) in [
             (None, 1, 1, Apply),
             (Some((1, 5)), 1, 5, Apply),
@@ -199,7 +335,20 @@ mod tests {
             (Some((2, 5)), 1, 9, Ignore),
             (Some((1, 5)), 2, 1, Apply),
         ] {
-            assert_eq!(judge_table(at, epoch, generation), verdict, "{at:?} {epoch} {generation}");
+            assert_eq!(judge_table(at, epoch, generation, false), verdict, "{at:?} {epoch} {generation}");
+        }
+        for (at, epoch, verdict) in [
+            (None, 2, Apply),
+            (Some((1, 5)), 1, Apply),
+            (Some((1, 5)), 2, Suspicious),
+            (Some((3, 1)), 2, Ignore),
+        ] {
+            assert_eq!(judge_table(at, epoch, 9, true), verdict, "{at:?} {epoch}");
+        }
+        for (before, after, suspicious) in
+            [(0, 0, false), (7, 0, false), (8, 4, false), (8, 3, true), (100, 0, true)]
+        {
+            assert_eq!(is_suspicious(before, after), suspicious, "{before} {after}");
         }
         for (at, epoch, from, generation, verdict) in [
             (None, 1, 0, 1, WantTable),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 
 use pierhead_model::digest::Digest;
 use pierhead_model::id::DeploymentId;
+use pierhead_model::sleep::Rest;
 use pierhead_wire::{self as wire, route};
 
 use crate::drain::Tracker;
@@ -49,8 +50,8 @@ impl Deployments {
             route::Target::Site { deployment, manifest } => {
                 Target::Site(self.record(deployment).site(manifest))
             }
-            route::Target::Service { deployment, endpoints } => {
-                Target::Service(self.record(deployment).service(&endpoints))
+            route::Target::Service { deployment, endpoints, rest } => {
+                Target::Service(self.record(deployment).service(&endpoints, rest))
             }
             route::Target::Page { page, deployment } => Target::Page { page, deployment },
         }
@@ -101,6 +102,12 @@ impl Deployments {
         ended
     }
 
+    /// The services that somebody needs, or did since this was asked last.
+    pub(crate) fn needed(&self) -> Vec<DeploymentId> {
+        let needed = |record: &&Record| !record.services.is_empty() && record.tracker.was_needed();
+        self.records.values().filter(needed).map(|record| record.tracker.deployment().clone()).collect()
+    }
+
     /// Closes connections that nobody has used for long, and drops what is not referred to any more.
     pub(crate) fn sweep(&mut self) {
         for record in self.records.values_mut() {
@@ -116,8 +123,8 @@ impl Deployments {
 }
 
 impl Record {
-    fn service(&mut self, named: &[wire::Endpoint]) -> Arc<Service> {
-        let known = self.services.iter().filter_map(Weak::upgrade).find(|known| known.has(named));
+    fn service(&mut self, named: &[wire::Endpoint], rest: Rest) -> Arc<Service> {
+        let known = self.services.iter().filter_map(Weak::upgrade).find(|known| known.has(named, rest));
         if let Some(service) = known {
             return service;
         }
@@ -132,7 +139,7 @@ impl Record {
                 })
             })
             .collect();
-        let service = Arc::new(Service::new(Arc::clone(&self.tracker), endpoints));
+        let service = Arc::new(Service::new(Arc::clone(&self.tracker), endpoints, rest));
         self.services.push(Arc::downgrade(&service));
         service
     }
@@ -163,6 +170,7 @@ mod tests {
         route::Target::Service {
             deployment: id.parse().unwrap(),
             endpoints: ports.iter().map(|port| SocketAddr::from(([127, 0, 0, 1], *port)).into()).collect(),
+            rest: Rest::Awake,
         }
     }
 

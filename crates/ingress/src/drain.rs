@@ -20,6 +20,12 @@ pub(crate) struct Tracker {
     leaving: AtomicBool,
     finished: Notify,
     cut: CancellationToken,
+    /// Something entered since this was last looked at.
+    touched: AtomicBool,
+    /// The control plane was asked to wake it.
+    wake_asked: AtomicBool,
+    /// It does not sleep as it did before: whoever waits looks its route up again.
+    woken: Notify,
 }
 
 /// Why a request may not enter.
@@ -45,6 +51,9 @@ impl Tracker {
             leaving: AtomicBool::new(false),
             finished: Notify::new(),
             cut: CancellationToken::new(),
+            touched: AtomicBool::new(false),
+            wake_asked: AtomicBool::new(false),
+            woken: Notify::new(),
         })
     }
 
@@ -60,6 +69,10 @@ impl Tracker {
         }
         if before >= at_most {
             return Err(Refused::Full);
+        }
+        // A store only when it changes something: the line is shared by all cores.
+        if !self.touched.load(Ordering::Relaxed) {
+            self.touched.store(true, Ordering::Relaxed);
         }
         Ok(entered)
     }
@@ -89,6 +102,32 @@ impl Tracker {
             }
             finished.await;
         }
+    }
+
+    /// Whether somebody needs it, or did since this was asked last.
+    pub(crate) fn was_needed(&self) -> bool {
+        self.touched.swap(false, Ordering::Relaxed) || self.in_flight.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether anything is in flight.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether it is this caller who has to ask for it to be woken.
+    pub(crate) fn is_first_to_ask(&self) -> bool {
+        !self.wake_asked.load(Ordering::Relaxed) && !self.wake_asked.swap(true, Ordering::Relaxed)
+    }
+
+    /// It sleeps, or is awake, in another way than before.
+    pub(crate) fn rest_changed(&self) {
+        self.wake_asked.store(false, Ordering::Relaxed);
+        self.woken.notify_waiters();
+    }
+
+    /// Resolves when that happens. It counts from the first poll, or from `enable`.
+    pub(crate) fn woken(&self) -> tokio::sync::futures::Notified<'_> {
+        self.woken.notified()
     }
 
     /// The drain time is over: tunnels end now.

@@ -10,4 +10,7 @@ pub enum IngressError {
         "cannot listen on {address} for visitors; choose another address or stop the program that uses it"
     )]
     Listen { address: SocketAddr, source: io::Error },
+    /// Nothing that a setting could change: the program was built without what TLS needs.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
 }

@@ -137,6 +137,15 @@ impl Notice {
     )
     .retry_after(5);
 
+    pub(crate) const WAKING: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "waking",
+        "The application is waking up",
+        "Nobody had needed it for a while, so it was asleep. It is being started.",
+        "This page tries again by itself.",
+    )
+    .retry_after(2);
+
     pub(crate) const VISITOR_TOO_SLOW: Self = Self::new(
         StatusCode::REQUEST_TIMEOUT,
         "request_too_slow",
@@ -279,6 +288,11 @@ fn wants_only_json(accept: Option<&HeaderValue>) -> bool {
         }
     }
     json
+}
+
+/// Whether a browser asked, for a page.
+pub(crate) fn wants_page(accept: Option<&HeaderValue>) -> bool {
+    accept.and_then(|accept| accept.to_str().ok()).is_some_and(|text| text.contains("text/html"))
 }
 
 fn escape(text: &str) -> String {

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 
 use crate::access_log::AccessRecord;
 use crate::client_io::Activity;
@@ -22,18 +22,7 @@ pub(crate) struct Exchange {
     in_flight: Option<InFlight>,
     status: StatusCode,
     bytes: u64,
-    draft: Option<Box<Draft>>,
-}
-
-/// What the log needs of a request that is gone by the time its line is written.
-#[derive(Debug)]
-struct Draft {
-    at: SystemTime,
-    began: Instant,
-    client: IpAddr,
-    method: Method,
-    path: String,
-    request_id: HeaderValue,
+    draft: Option<Box<AccessRecord>>,
 }
 
 impl Exchange {
@@ -46,12 +35,17 @@ impl Exchange {
     ) -> Self {
         activity.begin();
         let draft = context.log.wanted().then(|| {
-            Box::new(Draft {
+            Box::new(AccessRecord {
                 at: SystemTime::now(),
                 began: Instant::now(),
                 client,
                 method: request.method().clone(),
-                path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
+                route: None,
+                // A copy: sharing would keep the whole buffer that the connection reads into.
+                path: request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned(),
+                status: StatusCode::OK,
+                bytes: 0,
+                duration: Duration::ZERO,
                 request_id: request_id.clone(),
             })
         });
@@ -70,6 +64,11 @@ impl Exchange {
     pub(crate) fn answered_by(&mut self, route: Arc<Route>, in_flight: Option<InFlight>) {
         self.route = Some(route);
         self.in_flight = in_flight;
+    }
+
+    /// The same deployment answers, by another line of the table: it is counted there already.
+    pub(crate) fn goes_on_with(&mut self, route: Arc<Route>) {
+        self.route = Some(route);
     }
 
     pub(crate) const fn set_status(&mut self, status: StatusCode) {
@@ -100,21 +99,13 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.activity.end();
         self.context.totals.answered(self.status, self.bytes);
-        let Some(route) = &self.route else { return };
+        let Some(route) = self.route.take() else { return };
         route.counters.answered(self.status, self.bytes);
-        let Some(draft) = self.draft.take() else { return };
-        self.context.log.write(AccessRecord {
-            at: draft.at,
-            client: draft.client,
-            method: draft.method,
-            host: route.host.clone(),
-            project: route.project.clone(),
-            deployment: route.target.deployment().cloned(),
-            path: draft.path,
-            status: self.status,
-            bytes: self.bytes,
-            duration: draft.began.elapsed(),
-            request_id: draft.request_id.to_str().unwrap_or_default().to_owned(),
-        });
+        let Some(mut record) = self.draft.take() else { return };
+        record.status = self.status;
+        record.bytes = self.bytes;
+        record.duration = record.began.elapsed();
+        record.route = Some(route);
+        self.context.log.write(record);
     }
 }

@@ -4,12 +4,15 @@
 //! proxies before us is not passed on, in any spelling that a service might read as the same header: frameworks that turn
 //! `X_Forwarded_For` and `X-Forwarded-For` into the same variable would believe it. We say it ourselves.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
+use crate::handler::Visitor;
 use crate::options::Limits;
 use crate::request_body::RequestBody;
 
@@ -36,10 +39,30 @@ pub(crate) struct Outgoing {
     pub(crate) upgrade: Option<OnUpgrade>,
 }
 
+/// Makes a request of HTTP/2 look like one of HTTP/1.1: the host is a header, and cookies are one (RFC 9113, section 8).
+pub(crate) fn as_http1<B>(request: &mut Request<B>) {
+    let authority = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    let headers = request.headers_mut();
+    if let (Some(Ok(authority)), false) = (authority, headers.contains_key(HOST)) {
+        headers.insert(HOST, authority);
+    }
+    let mut cookies = headers.get_all(COOKIE).iter();
+    if let (Some(first), Some(_)) = (cookies.next(), cookies.next()) {
+        let mut joined = first.as_bytes().to_vec();
+        for crumb in headers.get_all(COOKIE).iter().skip(1) {
+            joined.extend_from_slice(b"; ");
+            joined.extend_from_slice(crumb.as_bytes());
+        }
+        if let Ok(cookie) = HeaderValue::from_bytes(&joined) {
+            headers.insert(COOKIE, cookie);
+        }
+    }
+}
+
 /// Makes a visitor's request ours.
 pub(crate) fn outgoing(
     mut request: Request<Incoming>,
-    client: &HeaderValue,
+    visitor: &Visitor,
     request_id: &HeaderValue,
     limits: &Limits,
 ) -> Outgoing {
@@ -66,8 +89,8 @@ pub(crate) fn outgoing(
     if let Some(host) = headers.get(HOST).cloned() {
         headers.insert(FORWARDED_HOST, host);
     }
-    headers.insert(FORWARDED_FOR, client.clone());
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(FORWARDED_FOR, visitor.forwarded_for.clone());
+    headers.insert(FORWARDED_PROTO, visitor.scheme.value());
     headers.insert(REQUEST_ID, request_id.clone());
     Outgoing { request: Request::from_parts(parts, RequestBody::new(incoming, limits)), upgrade }
 }
@@ -211,6 +234,16 @@ mod tests {
         for name in ["x-forward", "x-api-key", "api_key", "proxy-status", "x-real-ipx", "via"] {
             assert!(!is_ours(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_request_of_http2_has_a_host_and_one_cookie() {
+        let mut request = Request::builder().uri("https://a.test/x?y").body(()).unwrap();
+        *request.headers_mut() = headers(&[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
+        as_http1(&mut request);
+        assert_eq!(request.headers()[HOST], "a.test");
+        let cookies: Vec<_> = request.headers().get_all(COOKIE).iter().collect();
+        assert_eq!(cookies, ["a=1; b=2; c=3"]);
     }
 
     #[test]

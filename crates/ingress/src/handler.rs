@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -17,36 +17,71 @@ use crate::drain::{InFlight, Refused, Tracker};
 use crate::endpoint::Lease;
 use crate::error_page::Notice;
 use crate::exchange::Exchange;
+use crate::file_queue::FileQueue;
 use crate::forwarding::{self, Outgoing};
 use crate::host;
 use crate::service::{Answer, Failure, Service};
-use crate::static_site::Site;
+use crate::static_site::{Shelf, Site};
 use crate::target::{Route, Target};
 use crate::tunnel::Tunnel;
+use crate::waking;
 
 /// How often a route is looked up again because its deployment had just left the table.
 const LOOKUPS: usize = 4;
+/// Who came by TLS comes by TLS for two years. Subdomains may belong to others, and are not spoken for.
+const STRICTLY: HeaderValue = HeaderValue::from_static("max-age=63072000");
+
+/// How the visitor speaks to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// As in `X-Forwarded-Proto`.
+    pub(crate) const fn value(self) -> HeaderValue {
+        match self {
+            Self::Http => HeaderValue::from_static("http"),
+            Self::Https => HeaderValue::from_static("https"),
+        }
+    }
+}
 
 /// The visitor at the other end of one connection.
 #[derive(Debug)]
 pub(crate) struct Visitor {
     address: IpAddr,
+    pub(crate) scheme: Scheme,
     /// As in `X-Forwarded-For`.
-    forwarded_for: HeaderValue,
+    pub(crate) forwarded_for: HeaderValue,
     activity: Arc<Activity>,
+    /// Where the kernel can send files to the visitor.
+    queue: Option<Arc<FileQueue>>,
     tunnel: Mutex<Option<Tunnel>>,
 }
 
 impl Visitor {
-    pub(crate) fn new(address: IpAddr) -> Self {
+    pub(crate) fn new(address: IpAddr, scheme: Scheme) -> Self {
         let text = Bytes::from(address.to_canonical().to_string());
         Self {
             address,
+            scheme,
             forwarded_for: HeaderValue::from_maybe_shared(text)
                 .unwrap_or(HeaderValue::from_static("unknown")),
             activity: Arc::default(),
+            // What is encrypted has to pass through here.
+            queue: (scheme == Scheme::Http).then(Arc::default),
             tunnel: Mutex::new(None),
         }
+    }
+
+    pub(crate) const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    pub(crate) const fn queue(&self) -> Option<&Arc<FileQueue>> {
+        self.queue.as_ref()
     }
 
     pub(crate) fn activity(&self) -> Arc<Activity> {
@@ -74,8 +109,11 @@ impl From<Response<Body>> for Reply {
 pub(crate) async fn answer(
     context: Arc<Context>,
     visitor: Arc<Visitor>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Response<Body> {
+    if request.version() == Version::HTTP_2 {
+        forwarding::as_http1(&mut request);
+    }
     let request_id = context.request_ids.next();
     let mut exchange = Exchange::begin(&context, visitor.activity(), visitor.address, &request, &request_id);
     let last = ends_connection(&request);
@@ -83,6 +121,9 @@ pub(crate) async fn answer(
     let mut response = reply.response;
     if last && reply.tunnel.is_none() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if visitor.scheme == Scheme::Https {
+        response.headers_mut().entry(STRICT_TRANSPORT_SECURITY).or_insert(STRICTLY);
     }
     exchange.set_status(response.status());
     match reply.tunnel {
@@ -104,6 +145,8 @@ fn ends_connection(request: &Request<Incoming>) -> bool {
 struct Ask<'a> {
     context: &'a Context,
     request_id: &'a HeaderValue,
+    /// The way on which the kernel sends files to this visitor.
+    queue: Option<&'a Arc<FileQueue>>,
     accept: Option<HeaderValue>,
 }
 
@@ -114,7 +157,8 @@ impl Ask<'_> {
     }
 
     async fn site(&self, site: &Site, route: &Route, request: &Parts) -> Reply {
-        match site.answer(route, request, &self.context.contents).await {
+        let shelf = Shelf { contents: &self.context.contents, queue: self.queue };
+        match site.answer(route, request, shelf).await {
             Ok(response) => response.into(),
             Err(notice) => self.page(&notice),
         }
@@ -129,7 +173,7 @@ async fn reply(
     exchange: &mut Exchange,
 ) -> Reply {
     let accept = request.headers().get(http::header::ACCEPT).cloned();
-    let ask = Ask { context, request_id, accept };
+    let ask = Ask { context, request_id, queue: visitor.queue.as_ref(), accept };
     if let Err(happened) = well_formed(&request) {
         return ask.page(&Notice::bad_request(happened));
     }
@@ -137,7 +181,17 @@ async fn reply(
         Ok(host) => host,
         Err(error) => return ask.page(&Notice::bad_request(error.explanation())),
     };
+    if visitor.scheme == Scheme::Http
+        && let Some(tls) = &context.tls
+        && let Some(reply) = tls.instead(&host, request.uri())
+    {
+        return reply.into();
+    }
     let route = match enter(context, &host, exchange) {
+        Ok(route) => route,
+        Err(notice) => return ask.page(&notice),
+    };
+    let route = match waking::awake(context, &host, route, &request, exchange).await {
         Ok(route) => route,
         Err(notice) => return ask.page(&notice),
     };
@@ -149,8 +203,7 @@ async fn reply(
         }
         Target::Service(service) => {
             let host = host.into_owned();
-            let outgoing =
-                forwarding::outgoing(request, &visitor.forwarded_for, request_id, &context.options.limits);
+            let outgoing = forwarding::outgoing(request, visitor, request_id, &context.options.limits);
             ask.forward(service, &route, &host, outgoing, exchange).await
         }
     }
@@ -172,7 +225,7 @@ fn well_formed(request: &Request<Incoming>) -> Result<(), &'static str> {
 }
 
 /// Looks a route up and is counted at its deployment.
-fn enter(context: &Context, host: &str, exchange: &mut Exchange) -> Result<Arc<Route>, Notice> {
+pub(crate) fn enter(context: &Context, host: &str, exchange: &mut Exchange) -> Result<Arc<Route>, Notice> {
     let mut lookups = 0;
     loop {
         lookups += 1;
@@ -223,10 +276,21 @@ impl Ask<'_> {
             Ok(answer) => return self.pass_on(answer),
             Err(failure) => failure,
         };
-        let outgoing = match failure {
-            Failure::Unreachable(outgoing) => *outgoing,
-            failure => return self.failed(&failure, exchange),
-        };
+        match failure {
+            Failure::Unreachable(outgoing) => {
+                Box::pin(self.forward_anew(route, host, *outgoing, exchange)).await
+            }
+            failure => self.failed(&failure, exchange),
+        }
+    }
+
+    async fn forward_anew(
+        &self,
+        route: &Arc<Route>,
+        host: &str,
+        outgoing: Outgoing,
+        exchange: &mut Exchange,
+    ) -> Reply {
         let entered = enter(self.context, host, exchange);
         match entered {
             Ok(now) if !now.target.is(&route.target) => match &now.target {
@@ -258,7 +322,7 @@ impl Ask<'_> {
 
     fn pass_on(&self, answer: Answer) -> Reply {
         let Answer { mut response, lease, upgrade } = answer;
-        *response.version_mut() = Version::HTTP_11;
+        *response.version_mut() = Version::default();
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             forwarding::returning(response.headers_mut(), self.request_id);
             return response.map(|incoming| Body::of_service(incoming, lease)).into();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pierhead_model::hostname::Hostname;
 use pierhead_wire::BlobChannel;
+use pierhead_wire::certificate::Certificate;
 use pierhead_wire::control_to_ingress::ControlToIngress;
 use pierhead_wire::ingress_to_control::IngressToControl;
 use pierhead_wire::link::End;
@@ -15,8 +16,9 @@ use crate::context::Context;
 use crate::control_link::ControlLink;
 use crate::counters::Counts;
 use crate::error::IngressError;
-use crate::listener;
+use crate::listener::{self, Speech};
 use crate::options::Options;
+use crate::tls::Tls;
 
 /// The data plane of one machine.
 #[derive(Debug)]
@@ -34,13 +36,32 @@ impl Ingress {
         let address = options.listen;
         let listener = listener::bind(address).map_err(|source| IngressError::Listen { address, source })?;
         let local_addr = listener.local_addr().map_err(|source| IngressError::Listen { address, source })?;
-        let context = Arc::new(Context::new(options, blobs));
+        let by_tls = match options.listen_tls {
+            Some(address) => {
+                let listener =
+                    listener::bind(address).map_err(|source| IngressError::Listen { address, source })?;
+                let local =
+                    listener.local_addr().map_err(|source| IngressError::Listen { address, source })?;
+                Some((listener, Tls::new(local.port())?))
+            }
+            None => None,
+        };
+        let (tls_listener, tls) = by_tls.unzip();
+        let tls_addr = tls_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let mut context = Context::new(options, blobs);
+        context.tls = tls;
+        let context = Arc::new(context);
         let mut tasks = JoinSet::new();
         let (sender, receiver) = link.split();
         tasks.spawn(Arc::clone(&context.outbox).deliver(sender));
-        tasks.spawn(ControlLink::new(Arc::clone(&context)).run(receiver));
-        listener::spawn_accept_loops(listener, &context, &mut tasks);
-        Ok(Handle { local_addr, context, tasks })
+        let mut control = ControlLink::new(Arc::clone(&context));
+        control.recall().await;
+        tasks.spawn(control.run(receiver));
+        listener::spawn_accept_loops(listener, Speech::Plain, &context, &mut tasks);
+        if let (Some(listener), Some(tls)) = (tls_listener, &context.tls) {
+            listener::spawn_accept_loops(listener, Speech::Tls(tls.acceptor()), &context, &mut tasks);
+        }
+        Ok(Handle { local_addr, tls_addr, context, tasks })
     }
 }
 
@@ -48,6 +69,7 @@ impl Ingress {
 #[derive(Debug)]
 pub struct Handle {
     local_addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
     context: Arc<Context>,
     tasks: JoinSet<()>,
 }
@@ -56,6 +78,16 @@ impl Handle {
     /// Where visitors connect to.
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Where they connect to by TLS.
+    pub const fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
+    }
+
+    /// The way to hand certificates over that do not come from the control plane.
+    pub fn certificates(&self) -> Certificates {
+        Certificates { context: Arc::clone(&self.context) }
     }
 
     /// What was counted since the start.
@@ -72,6 +104,21 @@ impl Handle {
     pub async fn shutdown(mut self, grace: Duration) {
         self.tasks.shutdown().await;
         self.context.connections.shut_down(grace).await;
+    }
+}
+
+/// Takes certificates for a running ingress. Does nothing when visitors cannot come by TLS.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    context: Arc<Context>,
+}
+
+impl Certificates {
+    /// New ones, and others for names that had one.
+    pub fn add(&self, certificates: Vec<Certificate>) {
+        if let Some(tls) = &self.context.tls {
+            tls.take(false, certificates, &[]);
+        }
     }
 }
 

@@ -6,11 +6,15 @@
 //! | --- | --- |
 //! | [`options`], [`ingress`] | what it is given, how it is started and stopped |
 //! | `listener`, `connections`, `client_io`, `head_guard` | accepting visitors, capping them, refusing the slow and the ambiguous |
+//! | `tls` | certificates by hostname, and what is said on the way to them |
 //! | `handler`, `host`, `route_table`, `target` | one request: which host, which route, what it shows |
+//! | `waking` | holding requests for a service that sleeps |
 //! | `service`, `forwarding`, `endpoint`, `pool`, `tunnel` | a reverse proxy with its own connection pools |
+//! | `file_queue` | files that the kernel sends |
 //! | `static_site` | files by path, with everything HTTP knows about files |
 //! | `error_page` | what a visitor sees when there is nothing else to show |
 //! | `control_link`, `deployments`, `drain`, `outbox` | the table's changes, and what leaves with them |
+//! | `table_copy` | the table on disk, for a start without the control plane |
 //!
 //! Rules:
 //! - A request never waits for the control plane, and needs no container engine: the table is in memory, blobs come through
@@ -31,6 +35,7 @@ mod endpoint;
 mod error;
 mod error_page;
 mod exchange;
+mod file_queue;
 mod forwarding;
 mod handler;
 mod head_guard;
@@ -46,11 +51,14 @@ mod response;
 mod route_table;
 mod service;
 mod static_site;
+mod table_copy;
 mod target;
+mod tls;
 mod tunnel;
+mod waking;
 
 pub use access_log::AccessRecord;
 pub use counters::Counts;
 pub use error::IngressError;
-pub use ingress::{Handle, Ingress};
+pub use ingress::{Certificates, Handle, Ingress};
 pub use options::{Limits, Options};

@@ -1,6 +1,7 @@
 //! What an ingress is given. Every default is a number of `docs/reliability.md` or of common practice, with its unit.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,12 @@ pub(crate) const FREE_HEADERS: usize = 100;
 pub struct Options {
     /// Where visitors connect to; port 0 takes any free one (see [`Handle::local_addr`](crate::Handle::local_addr)).
     pub listen: SocketAddr,
+    /// Where visitors connect to by TLS; `None` when something before this ingress speaks it.
+    pub listen_tls: Option<SocketAddr>,
+    /// Where the table is kept on disk, so that a restart serves without the control plane; `None` keeps none.
+    pub table_copy: Option<PathBuf>,
+    /// Take the table of a control plane that has started anew even if it has less than half of the routes.
+    pub accept_smaller_table: bool,
     /// How long requests and tunnels of a deployment that left the table may take to finish.
     pub drain_timeout: Duration,
     /// Where owners of a project look for the reason; linked from the platform's pages.
@@ -26,13 +33,16 @@ pub struct Options {
     pub tunnels: Arc<dyn Tunnels>,
     pub limits: Limits,
     /// Receives one record per request. A full channel loses records (they are counted), never time.
-    pub access_log: Option<mpsc::Sender<AccessRecord>>,
+    pub access_log: Option<mpsc::Sender<Box<AccessRecord>>>,
 }
 
 impl Options {
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            listen_tls: None,
+            table_copy: None,
+            accept_smaller_table: false,
             drain_timeout: Duration::from_secs(30),
             console_url: None,
             tunnels: Arc::new(NoTunnels),
@@ -68,6 +78,10 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Until a service begins its answer.
     pub answer_timeout: Duration,
+    /// How long a request waits for a service that sleeps.
+    pub wake_timeout: Duration,
+    /// How long a browser's request waits before it is shown a page that tries again by itself.
+    pub wake_page_after: Duration,
     /// Memory for files of sites, in bytes.
     pub file_cache_bytes: u64,
 }
@@ -87,6 +101,8 @@ impl Default for Limits {
             header_count: FREE_HEADERS,
             connect_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(60),
+            wake_timeout: Duration::from_secs(60),
+            wake_page_after: Duration::from_secs(10),
             file_cache_bytes: 64 * 1024 * 1024,
         }
     }

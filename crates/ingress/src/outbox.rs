@@ -4,7 +4,7 @@
 //! be said is kept here and merged: of several `Applied` only the last matters, one `WantTable` is as good as ten, and there
 //! are never more `Drained` than deployments.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -23,6 +23,8 @@ struct Pending {
     want_table: bool,
     applied: Option<(u64, u64)>,
     drained: VecDeque<DeploymentId>,
+    wake: BTreeSet<DeploymentId>,
+    active: BTreeSet<DeploymentId>,
 }
 
 impl Outbox {
@@ -41,8 +43,26 @@ impl Outbox {
         self.filled.notify_one();
     }
 
+    pub(crate) fn wake(&self, deployment: DeploymentId) {
+        self.pending.lock().wake.insert(deployment);
+        self.filled.notify_one();
+    }
+
+    pub(crate) fn active(&self, deployments: impl IntoIterator<Item = DeploymentId>) {
+        self.pending.lock().active.extend(deployments);
+        self.filled.notify_one();
+    }
+
     fn next(&self) -> Option<IngressToControl> {
         let mut pending = self.pending.lock();
+        // Before `Applied`: a service is stopped when that is heard, unless somebody waits for it.
+        if let Some(deployment) = pending.wake.pop_first() {
+            return Some(IngressToControl::Wake { deployment });
+        }
+        if !pending.active.is_empty() {
+            let deployments = std::mem::take(&mut pending.active).into_iter().collect();
+            return Some(IngressToControl::Active { deployments });
+        }
         if let Some((epoch, generation)) = pending.applied.take() {
             return Some(IngressToControl::Applied { epoch, generation });
         }

@@ -71,6 +71,11 @@ impl RouteTable {
         self.shards.get(shard_of(host))?.get(host).map(|found| &found.0)
     }
 
+    /// Sums up the shards, which costs some hundred additions.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.len()).sum()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.shards.iter().flat_map(|shard| shard.iter().map(|found| &found.0))
     }

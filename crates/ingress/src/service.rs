@@ -15,6 +15,7 @@ use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use pierhead_model::id::DeploymentId;
+use pierhead_model::sleep::Rest;
 use pierhead_wire as wire;
 
 use crate::context::Context;
@@ -35,6 +36,7 @@ const SPARE_TRIES: usize = 2;
 pub(crate) struct Service {
     tracker: Arc<Tracker>,
     endpoints: Box<[Arc<Endpoint>]>,
+    rest: Rest,
     next: AtomicUsize,
 }
 
@@ -72,8 +74,8 @@ enum Sent {
 }
 
 impl Service {
-    pub(crate) fn new(tracker: Arc<Tracker>, endpoints: Box<[Arc<Endpoint>]>) -> Self {
-        Self { tracker, endpoints, next: AtomicUsize::new(0) }
+    pub(crate) fn new(tracker: Arc<Tracker>, endpoints: Box<[Arc<Endpoint>]>, rest: Rest) -> Self {
+        Self { tracker, endpoints, rest, next: AtomicUsize::new(0) }
     }
 
     pub(crate) fn deployment(&self) -> &DeploymentId {
@@ -84,9 +86,15 @@ impl Service {
         &self.tracker
     }
 
-    /// Whether these are its endpoints, in this order.
-    pub(crate) fn has(&self, named: &[wire::Endpoint]) -> bool {
-        self.endpoints.len() == named.len()
+    /// How deeply it sleeps.
+    pub(crate) const fn rest(&self) -> Rest {
+        self.rest
+    }
+
+    /// Whether these are its endpoints, in this order, and it sleeps as deeply as this.
+    pub(crate) fn has(&self, named: &[wire::Endpoint], rest: Rest) -> bool {
+        self.rest == rest
+            && self.endpoints.len() == named.len()
             && self.endpoints.iter().zip(named).all(|(endpoint, named)| endpoint.endpoint() == named)
     }
 
@@ -107,7 +115,7 @@ impl Service {
             let from_pool = pooled.is_some();
             let lease = match pooled {
                 Some(lease) => lease,
-                None => match endpoint.connect(context).await {
+                None => match Box::pin(endpoint.connect(context)).await {
                     Ok(lease) => lease,
                     Err(error) => {
                         tracing::debug!(

@@ -22,6 +22,7 @@ use crate::pipeline::image::ImageReference;
 use crate::plan::{BuildPlan, BuildSettings};
 use crate::release::Release;
 use crate::run::PipelineWork;
+use crate::sleep::RestOrder;
 use crate::source::{Commit, Folder, GitReference, RepositoryUrl};
 use crate::variable::Variable;
 
@@ -37,6 +38,9 @@ pub struct Assignment {
     pub environment: EnvironmentName,
     pub slot: SlotName,
     pub work: Work,
+    /// How deeply a live service should sleep. Changes without a new generation; the newest number counts.
+    #[serde(default, skip_serializing_if = "RestOrder::is_default")]
+    pub rest: RestOrder,
     /// What the node said of it so far, for a node that has lost what it wrote down. Only at the beginning of a session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
@@ -218,6 +222,9 @@ pub struct InstanceReport {
     pub last_exit: Option<String>,
     /// When the next start is tried, while it backs off.
     pub next_start_at: Option<Timestamp>,
+    /// The last order to sleep or to wake up that was carried out.
+    #[serde(default, skip_serializing_if = "RestOrder::is_default")]
+    pub rest: RestOrder,
 }
 
 impl InstanceReport {

@@ -16,6 +16,7 @@
 //! | [`access`] | who may do what: roles, scopes, grants, one decision |
 //! | [`address`] | which addresses may be reached on behalf of somebody |
 //! | [`lifetime`] | how long slots live |
+//! | [`sleep`] | how deeply a service sleeps that nobody needs |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
@@ -42,6 +43,7 @@ pub mod pull;
 pub mod release;
 pub mod remote;
 pub mod run;
+pub mod sleep;
 pub mod source;
 pub mod tree;
 pub mod variable;

@@ -8,7 +8,7 @@ use crate::plan::BuildSettings;
 use crate::source::{Folder, GitReference, RepositoryUrl};
 
 /// Everything a person can set on a project.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProjectSettings {
     pub source: Option<GitSource>,
@@ -37,6 +37,20 @@ pub struct Triggers {
 impl Default for Triggers {
     fn default() -> Self {
         Self { push: true, pull_requests: true, branches: Vec::new() }
+    }
+}
+
+impl Default for ProjectSettings {
+    fn default() -> Self {
+        Self {
+            source: None,
+            build: BuildSettings::default(),
+            limits: Limits::default(),
+            health: HealthCheck::default(),
+            sleep_after_s: 900,
+            lifetime_s: None,
+            triggers: Triggers::default(),
+        }
     }
 }
 

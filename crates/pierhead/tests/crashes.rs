@@ -42,12 +42,14 @@ const POINTS: [&str; 25] = [
 /// Passed by a start on an empty data directory.
 const AT_FIRST_START: [&str; 1] = ["store.migrate.before_commit"];
 
-/// Driven by the tests of nodes, of pipelines and of webhooks.
-const ELSEWHERE: [&str; 4] = [
+/// Driven by the tests of nodes, of pipelines, of webhooks and of sleep.
+const ELSEWHERE: [&str; 6] = [
     "control.rotate_token.before_disconnect",
     "agent.run_noted",
     "store.delivery.before_commit",
     "store.delivery.after_commit",
+    "agent.frozen",
+    "agent.asleep",
 ];
 
 /// Deaths at moments that nobody chose.

@@ -3,7 +3,6 @@
 use pierhead_model::Timestamp;
 use pierhead_model::id::{TokenId, UserId};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Condition;
 use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::{Store, StoreError, document, install};
@@ -141,6 +140,24 @@ mod session {
             })
         }
     }
+}
+
+mod rotated {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "rotated_tokens")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub hash: String,
+        pub session_id: String,
+        pub rotated_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }
 
 mod token {
@@ -321,13 +338,19 @@ impl Store {
         found.map(session::Model::into_session).transpose()
     }
 
-    /// The session that a refresh token belongs to, be it the newest or the one before.
+    /// The session that a refresh token belongs to, be it the newest or any that was exchanged before.
     pub async fn session_by_token(&self, hash: &str) -> Result<Option<Session>, StoreError> {
-        let belongs = Condition::any()
-            .add(session::Column::TokenHash.eq(hash))
-            .add(session::Column::PreviousHash.eq(hash));
-        let found = session::Entity::find().filter(belongs).one(&self.db).await;
-        let found = found.map_err(|error| StoreError::from_db("reading a session", error))?;
+        let error = |error| StoreError::from_db("reading a session", error);
+        let newest = session::Column::TokenHash.eq(hash);
+        let found = match session::Entity::find().filter(newest).one(&self.db).await.map_err(error)? {
+            Some(found) => Some(found),
+            None => match rotated::Entity::find_by_id(hash).one(&self.db).await.map_err(error)? {
+                Some(old) => {
+                    session::Entity::find_by_id(old.session_id).one(&self.db).await.map_err(error)?
+                }
+                None => None,
+            },
+        };
         found.map(session::Model::into_session).transpose()
     }
 
@@ -340,6 +363,8 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let error = |error| StoreError::from_db("rotating a token", error);
+        let transaction = self.db.begin().await.map_err(error)?;
         let done = session::Entity::update_many()
             .col_expr(session::Column::TokenHash, Expr::value(new))
             .col_expr(session::Column::PreviousHash, Expr::value(old))
@@ -348,9 +373,31 @@ impl Store {
             .filter(session::Column::Id.eq(id.to_string()))
             .filter(session::Column::TokenHash.eq(old))
             .filter(session::Column::RevokedAt.is_null())
+            .exec(&transaction)
+            .await
+            .map_err(error)?;
+        if done.rows_affected != 1 {
+            return Ok(false);
+        }
+        let row = rotated::ActiveModel {
+            hash: Set(old.to_owned()),
+            session_id: Set(id.to_string()),
+            rotated_at: Set(now.as_millisecond()),
+        };
+        rotated::Entity::insert(row).exec_without_returning(&transaction).await.map_err(error)?;
+        transaction.commit().await.map_err(error)?;
+        Ok(true)
+    }
+
+    /// It was used: from now on it ends later.
+    pub async fn session_extend(&self, id: &TokenId, expires_at: Timestamp) -> Result<(), StoreError> {
+        let done = session::Entity::update_many()
+            .col_expr(session::Column::ExpiresAt, Expr::value(expires_at.as_millisecond()))
+            .filter(session::Column::Id.eq(id.to_string()))
+            .filter(session::Column::RevokedAt.is_null())
             .exec(&self.db)
             .await;
-        Ok(done.map_err(|error| StoreError::from_db("rotating a token", error))?.rows_affected == 1)
+        done.map(drop).map_err(|error| StoreError::from_db("extending a session", error))
     }
 
     pub async fn session_revoke(&self, id: &TokenId, now: Timestamp) -> Result<(), StoreError> {

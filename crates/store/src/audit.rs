@@ -121,27 +121,35 @@ mod row {
 impl Unit {
     /// Writes an entry together with what it tells.
     pub async fn audit(&self, new: &NewAudit) -> Result<(), StoreError> {
-        let text = |value: &Option<serde_json::Value>| {
-            value.as_ref().map(|value| document::write("audit entry", value)).transpose()
-        };
-        let row = row::ActiveModel {
-            sequence: sea_orm::NotSet,
-            at: Set(new.at.as_millisecond()),
-            actor_id: Set(new.actor_id.clone()),
-            actor: Set(new.actor.clone()),
-            via: Set(new.via.clone()),
-            ip: Set(new.ip.clone()),
-            action: Set(new.action.to_owned()),
-            target_kind: Set(new.target_kind.to_owned()),
-            target_id: Set(new.target_id.clone()),
-            target: Set(new.target.clone()),
-            project_id: Set(new.project.as_ref().map(ToString::to_string)),
-            before: Set(text(&new.before)?),
-            after: Set(text(&new.after)?),
-        };
-        let done = row::Entity::insert(row).exec_without_returning(&self.db).await;
-        done.map(drop).map_err(|error| StoreError::from_db("writing the audit log", error))
+        write_in_txn(&self.db, new).await
     }
+}
+
+/// Writes an entry in the transaction of what it tells.
+pub(crate) async fn write_in_txn(
+    transaction: &impl ConnectionTrait,
+    new: &NewAudit,
+) -> Result<(), StoreError> {
+    let text = |value: &Option<serde_json::Value>| {
+        value.as_ref().map(|value| document::write("audit entry", value)).transpose()
+    };
+    let row = row::ActiveModel {
+        sequence: sea_orm::NotSet,
+        at: Set(new.at.as_millisecond()),
+        actor_id: Set(new.actor_id.clone()),
+        actor: Set(new.actor.clone()),
+        via: Set(new.via.clone()),
+        ip: Set(new.ip.clone()),
+        action: Set(new.action.to_owned()),
+        target_kind: Set(new.target_kind.to_owned()),
+        target_id: Set(new.target_id.clone()),
+        target: Set(new.target.clone()),
+        project_id: Set(new.project.as_ref().map(ToString::to_string)),
+        before: Set(text(&new.before)?),
+        after: Set(text(&new.after)?),
+    };
+    let done = row::Entity::insert(row).exec_without_returning(transaction).await;
+    done.map(drop).map_err(|error| StoreError::from_db("writing the audit log", error))
 }
 
 impl Store {

@@ -90,6 +90,17 @@ impl Store {
         self.setting_get(key).await?.ok_or(StoreError::NotFound { what: "setting" })
     }
 
+    /// Stores a value in the place of `old`; `false` when another one is there.
+    pub async fn setting_replace(&self, key: &str, old: &str, value: &str) -> Result<bool, StoreError> {
+        let done = setting::Entity::update_many()
+            .col_expr(setting::Column::Value, Expr::value(value))
+            .filter(setting::Column::Key.eq(key))
+            .filter(setting::Column::Value.eq(old))
+            .exec(&self.db)
+            .await;
+        Ok(done.map_err(|error| StoreError::from_db("storing a setting", error))?.rows_affected == 1)
+    }
+
     pub async fn setting_delete(&self, key: &str) -> Result<bool, StoreError> {
         let deleted = setting::Entity::delete_by_id(key.to_owned()).exec(&self.db).await;
         Ok(deleted.map_err(|error| StoreError::from_db("deleting a setting", error))?.rows_affected > 0)

@@ -1,5 +1,8 @@
 //! Projects and their slots.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use pierhead_model::Timestamp;
 use pierhead_model::id::{EnvironmentId, ProjectId, SlotId, TeamId, UserId};
 use pierhead_model::name::{ProjectName, SlotName};
@@ -228,6 +231,23 @@ impl Store {
             .await
             .map_err(|error| StoreError::from_db(READING, error))?;
         rows.into_iter().map(project::Model::into_project).collect()
+    }
+
+    /// How long the services of each project stay awake that nobody needs.
+    pub async fn projects_sleep_after(&self) -> Result<HashMap<ProjectId, Duration>, StoreError> {
+        let rows: Vec<(String, String)> = project::Entity::find()
+            .select_only()
+            .column(project::Column::Id)
+            .column(project::Column::Settings)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the projects", error))?;
+        let patience = |(id, settings): (String, String)| {
+            let settings: ProjectSettings = document::read("project settings", &settings)?;
+            Ok((document::parse("project", &id)?, Duration::from_secs(settings.sleep_after_s.into())))
+        };
+        rows.into_iter().map(patience).collect()
     }
 
     /// By name, those after `after` that are visible; at most `limit`.

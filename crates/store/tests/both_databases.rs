@@ -111,6 +111,7 @@ impl World {
             work: "{}".into(),
             received_at: None,
             head: None,
+            audit: None,
         };
         self.store.deployment_create(&new, now()).await.unwrap().id
     }

@@ -18,7 +18,25 @@ pub(crate) fn remove_all_of(node: &str) {
             return;
         };
         for id in String::from_utf8_lossy(&found.stdout).lines() {
+            thaw(id);
             let _ = Command::new("docker").args(remove).arg(id).output();
+        }
+    }
+}
+
+/// A test that was killed may leave a service asleep, and what is frozen cannot be ended. Anything else is not touched.
+fn thaw(id: &str) {
+    let Ok(found) = Command::new("docker").args(["inspect", "--format", "{{.Id}}", id]).output() else {
+        return;
+    };
+    let id = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+    for (file, text) in [
+        (format!("/sys/fs/cgroup/freezer/docker/{id}/freezer.state"), "THAWED"),
+        (format!("/sys/fs/cgroup/docker/{id}/cgroup.freeze"), "0"),
+        (format!("/sys/fs/cgroup/system.slice/docker-{id}.scope/cgroup.freeze"), "0"),
+    ] {
+        if std::path::Path::new(&file).exists() {
+            let _ = fs_err::write(file, text);
         }
     }
 }

@@ -3,6 +3,7 @@
 use pierhead_model::assignment::Assignment;
 use pierhead_model::digest::Digest;
 use pierhead_model::id::{DeploymentId, InstallId, NodeId};
+use pierhead_model::sleep::RestOrder;
 use serde::{Deserialize, Serialize};
 
 use crate::version::Version;
@@ -28,6 +29,11 @@ pub enum ControlToAgent {
     },
     /// One assignment, new or changed.
     Assign(Assignment),
+    /// How deeply a live service should sleep: what its assignment says too, told in a hurry.
+    Rest {
+        deployment: DeploymentId,
+        order: RestOrder,
+    },
     /// The control plane has remembered that this deployment is gone from the node: the node may forget it too.
     Forget {
         deployment: DeploymentId,

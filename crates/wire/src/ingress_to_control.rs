@@ -12,4 +12,8 @@ pub enum IngressToControl {
     WantTable,
     /// A deployment that left the table has no request in flight any more, or its drain time is over.
     Drained { deployment: DeploymentId },
+    /// These were needed a moment ago: a request or a tunnel was, or is, in flight.
+    Active { deployments: Vec<DeploymentId> },
+    /// Somebody waits for this one, which sleeps.
+    Wake { deployment: DeploymentId },
 }

@@ -9,6 +9,7 @@
 
 pub mod agent_to_control;
 pub mod blob;
+pub mod certificate;
 pub mod control_to_agent;
 pub mod control_to_ingress;
 pub mod ingress_to_control;

@@ -4,6 +4,7 @@ use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::name::ProjectName;
+use pierhead_model::sleep::Rest;
 use serde::{Deserialize, Serialize};
 
 use crate::traffic::Endpoint;
@@ -22,7 +23,13 @@ pub enum Target {
     /// Files: the manifest's blob and those it names.
     Site { deployment: DeploymentId, manifest: Digest },
     /// Processes that speak HTTP, any of which may answer.
-    Service { deployment: DeploymentId, endpoints: Vec<Endpoint> },
+    Service {
+        deployment: DeploymentId,
+        /// Empty while it is stopped: a request waits until it is not.
+        endpoints: Vec<Endpoint>,
+        #[serde(default)]
+        rest: Rest,
+    },
     /// A page of the platform's own.
     Page { page: Page, deployment: Option<DeploymentId> },
 }

@@ -11,6 +11,7 @@ import { Card } from "@/ui/card";
 import { Field, Input, TextArea } from "@/ui/field";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { BuildFields, NOTHING_SAID } from "../build-fields";
+import { OwnerField } from "./owner-field";
 import type { Found } from "./source-step";
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
@@ -27,6 +28,7 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
   const { source, plan } = found;
   const client = useQueryClient();
   const [name, setName] = useState(found.name);
+  const [team, setTeam] = useState<string | null>(null);
   const [build, setBuild] = useState(NOTHING_SAID);
   const [dotenv, setDotenv] = useState("");
   const { entries, problems } = parseDotenv(dotenv);
@@ -34,7 +36,7 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
   const [made, setMade] = useState<string | null>(null);
   const deploy = useMutation({
     mutationFn: async () => {
-      const project = made ?? (await create(name, source, build)).name;
+      const project = made ?? (await create(name, team, source, build)).name;
       setMade(project);
       if (entries.length > 0) {
         const items = entries.map(({ key, value }) => ({ key, value, secret: soundsSecret(key, value), exposure: "all" as const }));
@@ -74,6 +76,9 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
           <Field label="Name" error={nameProblem} className="sm:col-span-2" hint={made === null ? undefined : "The project is made already."}>
             {(attributes) => <Input {...attributes} value={name} disabled={made !== null} onChange={(event) => setName(event.target.value)} className="code sm:max-w-80" autoComplete="off" autoCapitalize="off" spellCheck={false} autoFocus />}
           </Field>
+          <div className="empty:hidden sm:col-span-2">
+            <OwnerField value={team} onChange={setTeam} isDisabled={made !== null} />
+          </div>
           <BuildFields values={build} onChange={setBuild} plan={plan} />
         </div>
         <details className="group border-t border-line" open={plan !== null && Object.keys(plan.variables).length > 0}>
@@ -106,7 +111,7 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
   );
 }
 
-function create(name: string, source: Found["source"], build: typeof NOTHING_SAID) {
-  const body = { name, source, build } as Schemas["NewProjectRequest"];
+function create(name: string, team: string | null, source: Found["source"], build: typeof NOTHING_SAID) {
+  const body = { name, team, source, build } as Schemas["NewProjectRequest"];
   return answer(api.POST("/api/v1/projects", { body }));
 }

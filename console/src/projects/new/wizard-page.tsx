@@ -3,6 +3,7 @@ import { Check } from "lucide-react";
 import { useState } from "react";
 import { cn } from "@/lib/cn";
 import { Page, useTitle } from "@/ui/page";
+import { PipelineCard } from "./pipeline-card";
 import { PlanStep } from "./plan-step";
 import { SourceStep } from "./source-step";
 import type { Found } from "./source-step";
@@ -45,7 +46,10 @@ export function WizardPage() {
           onDeployed={(id) => void navigate({ to: "/projects/new", search: { deployment: id }, replace: true })}
         />
       ) : (
-        <SourceStep initial={repository ?? ""} onFound={setFound} />
+        <>
+          <SourceStep initial={repository ?? ""} onFound={setFound} />
+          <PipelineCard />
+        </>
       )}
     </Page>
   );

@@ -11,6 +11,7 @@ import { useTitle } from "@/ui/page";
 import { Skeleton } from "@/ui/skeleton";
 import { toast } from "@/ui/toast";
 import { useDeleteProject } from "../mutations";
+import { FollowingCard } from "./following-card";
 import { BuildSection, HealthSection, LimitsSection, SourceSection } from "./sections";
 
 const route = getRouteApi("/app/projects/$project/settings");
@@ -23,6 +24,7 @@ export function SettingsPage() {
   return (
     <div className="flex max-w-4xl flex-col gap-5">
       <SourceSection project={project} />
+      {project.source !== null && <FollowingCard project={name} />}
       <BuildSection project={project} />
       <LimitsSection project={project} />
       <HealthSection project={project} />

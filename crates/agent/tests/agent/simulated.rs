@@ -8,10 +8,12 @@ use pierhead_engine::image::ImageConfig;
 use pierhead_engine::labels;
 use pierhead_engine::simulated::{Act, Behaviour, Mode, Selector, SimulatedEngine};
 use pierhead_engine::spec::{ContainerSpec, Labels, Limits as EngineLimits, Profile};
+use pierhead_engine::state::Status;
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Assignment, Phase};
 use pierhead_model::deployment::{CloneFailure, Reason};
 use pierhead_model::release::{Release, SiteManifest};
+use pierhead_model::sleep::{Rest, RestOrder};
 use pierhead_model::source::GitReference;
 use pierhead_model::variable::{Exposure, Variable, VariableKey};
 use pierhead_wire::{BlobChannel, ControlToAgent};
@@ -288,6 +290,55 @@ async fn a_running_service_is_adopted_and_not_touched() {
     let log = sim.world.control.log(&assignment.deployment);
     assert_eq!(log.iter().filter(|line| *line == "service: serving").count(), 1, "{log:#?}");
     assert_eq!(sim.engine.id_of(&name), Some(before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_sleeps_and_wakes_as_it_is_told_also_after_a_restart() {
+    let mut sim = simulated(Manner::Careful, NODE_APP).await;
+    sim.good();
+    let mut assignment = sim.service(1);
+    sim.world.deploy(&assignment).await;
+    let name = format!("ph-{}", assignment.deployment);
+    let id = sim.engine.id_of(&name).unwrap();
+    let order = |rest, number| RestOrder { rest, number };
+    let rested = |order| {
+        move |report: &pierhead_model::assignment::Report| {
+            report.instance.as_ref().is_some_and(|instance| instance.rest == order)
+        }
+    };
+
+    sim.world.rest(&assignment, order(Rest::Frozen, 5)).await;
+    let report =
+        sim.world.control.report(&assignment.deployment, "frozen", rested(order(Rest::Frozen, 5))).await;
+    assert!(report.instance.unwrap().address.is_some(), "it is reached as ever");
+
+    sim.world.rest(&assignment, order(Rest::Stopped, 6)).await;
+    let report =
+        sim.world.control.report(&assignment.deployment, "stopped", rested(order(Rest::Stopped, 6))).await;
+    let instance = report.instance.unwrap();
+    assert_eq!((instance.address, instance.restarts), (None, 0), "{instance:?}");
+    assert_eq!(sim.engine.inspect(&id).await.unwrap().state.status(), Status::Exited);
+
+    // Whoever comes back finds it asleep and lets it sleep, until somebody needs it.
+    sim.world.stop_agent().await;
+    assignment.rest = order(Rest::Stopped, 6);
+    sim.world.start(vec![assignment.clone()]).await;
+    assert_eq!(sim.engine.inspect(&id).await.unwrap().state.status(), Status::Exited);
+    sim.world.rest(&assignment, order(Rest::Frozen, 4)).await;
+    sim.world.rest(&assignment, order(Rest::Awake, 7)).await;
+    let report =
+        sim.world.control.report(&assignment.deployment, "awake", rested(order(Rest::Awake, 7))).await;
+    let instance = report.instance.unwrap();
+    assert!(instance.healthy && instance.address.is_some() && instance.restarts == 0, "{instance:?}");
+    assert_eq!(sim.engine.id_of(&name), Some(id), "the container was kept");
+
+    // An order that changes nothing is reported all the same: somebody waits for its number.
+    sim.world.rest(&assignment, order(Rest::Awake, 8)).await;
+    sim.world.control.report(&assignment.deployment, "said so", rested(order(Rest::Awake, 8))).await;
+    sim.world.rest(&assignment, order(Rest::Frozen, 9)).await;
+    sim.world.control.report(&assignment.deployment, "frozen", rested(order(Rest::Frozen, 9))).await;
+    sim.world.stop(&assignment).await;
+    assert_eq!((sim.world.held().await, sim.world.work_folders()), (Vec::new(), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

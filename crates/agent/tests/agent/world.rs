@@ -14,6 +14,7 @@ use pierhead_model::id::{DeploymentId, InstallId, NodeId, ProjectId};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::plan::BuildSettings;
+use pierhead_model::sleep::RestOrder;
 use pierhead_model::source::{Folder, GitReference};
 use pierhead_wire::ControlToAgent;
 use pierhead_wire::version::Version;
@@ -170,6 +171,7 @@ impl World {
                 no_cache: false,
                 keys: None,
             },
+            rest: RestOrder::default(),
             known: None,
         }
     }
@@ -183,6 +185,11 @@ impl World {
 
     pub(crate) async fn assign(&self, assignment: &Assignment) {
         self.connection.send(ControlToAgent::Assign(assignment.clone())).await;
+    }
+
+    pub(crate) async fn rest(&self, assignment: &Assignment, order: RestOrder) {
+        let deployment = assignment.deployment.clone();
+        self.connection.send(ControlToAgent::Rest { deployment, order }).await;
     }
 
     /// Assigns it and waits for its end: healthy, failed or stopped.

@@ -2,12 +2,14 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use pierhead_control::Tokens;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::browser;
 use super::values::Scope;
 use crate::Shared;
 use crate::access::{Caller, Visitor};
@@ -18,9 +20,9 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "email": "you@example.com", "password": "correct horse battery" }))]
 pub(crate) struct Login {
-    email: String,
+    pub(super) email: String,
     #[schema(value_type = String, format = Password, max_length = 1024)]
-    password: SecretString,
+    pub(super) password: SecretString,
 }
 
 /// What a sign-in gives. The refresh token is exchanged once; each exchange gives a new one.
@@ -131,8 +133,18 @@ pub(crate) async fn logout(
     caller: Caller,
     Query(query): Query<LogoutQuery>,
     Json(Object(body)): Json<Object<Logout>>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     app.services.auth.logout(&caller.principal, query.everywhere || body.everywhere).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, browser::GONE)]).into_response())
+}
+
+/// Let another key sign access tokens
+///
+/// For administrators. Tokens that were signed before stay good until their time is over.
+#[utoipa::path(post, path = "/auth/rotate-keys", operation_id = "token_keys_rotate", tag = "access",
+    responses((status = 204, description = "Another key signs from now on")))]
+pub(crate) async fn rotate_keys(State(app): State<Shared>, caller: Caller) -> Result<StatusCode, Problem> {
+    app.services.auth.rotate_keys(&caller.principal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -253,7 +253,7 @@ pub(crate) struct Instance {
 
 impl From<InstanceReport> for Instance {
     fn from(instance: InstanceReport) -> Self {
-        let InstanceReport { address: _, replicas: _, healthy, restarts, last_exit, next_start_at } =
+        let InstanceReport { address: _, replicas: _, healthy, restarts, last_exit, next_start_at, rest: _ } =
             instance;
         Self { healthy, restarts, last_exit, next_start_at: next_start_at.map(Into::into) }
     }

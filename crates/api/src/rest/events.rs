@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use futures::StreamExt as _;
 use pierhead_control::{Client, EventView, Scope};
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::list::{List, WholeList};
 use super::values::{State as StateName, Time};
 use crate::Shared;
-use crate::access::{Caller, Visitor};
+use crate::access::{Caller, Visitor, is_own_page};
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
 
@@ -121,18 +121,6 @@ pub(crate) async fn follow(
     Ok(upgrade.on_upgrade(move |socket| serve(socket, app, caller, ip, query.after)))
 }
 
-/// Whether the request comes from no page at all, or from a page of this server.
-fn is_own_page(headers: &HeaderMap, public_url: Option<&str>) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    if public_url.is_some_and(|public| public.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let host = origin.split_once("://").map(|(_, host)| host);
-    host.is_some() && host == text(header::HOST)
-}
-
 async fn serve(
     mut socket: WebSocket,
     app: Shared,
@@ -202,30 +190,4 @@ async fn send_all(
 
 fn text(event: TransitionEvent) -> Message {
     Message::Text(serde_json::to_string(&event).unwrap_or_default().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_pages_of_this_server_may_listen() {
-        for (origin, public, own) in [
-            (None, None, true),
-            (Some("http://ph.example.com:8400"), None, true),
-            (Some("http://ph.example.com"), None, false),
-            (Some("http://evil.example.com"), None, false),
-            (Some("https://deploy.example.com"), None, false),
-            (Some("https://deploy.example.com"), Some("https://deploy.example.com/"), true),
-            (Some("http://deploy.example.com"), Some("https://deploy.example.com/"), false),
-            (Some("null"), None, false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, HeaderValue::from_static("ph.example.com:8400"));
-            if let Some(origin) = origin {
-                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-            }
-            assert_eq!(is_own_page(&headers, public), own, "{origin:?} {public:?}");
-        }
-    }
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod auth;
+mod browser;
 mod compose;
 mod deployment;
 mod deployments;
@@ -47,6 +48,9 @@ use crate::{Shared, pages};
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     let api = OpenApiRouter::new()
         .routes(routes!(auth::login))
+        .routes(routes!(browser::login))
+        .routes(routes!(browser::csrf))
+        .routes(routes!(auth::rotate_keys))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(auth::set_up))

@@ -139,12 +139,17 @@ pub(crate) struct NewProjectRequest {
     limits: Limits,
     #[serde(default, deserialize_with = "object")]
     health: Health,
-    #[serde(default)]
+    /// Idle seconds after which a service sleeps, until the next request wakes it: 0 never.
+    #[serde(default = "default_sleep_after_s")]
     sleep_after_s: u32,
     /// Seconds without activity after which a slot is deleted, except `production`: 0 never, `null` as its environment says.
     lifetime_s: Option<u32>,
     #[serde(default, deserialize_with = "object")]
     triggers: Triggers,
+}
+
+fn default_sleep_after_s() -> u32 {
+    ProjectSettings::default().sleep_after_s
 }
 
 /// Make a project

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use pierhead_model::access::Role;
 use serde_json::{Value, json};
 
 use crate::access::{filled, operations};
@@ -89,6 +90,11 @@ async fn every_example_is_understood() {
     let platform = Platform::start().await;
     let project = json!({ "name": "project", "source": { "repository": "https://example.com/project" } });
     platform.call("POST", "/projects", Some(project)).await;
+    platform.call("POST", "/teams", Some(json!({ "name": "team" }))).await;
+    platform.member_token().await;
+    let grace = platform.store.user_by_email("grace@example.com").await.unwrap().unwrap().id;
+    let team = platform.store.team_by_name("team").await.unwrap().unwrap().id;
+    platform.store.member_put(&team, &grace, Role::Developer, jiff::Timestamp::now()).await.unwrap();
     let document = serde_json::to_value(pierhead_api::openapi()).unwrap();
     let mut tried = 0;
     for (method, path, operation) in operations() {

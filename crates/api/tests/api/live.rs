@@ -18,10 +18,10 @@ use crate::platform::Platform;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Serves the router on a port of its own; ends with the test.
-async fn served(platform: &Platform) -> String {
+pub(crate) async fn served(platform: &Platform) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = platform.router.clone();
@@ -29,7 +29,7 @@ async fn served(platform: &Platform) -> String {
     address.to_string()
 }
 
-async fn connect(address: &str, headers: &[(&str, &str)]) -> Result<Socket, u16> {
+pub(crate) async fn connect(address: &str, headers: &[(&str, &str)]) -> Result<Socket, u16> {
     let mut request = format!("ws://{address}/api/v1/events?after=0").into_client_request().unwrap();
     for (name, value) in headers {
         let name: tokio_tungstenite::tungstenite::http::HeaderName = name.parse().unwrap();
@@ -43,7 +43,7 @@ async fn connect(address: &str, headers: &[(&str, &str)]) -> Result<Socket, u16>
 }
 
 /// The next event, or the code the server closed with.
-async fn next(socket: &mut Socket) -> Result<Value, u16> {
+pub(crate) async fn next(socket: &mut Socket) -> Result<Value, u16> {
     loop {
         match tokio::time::timeout(LIMIT, socket.next()).await.unwrap() {
             Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 mod access;
+mod attacks;
 mod calls;
 mod catalogue;
 mod document;
@@ -11,3 +12,4 @@ mod pipelines;
 mod platform;
 mod problems;
 mod slots;
+mod table;

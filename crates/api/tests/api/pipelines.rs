@@ -157,6 +157,10 @@ async fn what_only_an_admin_may_give_is_refused_to_others() {
     let pipeline = json!({ "version": 1, "steps": {
         "a": { "kind": "service", "image": "a:1", "privileges": { "privileged": true } },
     }});
+    let unseen = platform.call_as(&token, "PUT", "/projects/shop/pipeline", Some(pipeline.clone())).await;
+    assert_eq!(unseen.refusal(), (404, "not_found".to_owned()), "it is somebody else's");
+    let given = json!({ "to": "grace@example.com" });
+    assert_eq!(platform.call("POST", "/projects/shop/transfer", Some(given)).await.status, 200);
     let refused = platform.call_as(&token, "PUT", "/projects/shop/pipeline", Some(pipeline.clone())).await;
     assert_eq!(refused.refusal(), (422, "validation".to_owned()));
     assert_eq!(refused.json()["errors"][0]["pointer"], "/steps/a/privileges/privileged");

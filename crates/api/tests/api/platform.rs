@@ -1,13 +1,14 @@
 //! A control plane in a temporary folder, and calls to its router.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pierhead_api::{Options, router_with};
 use pierhead_control::{
     Control, Detector, Error, MasterKey, Outside, PublicAddress, Repositories, SourceOptions,
@@ -24,12 +25,15 @@ use tower::ServiceExt as _;
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-#[derive(Debug)]
-struct Host;
+/// The real time, and what a test adds to it.
+#[derive(Debug, Default)]
+struct Host {
+    ahead_s: AtomicI64,
+}
 
 impl Outside for Host {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        Timestamp::now() + SignedDuration::from_secs(self.ahead_s.load(Ordering::SeqCst))
     }
 
     fn fill(&self, bytes: &mut [u8]) {
@@ -79,6 +83,7 @@ pub(crate) struct Platform {
     pub(crate) router: Router,
     pub(crate) token: String,
     control: Control,
+    host: Arc<Host>,
     pub(crate) store: Store,
     _folder: tempfile::TempDir,
 }
@@ -112,12 +117,13 @@ impl Platform {
 
     pub(crate) async fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let host = Arc::new(Host::default());
         let database_url = format!("sqlite://{}", folder.path().join("db").display());
         let data_dir = folder.path().to_owned();
         let store = Store::open(&pierhead_store::Options { database_url, data_dir }).await.unwrap();
         let control = Control::start(pierhead_control::Options {
             store: store.clone(),
-            outside: Arc::new(Host),
+            outside: Arc::clone(&host) as Arc<dyn Outside>,
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
@@ -136,7 +142,12 @@ impl Platform {
         let tokens =
             services.auth.login(EMAIL, PASSWORD.to_owned().into(), Default::default()).await.unwrap();
         let router = router_with(services, options);
-        Self { router, token: tokens.access_token, control, store, _folder: folder }
+        Self { router, token: tokens.access_token, control, host, store, _folder: folder }
+    }
+
+    /// Time passes.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.host.ahead_s.fetch_add(seconds, Ordering::SeqCst);
     }
 
     pub(crate) async fn stop(self) {
@@ -176,6 +187,13 @@ impl Platform {
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// A request whose answer has no end: only how it begins.
+    pub(crate) async fn begun(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, _) = response.into_parts();
+        Answer { status: parts.status, headers: parts.headers, text: String::new() }
     }
 
     /// An API token with these scopes.

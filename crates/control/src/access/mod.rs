@@ -6,3 +6,4 @@ pub(crate) mod attempts;
 pub(crate) mod password;
 pub(crate) mod policy;
 pub(crate) mod secret_token;
+pub(crate) mod token_keys;

@@ -14,6 +14,8 @@ pub(crate) enum TokenKind {
     /// An API token of a person or a machine.
     Api,
     Refresh,
+    /// In a browser's cookie.
+    Cookie,
     Setup,
     Invitation,
 }
@@ -23,6 +25,7 @@ impl TokenKind {
         match self {
             Self::Api => "phd_pat_",
             Self::Refresh => "phd_ref_",
+            Self::Cookie => "phd_ses_",
             Self::Setup => "phd_set_",
             Self::Invitation => "phd_inv_",
         }

@@ -13,7 +13,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pierhead_model::Timestamp;
 use pierhead_model::digest::Digest;
-use pierhead_model::id::NodeId;
+use pierhead_model::id::{DeploymentId, NodeId};
+use pierhead_model::sleep::RestOrder;
 use pierhead_wire::Tunnels;
 use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, MachineUsage};
 use pierhead_wire::streams::Streams;
@@ -52,6 +53,7 @@ enum Errand {
     TakeInventory(Asker),
     KeepImage { reference: String },
     ImageFound { reference: String, image: Option<Digest> },
+    Rest { deployment: DeploymentId, order: RestOrder },
 }
 
 #[derive(Debug, Clone)]
@@ -109,6 +111,11 @@ impl Fleet {
         if let Some(connected) = self.connected.lock().get(node) {
             let _ = connected.errands.try_send(errand);
         }
+    }
+
+    /// Tells a node how deeply a service should sleep, before it is told again with its assignment.
+    pub(crate) fn rest(&self, node: &NodeId, deployment: DeploymentId, order: RestOrder) {
+        self.send(node, Errand::Rest { deployment, order });
     }
 
     /// Has a node store an image, if it has it, so that it survives the node.

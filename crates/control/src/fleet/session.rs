@@ -11,6 +11,7 @@ use std::time::Duration;
 use pierhead_model::assignment::{Goal, Report};
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::log::LogLine;
+use pierhead_model::sleep::RestOrder;
 use pierhead_wire::agent_to_control::Machine;
 use pierhead_wire::link::{End, LinkClosed};
 use pierhead_wire::version::Version;
@@ -92,8 +93,8 @@ struct Session {
     core: Arc<Core>,
     node: NodeId,
     link: End<ControlToAgent, AgentToControl>,
-    /// What the node was told in this session, by generation.
-    told: HashMap<DeploymentId, u64>,
+    /// What the node was told in this session: the generation, and how deeply to sleep.
+    told: HashMap<DeploymentId, (u64, RestOrder)>,
     silent_rounds: u32,
     /// Inventories that somebody waits for, by number.
     asked: HashMap<u64, Asker>,
@@ -210,6 +211,7 @@ impl Session {
                 ControlToAgent::TakeInventory { number: self.last_asked }
             }
             Errand::KeepImage { reference } => ControlToAgent::KeepImage { reference },
+            Errand::Rest { deployment, order } => ControlToAgent::Rest { deployment, order },
             Errand::ImageFound { reference, image } => ControlToAgent::ImageFound { reference, image },
         };
         self.link.send(message).await
@@ -221,7 +223,7 @@ impl Session {
             remind(&self.core, &mut wanted).await.map_err(SessionEnd::Store)?;
             assignments.push(wanted.assignment);
         }
-        self.told = assignments.iter().map(|a| (a.deployment.clone(), a.generation)).collect();
+        self.told = assignments.iter().map(|a| (a.deployment.clone(), (a.generation, a.rest))).collect();
         Ok(self.link.send(ControlToAgent::Sync { assignments }).await?)
     }
 
@@ -237,9 +239,15 @@ impl Session {
             self.link.send(ControlToAgent::Forget { deployment }).await?;
         }
         for Wanted { assignment, .. } in wanted {
-            let told = self.told.insert(assignment.deployment.clone(), assignment.generation);
-            if told != Some(assignment.generation) {
-                self.link.send(ControlToAgent::Assign(assignment)).await?;
+            let (deployment, order) = (assignment.deployment.clone(), assignment.rest);
+            let told = self.told.insert(deployment.clone(), (assignment.generation, order));
+            match told {
+                Some((generation, told)) if generation == assignment.generation => {
+                    if told != order {
+                        self.link.send(ControlToAgent::Rest { deployment, order }).await?;
+                    }
+                }
+                Some(_) | None => self.link.send(ControlToAgent::Assign(assignment)).await?,
             }
         }
         Ok(())

@@ -7,6 +7,7 @@
 //! | [`routes`] | every ingress shows what is live |
 //! | [`images`] | an image that is live outlives the node that built it |
 //! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
+//! | [`sleep`] | what nobody needs sleeps |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
 //!
@@ -19,6 +20,7 @@ pub(crate) mod expiry;
 pub(crate) mod images;
 pub(crate) mod removals;
 pub(crate) mod routes;
+pub(crate) mod sleep;
 pub(crate) mod sources;
 
 pub(crate) use driver::{Reconciler, Signal, drive};

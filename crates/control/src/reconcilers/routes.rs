@@ -11,6 +11,7 @@ use pierhead_model::id::NodeId;
 use pierhead_model::pipeline::StepName;
 use pierhead_model::release::Release;
 use pierhead_model::run::PublicStep;
+use pierhead_model::sleep::Rest;
 use pierhead_store::DeploymentRecord;
 use pierhead_wire::Endpoint;
 
@@ -51,11 +52,15 @@ pub(crate) async fn all_shown(core: &Core, records: Vec<DeploymentRecord>) -> Re
         false => Some(None),
         true => core.fleet.has_streams(node).then(|| Some(node.clone())),
     };
-    Ok(records.into_iter().map(|record| shown(record, reached_by)).collect())
+    Ok(records.into_iter().map(|record| shown(core, record, reached_by)).collect())
 }
 
 /// `reached_by` says which way leads to a node: directly, through its agent, or none at the moment.
-fn shown(record: DeploymentRecord, reached_by: impl Fn(&NodeId) -> Option<Option<NodeId>>) -> Shown {
+fn shown(
+    core: &Core,
+    record: DeploymentRecord,
+    reached_by: impl Fn(&NodeId) -> Option<Option<NodeId>>,
+) -> Shown {
     let node = record.deployment.node.as_ref().and_then(&reached_by);
     let report = record.report.as_ref();
     let endpoints = |instance: Option<&InstanceReport>| {
@@ -67,16 +72,21 @@ fn shown(record: DeploymentRecord, reached_by: impl Fn(&NodeId) -> Option<Option
     };
     let parts = parts(&record, |name, sites| match sites.get(name) {
         Some(manifest) => Content::Site { manifest: *manifest },
-        None => {
-            Content::Service { endpoints: endpoints(report.and_then(|report| report.services.get(name))) }
-        }
+        None => Content::Service {
+            endpoints: endpoints(report.and_then(|report| report.services.get(name))),
+            rest: Rest::Awake,
+        },
     });
     let content = match &record.release {
         None => None,
         Some(Release::Site(site)) => Some(Content::Site { manifest: site.manifest }),
-        Some(Release::Service(_) | Release::Image(_)) => Some(Content::Service {
-            endpoints: endpoints(report.and_then(|report| report.instance.as_ref())),
-        }),
+        Some(Release::Service(_) | Release::Image(_)) => {
+            let instance = report.and_then(|report| report.instance.as_ref());
+            let rest = instance.map_or(Rest::Awake, |it| core.sleepers.shown(&record.deployment.id, it));
+            // Nobody can wake what is on a node that is not there.
+            let rest = if node.is_some() { rest } else { Rest::Awake };
+            Some(Content::Service { endpoints: endpoints(instance), rest })
+        }
         Some(Release::Run(_)) => parts.first().map(|part| part.content.clone()),
     };
     Shown {

@@ -7,8 +7,10 @@ use pierhead_model::limit::Limits;
 use pierhead_model::plan::BuildSettings;
 use pierhead_model::source::Commit;
 use pierhead_model::variable::Variable;
-use pierhead_store::{self as store, AcceptedHead};
+use pierhead_store::{self as store, AcceptedHead, Project};
+use serde_json::json;
 
+use super::auth::Principal;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::outside::random_half;
@@ -19,6 +21,8 @@ use crate::work::WorkRecord;
 pub(crate) struct Origin<'o> {
     pub(crate) trigger: &'o str,
     pub(crate) created_by: &'o str,
+    /// Who answers for it, and the project it is of; `None` when the platform does.
+    pub(crate) by: Option<(&'o Principal, &'o Project)>,
     /// When the push that asks for it was received.
     pub(crate) received_at: Option<Timestamp>,
     /// The move of a branch that is dealt with by it.
@@ -28,7 +32,7 @@ pub(crate) struct Origin<'o> {
 impl<'o> Origin<'o> {
     /// A person, or a program in their name.
     pub(crate) const fn of(trigger: &'o str, created_by: &'o str) -> Self {
-        Self { trigger, created_by, received_at: None, head: None }
+        Self { trigger, created_by, by: None, received_at: None, head: None }
     }
 }
 
@@ -76,6 +80,10 @@ pub(crate) async fn accept(
         trigger: origin.trigger.to_owned(),
         created_by: origin.created_by.to_owned(),
         work: work.to_text()?,
+        audit: origin.by.map(|(principal, of)| {
+            let deed = principal.does(core, "deployment.create", (&id, &of.name)).of_project(project);
+            deed.after(json!({ "trigger": origin.trigger })).into_entry()
+        }),
         received_at: origin.received_at,
         head: origin.head,
     };

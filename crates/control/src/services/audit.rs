@@ -118,6 +118,11 @@ impl Deed {
         unit.audit(&self.0).await
     }
 
+    /// For writes that have a transaction of their own.
+    pub(crate) fn into_entry(self) -> NewAudit {
+        self.0
+    }
+
     /// Ends the transaction: everything in it happened, and it is told.
     pub(crate) async fn commit(&self, unit: Unit) -> Result<(), Error> {
         self.write(&unit).await.stored()?;

@@ -11,11 +11,12 @@ pub use pierhead_store::InstanceRole;
 use pierhead_store::{Session, Token, User};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::access::access_token::{self, AccessTokens, Subject};
+use crate::access::access_token::{self, AccessTokens, Subject, Verified};
 use crate::access::attempts::Attempts;
 use crate::access::password::{self, Passwords};
 use crate::access::policy::shortened;
 use crate::access::secret_token::{self, TokenKind};
+use crate::access::token_keys::{self, TokenKey};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::outside::random_bits;
@@ -93,6 +94,16 @@ pub struct Tokens {
     pub expires_in_s: i64,
 }
 
+/// What a browser's sign-in gives.
+#[derive(Debug)]
+pub struct BrowserSession {
+    /// For a cookie that no page can read.
+    pub cookie: String,
+    /// For the page, to send along with every change.
+    pub csrf_token: String,
+    pub lifetime_s: i64,
+}
+
 /// A token somebody wants.
 #[derive(Debug, Clone)]
 pub struct NewToken {
@@ -134,12 +145,46 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub(crate) fn new(core: Arc<Core>, key: [u8; 32]) -> Result<Self, Error> {
-        let (passwords, access_tokens) = (Passwords::new()?, AccessTokens::new(key));
+    pub(crate) fn new(core: Arc<Core>, keys: Vec<TokenKey>) -> Result<Self, Error> {
+        let (passwords, access_tokens) = (Passwords::new()?, AccessTokens::new(keys));
         Ok(Self { core, passwords, access_tokens, attempts: Attempts::default() })
     }
 
+    /// Signs in for a program: tokens that it keeps.
     pub async fn login(&self, email: &str, password: SecretString, client: Client) -> Result<Tokens, Error> {
+        let user = self.proven(email, password, &client).await?;
+        self.open_session(&user, client).await
+    }
+
+    /// Signs in for a browser: a cookie that no page can read.
+    pub async fn login_browser(
+        &self,
+        email: &str,
+        password: SecretString,
+        client: Client,
+    ) -> Result<BrowserSession, Error> {
+        let user = self.proven(email, password, &client).await?;
+        let (cookie, hash) = secret_token::generate(TokenKind::Cookie, &*self.core.outside);
+        let session = self.store_session(&user, hash, client).await?;
+        Ok(BrowserSession {
+            cookie,
+            csrf_token: self.csrf_token(&session),
+            lifetime_s: REFRESH_LIFETIME.as_secs(),
+        })
+    }
+
+    /// What a page proves with that a change comes from it: bound to its session.
+    pub fn csrf_token(&self, session: &TokenId) -> String {
+        self.core.key.derive(&format!("csrf/{session}"))
+    }
+
+    /// Whether what was sent along with a change is the token of this session.
+    pub fn csrf_fits(&self, session: &TokenId, sent: &str) -> bool {
+        secret_token::hash(&self.csrf_token(session)) == secret_token::hash(sent)
+    }
+
+    /// Whose password it is. Who does not exist takes as long.
+    async fn proven(&self, email: &str, password: SecretString, client: &Client) -> Result<User, Error> {
         if password.expose_secret().len() > password::MAXIMUM || email.len() > 320 {
             return Err(Error::invalid("/password", "at most 1024 bytes"));
         }
@@ -158,14 +203,18 @@ impl Auth {
             return Err(WRONG);
         }
         self.attempts.succeeded(&who);
-        let user = user.ok_or(WRONG)?;
-        self.open_session(&user, client).await
+        user.ok_or(WRONG)
     }
 
     /// Makes the session of a sign-in: always a new one, whatever the browser had before.
     pub(crate) async fn open_session(&self, user: &User, client: Client) -> Result<Tokens, Error> {
+        let (refresh_token, hash) = secret_token::generate(TokenKind::Refresh, &*self.core.outside);
+        let session = self.store_session(user, hash, client).await?;
+        self.tokens(&user.id, &session, refresh_token)
+    }
+
+    async fn store_session(&self, user: &User, token_hash: String, client: Client) -> Result<TokenId, Error> {
         let (core, now) = (&*self.core, self.core.outside.now());
-        let (refresh_token, token_hash) = secret_token::generate(TokenKind::Refresh, &*core.outside);
         let session = Session {
             id: TokenId::new(now, random_bits(&*core.outside)),
             user: user.id.clone(),
@@ -181,7 +230,7 @@ impl Auth {
         let unit = core.store.begin().await.stored()?;
         unit.session_create(&session).await.stored()?;
         principal.does(core, "session.create", (&session.id, &user.email)).commit(unit).await?;
-        self.tokens(&user.id, &session.id, refresh_token)
+        Ok(session.id)
     }
 
     fn tokens(&self, user: &UserId, session: &TokenId, refresh_token: String) -> Result<Tokens, Error> {
@@ -205,7 +254,7 @@ impl Auth {
             return Err(Error::TokenExpired);
         }
         if session.token_hash != hash {
-            return self.refresh_again(&session, now, client).await;
+            return self.refresh_again(&session, &hash, now, client).await;
         }
         let (new_token, new_hash) = secret_token::generate(TokenKind::Refresh, &*self.core.outside);
         let rotated = store
@@ -221,17 +270,17 @@ impl Auth {
         self.tokens(&session.user, &session.id, new_token)
     }
 
-    /// The token before the newest one.
+    /// A token that was exchanged before: the one before the newest may come again for a moment, every other one ends it all.
     async fn refresh_again(
         &self,
         session: &Session,
+        hash: &str,
         now: Timestamp,
         client: &Client,
     ) -> Result<Tokens, Error> {
-        let within_grace = session
-            .previous
-            .as_ref()
-            .is_some_and(|(_, rotated_at)| now.duration_since(*rotated_at).as_secs() <= REFRESH_GRACE_S);
+        let within_grace = session.previous.as_ref().is_some_and(|(previous, rotated_at)| {
+            previous == hash && now.duration_since(*rotated_at).as_secs() <= REFRESH_GRACE_S
+        });
         if !within_grace {
             tracing::warn!(session = %session.id, "a refresh token was used twice; its session is ended");
             let user = self.core.store.user_get(&session.user).await.stored()?.ok_or(INVALID)?;
@@ -341,15 +390,51 @@ impl Auth {
     /// Who a bearer token stands for: an access token or an API token.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal, Error> {
         let now = self.core.outside.now();
+        if secret_token::is(TokenKind::Cookie, bearer) {
+            return self.authenticate_cookie(bearer, now).await;
+        }
         if secret_token::is(TokenKind::Api, bearer) {
             return self.authenticate_token(bearer, now).await;
         }
-        let subject = self.access_tokens.verify(bearer, now)?;
+        let subject = match self.access_tokens.verify(bearer, now)? {
+            Verified::Good(subject) => subject,
+            Verified::UnknownKey => {
+                self.access_tokens.replace(token_keys::load(&self.core).await?);
+                match self.access_tokens.verify(bearer, now)? {
+                    Verified::Good(subject) => subject,
+                    Verified::UnknownKey => return Err(INVALID),
+                }
+            }
+        };
         let session = self.core.store.session_get(&subject.session).await.stored()?.ok_or(INVALID)?;
         if session.revoked_at.is_some() || session.user != subject.user {
             return Err(INVALID);
         }
         self.principal(&subject.user, Scopes::ALL, Via::Session(subject.session)).await
+    }
+
+    async fn authenticate_cookie(&self, cookie: &str, now: Timestamp) -> Result<Principal, Error> {
+        let found = self.core.store.session_by_token(&secret_token::hash(cookie)).await.stored()?;
+        let session = found.filter(|session| session.revoked_at.is_none()).ok_or(INVALID)?;
+        if session.expires_at <= now {
+            return Err(Error::TokenExpired);
+        }
+        // Once a day is precise enough, and does not make every read a write.
+        if session.expires_at.duration_since(now) < REFRESH_LIFETIME - SignedDuration::from_hours(24) {
+            self.core.store.session_extend(&session.id, now + REFRESH_LIFETIME).await.stored()?;
+        }
+        self.principal(&session.user, Scopes::ALL, Via::Session(session.id)).await
+    }
+
+    /// Another key signs access tokens from now on; those that were signed before stay good until their time is over.
+    pub async fn rotate_keys(&self, principal: &Principal) -> Result<(), Error> {
+        principal.require_admin()?;
+        let keys = token_keys::rotate(&self.core).await?;
+        let unit = self.core.store.begin().await.stored()?;
+        let id = keys.first().map(|key| key.id.clone()).unwrap_or_default();
+        principal.does(&self.core, "token_keys.rotate", (&id, &id)).commit(unit).await?;
+        self.access_tokens.replace(keys);
+        Ok(())
     }
 
     async fn authenticate_token(&self, bearer: &str, now: Timestamp) -> Result<Principal, Error> {

@@ -12,6 +12,7 @@ use pierhead_model::pipeline::service::{ServiceStep, TagMode};
 use pierhead_model::pipeline::{Format, Problem};
 use pierhead_registry::tags::{Freshness, Order};
 use pierhead_store::{CatalogueEntry, CatalogueKind, StoreError};
+use serde_json::{Value, json};
 
 use super::auth::Principal;
 use crate::core::Core;
@@ -90,7 +91,7 @@ impl Catalogue {
         let entry = service(text, format)?;
         let name = entry.name.to_string();
         let new = new_entry(&self.0, principal, CatalogueKind::Service, entry.name, name, &entry.step)?;
-        create(&self.0, new).await.and_then(listed)
+        create(&self.0, principal, new).await.and_then(listed)
     }
 
     pub async fn replace_service(
@@ -106,7 +107,7 @@ impl Catalogue {
         let before = find(&self.0, CatalogueKind::Service, name).await?;
         same_name(&before.name, &entry.name)?;
         let lookup = before.lookup.clone();
-        replace(&self.0, before, lookup, &entry.step, if_version).await.and_then(listed)
+        replace(&self.0, principal, before, lookup, &entry.step, if_version).await.and_then(listed)
     }
 
     pub async fn plugins(&self, _: &Principal) -> Result<Vec<Listed<PluginDeclaration>>, Error> {
@@ -128,7 +129,7 @@ impl Catalogue {
         let (name, plugin) = plugin(text, format)?;
         let lookup = plugin.repository.clone();
         let new = new_entry(&self.0, principal, CatalogueKind::Plugin, name, lookup, &plugin)?;
-        create(&self.0, new).await.and_then(listed)
+        create(&self.0, principal, new).await.and_then(listed)
     }
 
     pub async fn replace_plugin(
@@ -144,7 +145,7 @@ impl Catalogue {
         let before = find(&self.0, CatalogueKind::Plugin, name).await?;
         same_name(&before.name, &new_name)?;
         let lookup = plugin.repository.clone();
-        replace(&self.0, before, lookup, &plugin, if_version).await.and_then(listed)
+        replace(&self.0, principal, before, lookup, &plugin, if_version).await.and_then(listed)
     }
 
     /// Removes a service. Pipelines that were saved with it hold what it said.
@@ -160,7 +161,7 @@ impl Catalogue {
     async fn delete(&self, principal: &Principal, kind: CatalogueKind, name: &str) -> Result<(), Error> {
         principal.require_admin()?;
         let found = find(&self.0, kind, name).await?;
-        self.0.store.catalogue_delete(kind, &found.name).await.asked_for(what(kind), &name)
+        delete(&self.0, principal, &found).await
     }
 
     /// The tags that may be chosen for a service, live from its registry.
@@ -319,22 +320,53 @@ pub(crate) fn new_entry<T: serde::Serialize>(
     })
 }
 
-pub(crate) async fn create(core: &Core, new: CatalogueEntry) -> Result<CatalogueEntry, Error> {
+pub(crate) async fn create(
+    core: &Core,
+    principal: &Principal,
+    new: CatalogueEntry,
+) -> Result<CatalogueEntry, Error> {
     let taken = match new.kind {
         CatalogueKind::Plugin => format!("{} (or its image {})", new.name, new.lookup),
         CatalogueKind::Service | CatalogueKind::Template => new.name.to_string(),
     };
-    core.store.catalogue_create(&new).await.asked_for(what(new.kind), &taken)?;
+    let [action, ..] = actions(new.kind);
+    let unit = core.store.begin().await.stored()?;
+    unit.catalogue_create(&new).await.asked_for(what(new.kind), &taken)?;
+    principal.does(core, action, (&new.name, &new.name)).after(told(&new)).commit(unit).await?;
     Ok(new)
+}
+
+pub(crate) async fn delete(core: &Core, principal: &Principal, found: &CatalogueEntry) -> Result<(), Error> {
+    let [.., action] = actions(found.kind);
+    let unit = core.store.begin().await.stored()?;
+    unit.catalogue_delete(found.kind, &found.name).await.asked_for(what(found.kind), &found.name)?;
+    principal.does(core, action, (&found.name, &found.name)).before(told(found)).commit(unit).await
+}
+
+/// As the audit log calls them: made, changed, deleted.
+const fn actions(kind: CatalogueKind) -> [&'static str; 3] {
+    match kind {
+        CatalogueKind::Service => ["service.create", "service.update", "service.delete"],
+        CatalogueKind::Plugin => ["plugin.create", "plugin.update", "plugin.delete"],
+        CatalogueKind::Template => ["template.create", "template.update", "template.delete"],
+    }
+}
+
+/// What is told of an entry: not what it says, which may hold anything.
+fn told(entry: &CatalogueEntry) -> Value {
+    json!({ "version": entry.version, "lookup": entry.lookup })
 }
 
 async fn replace<T: serde::Serialize>(
     core: &Core,
+    principal: &Principal,
     before: CatalogueEntry,
     lookup: String,
     body: &T,
     if_version: Option<u64>,
 ) -> Result<CatalogueEntry, Error> {
+    let [_, action, _] = actions(before.kind);
+    let deed = principal.does(core, action, (&before.name, &before.name)).before(told(&before));
     let changed = CatalogueEntry {
         lookup,
         body: serde_json::to_string(body).map_err(Error::internal)?,
@@ -342,7 +374,9 @@ async fn replace<T: serde::Serialize>(
         updated_at: core.outside.now(),
         ..before
     };
-    core.store.catalogue_update(&changed).await.asked_for(what(changed.kind), &changed.name)?;
+    let unit = core.store.begin().await.stored()?;
+    unit.catalogue_update(&changed).await.asked_for(what(changed.kind), &changed.name)?;
+    deed.after(told(&changed)).commit(unit).await?;
     find(core, changed.kind, changed.name.as_str()).await
 }
 

@@ -17,11 +17,13 @@ use pierhead_model::pipeline::inputs::Inputs;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::project::{GitSource, ProjectSettings};
 use pierhead_model::release::Release;
+use pierhead_model::sleep::Rest;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
 
 use super::accepting::{Origin, Planned, accept};
+use super::audit::Deed;
 use super::auth::Principal;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
@@ -29,7 +31,7 @@ use super::{handed, projects, runs, slots, variables};
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRONMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
-use crate::lifecycle::advance;
+use crate::lifecycle::advance_by;
 use crate::outside::random_bits;
 use crate::work::WorkRecord;
 
@@ -293,8 +295,9 @@ impl Deployments {
         variables: &[Variable],
         trigger: &str,
     ) -> Result<DeploymentView, Error> {
+        let by = Some((principal, project));
         let place = (&project.id, slot);
-        let origin = Origin::of(trigger, &principal.email);
+        let origin = Origin { by, ..Origin::of(trigger, &principal.email) };
         let id = accept(&self.0, origin, place, planned, variables).await?;
         self.view(&id).await
     }
@@ -363,7 +366,8 @@ impl Deployments {
             ));
         }
         if deployment.cancel_requested_at.is_none() {
-            advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+            let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+            advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
         }
         self.view(&deployment.id).await
     }
@@ -460,7 +464,8 @@ impl Deployments {
         if deployment.state.is_in_progress() {
             // Deleting what is on its way cancels it.
             if deployment.cancel_requested_at.is_none() {
-                advance(&self.0, &deployment.id, Event::CancelRequested).await?;
+                let deed = told(&self.0, principal, "deployment.cancel", &record).into_entry();
+                advance_by(&self.0, &deployment.id, Event::CancelRequested, Some(&deed)).await?;
             }
             return Ok(());
         }
@@ -481,7 +486,9 @@ impl Deployments {
             }
             self.0.store.deployment_leave_node(&deployment.id).await.stored()?;
         }
-        self.0.store.deployment_delete(&deployment.id).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.deployment_delete(&deployment.id).await.stored()?;
+        told(&self.0, principal, "deployment.delete", &record).commit(unit).await?;
         self.0.signals.routes.raise();
         Ok(())
     }
@@ -566,6 +573,11 @@ pub(crate) async fn record(core: &Core, id: &DeploymentId) -> Result<DeploymentR
     core.store.deployment_get(id).await.stored()?.ok_or_else(|| Error::not_found("deployment", id))
 }
 
+fn told(core: &Core, principal: &Principal, action: &'static str, record: &DeploymentRecord) -> Deed {
+    let deployment = &record.deployment;
+    principal.does(core, action, (&deployment.id, &record.project_name)).of_project(&deployment.project)
+}
+
 fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> Error {
     Error::DeploymentState {
         deployment: deployment.id.to_string(),
@@ -648,12 +660,15 @@ fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
         .flat_map(|report| report.instance.iter().chain(report.services.values()))
         .collect();
     let is_run = matches!(record.release, Some(Release::Run(_)));
+    let single = report.and_then(|report| report.instance.as_ref());
+    let asleep =
+        single.is_some_and(|it| core.sleepers.shown(&record.deployment.id, it) != Rest::Awake && !is_run);
     Conditions {
         // A run may have no service at all.
         offline: !node_online
-            || instances.iter().any(|instance| instance.address.is_none())
+            || (!asleep && instances.iter().any(|instance| instance.address.is_none()))
             || (instances.is_empty() && !is_run),
-        asleep: false,
+        asleep,
         crash_looping: instances.iter().any(|instance| instance.next_start_at.is_some()),
     }
 }

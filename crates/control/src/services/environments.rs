@@ -11,6 +11,7 @@ use pierhead_model::name::EnvironmentName;
 use pierhead_store::{Dial, Environment, Node, NodeLink, Promised, StoreError};
 use pierhead_wire::agent_to_control::{Machine, MachineUsage};
 use pierhead_wire::link::token::AgentToken;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::auth::Principal;
@@ -124,7 +125,10 @@ impl Environments {
             open: new.open,
             created_at: now,
         };
-        self.0.store.environment_create(&environment).await.asked_for("environment", &environment.name)?;
+        let deed = principal.does(&self.0, "environment.create", (&environment.id, &environment.name));
+        let unit = self.0.store.begin().await.stored()?;
+        unit.environment_create(&environment).await.asked_for("environment", &environment.name)?;
+        deed.after(told(&environment)).commit(unit).await?;
         Ok(environment)
     }
 
@@ -140,11 +144,13 @@ impl Environments {
             Some(seconds) => Some(seconds).filter(|seconds| *seconds > 0),
             None => found.lifetime_s,
         };
+        let deed =
+            principal.does(&self.0, "environment.update", (&found.id, &found.name)).before(told(&found));
         let changed = Environment { lifetime_s, open: change.open.unwrap_or(found.open), ..found };
         let unit = self.0.store.begin().await.stored()?;
         unit.environment_lifetime(&changed.id, changed.lifetime_s).await.stored()?;
         unit.environment_open(&changed.id, changed.open).await.stored()?;
-        unit.commit().await.stored()?;
+        deed.after(told(&changed)).commit(unit).await?;
         Ok(changed)
     }
 
@@ -180,6 +186,7 @@ impl Environments {
     ) -> Result<NodeAdded, Error> {
         principal.require_admin()?;
         let environment = self.environment(principal, environment).await?;
+        let name = environment.name.clone();
         check(&new)?;
         let now = self.0.outside.now();
         let id = NodeId::new(now, random_bits(&*self.0.outside));
@@ -199,7 +206,10 @@ impl Environments {
                 first_online_at: None,
             },
         };
-        self.0.store.node_create(&node).await.asked_for("node", &node.name)?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.node_create(&node).await.asked_for("node", &node.name)?;
+        let deed = principal.does(&self.0, "node.create", (&node.id, &node.name));
+        deed.after(json!({ "environment": name, "address": node.link.address })).commit(unit).await?;
         self.0.signals.nodes.raise();
         Ok(NodeAdded { node: self.view(node, Promised::default()), token })
     }
@@ -214,7 +224,9 @@ impl Environments {
         if lost {
             self.give_up(&found).await?;
         }
-        match self.0.store.node_remove(&found.id, lost).await {
+        let deed = principal.does(&self.0, "node.delete", (&found.id, &found.name));
+        let unit = self.0.store.begin().await.stored()?;
+        match unit.node_remove(&found.id, lost).await {
             Err(StoreError::Conflict { .. }) => Err(Error::Conflict {
                 detail: format!(
                     "The node `{}` still has deployments. Drain it, wait until they are gone, and remove it then; or remove it as lost if it never comes back.",
@@ -223,6 +235,7 @@ impl Environments {
             }),
             removed => {
                 removed.asked_for("node", &node)?;
+                deed.after(json!({ "lost": lost })).commit(unit).await?;
                 self.0.fleet.disconnect(&found.id);
                 self.0.links.forget(&found.id);
                 self.0.signals.nodes.raise();
@@ -236,7 +249,9 @@ impl Environments {
         principal.require_admin()?;
         let found = self.elsewhere(node).await?;
         let (token, token_key) = self.new_token(&found.id)?;
-        self.0.store.node_token(&found.id, Some(token_key)).await.asked_for("node", &node)?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.node_token(&found.id, Some(token_key)).await.asked_for("node", &node)?;
+        principal.does(&self.0, "node.rotate_token", (&found.id, &found.name)).commit(unit).await?;
         pierhead_model::crash_point!("control.rotate_token.before_disconnect");
         self.reconnect(&found.id);
         Ok(NodeAdded { node: self.node(principal, node).await?, token })
@@ -246,7 +261,9 @@ impl Environments {
     pub async fn revoke_token(&self, principal: &Principal, node: &str) -> Result<NodeView, Error> {
         principal.require_admin()?;
         let found = self.elsewhere(node).await?;
-        self.0.store.node_token(&found.id, None).await.asked_for("node", &node)?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.node_token(&found.id, None).await.asked_for("node", &node)?;
+        principal.does(&self.0, "node.revoke_token", (&found.id, &found.name)).commit(unit).await?;
         self.reconnect(&found.id);
         self.node(principal, node).await
     }
@@ -270,7 +287,11 @@ impl Environments {
             };
             return Err(Error::Conflict { detail });
         }
-        self.0.store.node_trust(&found.id, thumbprint, false).await.asked_for("node", &node)?;
+        let deed = principal.does(&self.0, "node.approve_certificate", (&found.id, &found.name));
+        let unit = self.0.store.begin().await.stored()?;
+        unit.node_trust(&found.id, thumbprint, false).await.asked_for("node", &node)?;
+        let told = |thumbprint: Option<Digest>| json!({ "thumbprint": thumbprint.map(|it| it.to_hex()) });
+        deed.before(told(found.link.thumbprint)).after(told(Some(thumbprint))).commit(unit).await?;
         self.reconnect(&found.id);
         self.node(principal, node).await
     }
@@ -299,7 +320,13 @@ impl Environments {
     ) -> Result<NodeView, Error> {
         principal.require_admin()?;
         let found = self.find(node).await?;
-        self.0.store.node_schedule(&found.id, schedulable, draining).await.stored()?;
+        let told =
+            |schedulable: bool, draining: bool| json!({ "schedulable": schedulable, "draining": draining });
+        let deed = principal.does(&self.0, "node.schedule", (&found.id, &found.name));
+        let unit = self.0.store.begin().await.stored()?;
+        unit.node_schedule(&found.id, schedulable, draining).await.stored()?;
+        let deed = deed.before(told(found.schedulable, found.draining));
+        deed.after(told(schedulable, draining)).commit(unit).await?;
         self.0.signals.deployments.raise();
         self.0.signals.drains.raise();
         self.node(principal, node).await
@@ -403,6 +430,11 @@ impl Environments {
             name: node.name,
         }
     }
+}
+
+fn told(environment: &Environment) -> Value {
+    let Environment { name, base_domain, lifetime_s, open, .. } = environment;
+    json!({ "name": name, "base_domain": base_domain.to_string(), "lifetime_s": lifetime_s, "open": open })
 }
 
 fn check(new: &NewNode) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use pierhead_registry::RegistryName;
 use pierhead_registry::client::Ping;
 use pierhead_store::{StoreError, StoredCredentials, StoredRegistry};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 
 use super::auth::Principal;
 use crate::core::Core;
@@ -75,10 +76,14 @@ impl Registries {
         let now = self.0.outside.now();
         let name = CatalogueName::parse(&new.name).map_err(|error| Error::invalid("/name", error))?;
         let registry = self.described(name, new, None, now)?;
-        match self.0.store.registry_create(&registry).await {
-            Err(StoreError::Taken { .. }) => Err(self.taken(&registry).await?),
-            done => done.stored().map(|()| view(registry)),
+        let deed = principal.does(&self.0, "registry.create", (&registry.name, &registry.name));
+        let unit = self.0.store.begin().await.stored()?;
+        match unit.registry_create(&registry).await {
+            Err(StoreError::Taken { .. }) => return Err(self.taken(&registry).await?),
+            done => done.stored()?,
         }
+        deed.after(told(&registry)).commit(unit).await?;
+        Ok(view(registry))
     }
 
     /// Replaces what a registry says. Its name stays.
@@ -96,17 +101,23 @@ impl Registries {
         }
         let mut changed = self.described(before.name.clone(), new, Some(&before), self.0.outside.now())?;
         changed.version = if_version.unwrap_or(before.version);
-        match self.0.store.registry_update(&changed).await {
-            Err(StoreError::Taken { .. }) => Err(self.taken(&changed).await?),
-            done => done.asked_for("registry", &name).map(drop),
-        }?;
+        let deed = principal.does(&self.0, "registry.update", (&before.name, &before.name));
+        let unit = self.0.store.begin().await.stored()?;
+        match unit.registry_update(&changed).await {
+            Err(StoreError::Taken { .. }) => return Err(self.taken(&changed).await?),
+            done => done.asked_for("registry", &name)?,
+        };
+        deed.before(told(&before)).after(told(&changed)).commit(unit).await?;
         self.find(name).await.map(view)
     }
 
     pub async fn delete(&self, principal: &Principal, name: &str) -> Result<(), Error> {
         principal.require_admin()?;
         let found = self.find(name).await?;
-        self.0.store.registry_delete(&found.name).await.asked_for("registry", &name)
+        let unit = self.0.store.begin().await.stored()?;
+        unit.registry_delete(&found.name).await.asked_for("registry", &name)?;
+        let deed = principal.does(&self.0, "registry.delete", (&found.name, &found.name));
+        deed.before(told(&found)).commit(unit).await
     }
 
     /// Asks the registry whether it is one, and whether it accepts the credentials.
@@ -218,6 +229,13 @@ pub(crate) async fn seed(core: &Core) -> Result<(), Error> {
         core.store.registry_ensure(&registry).await.stored()?;
     }
     core.store.setting_ensure(SEEDED, "yes").await.stored().map(drop)
+}
+
+/// What is told of a registry: never its password.
+fn told(registry: &StoredRegistry) -> Value {
+    let username = registry.credentials.as_ref().map(|it| &it.username);
+    let StoredRegistry { host, plain_http, token_servers, .. } = registry;
+    json!({ "host": host, "plain_http": plain_http, "token_servers": token_servers, "username": username })
 }
 
 fn view(registry: StoredRegistry) -> RegistryView {

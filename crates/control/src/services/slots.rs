@@ -9,7 +9,8 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::lifetime::{self, Lifetimes};
 use pierhead_model::name::{EnvironmentName, SlotName};
-use pierhead_store::{Environment, Project, Slot, StoreError};
+use pierhead_store::{Environment, Project, Slot, Store, StoreError};
+use serde_json::json;
 
 use super::auth::Principal;
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, WRITE_DEPLOYMENT};
@@ -94,16 +95,24 @@ impl Slots {
             return Err(Error::invalid("/lifetime_s", detail));
         }
         let changed = Slot { lifetime_s: lifetime_s.or(found.lifetime_s), ..found };
-        extended(&self.0, &changed, lifetime_s).await?;
+        let deed = principal.does(&self.0, "slot.extend", (&changed.id, &changed.name));
+        let deed = deed.of_project(&changed.project).after(json!({ "lifetime_s": lifetime_s }));
+        let expires_at = expiry(&self.0, &changed).await?;
+        let unit = self.0.store.begin().await.stored()?;
+        extended(&unit, &changed, lifetime_s, expires_at).await?;
+        deed.commit(unit).await?;
         self.0.signals.expiry.raise();
         self.get(principal, project, slot).await
     }
 
     /// Begins to tear the slot down, what is live in it included.
     pub async fn delete(&self, principal: &Principal, project: &str, slot: &str) -> Result<(), Error> {
-        let Slot { id, .. } = self.find(principal, project, slot, DELETE_DEPLOYMENT).await?;
+        let Slot { id, name, project: of, .. } =
+            self.find(principal, project, slot, DELETE_DEPLOYMENT).await?;
         tracing::warn!(project, slot, by = principal.email, "deleting a slot with what is live in it");
-        self.0.store.slot_mark_deleting(&id, self.0.outside.now()).await.stored()?;
+        let unit = self.0.store.begin().await.stored()?;
+        unit.slot_mark_deleting(&id, self.0.outside.now()).await.stored()?;
+        principal.does(&self.0, "slot.delete", (&id, &name)).of_project(&of).commit(unit).await?;
         self.0.signals.removals.raise();
         Ok(())
     }
@@ -137,19 +146,30 @@ fn lifetimes(project: &Project, environment: &Environment, slot: &Slot) -> Lifet
 
 /// Something shows that a slot is needed: its lifetime begins anew.
 pub(crate) async fn touch(core: &Core, slot: &Slot) -> Result<(), Error> {
-    match extended(core, slot, None).await {
+    let expires_at = expiry(core, slot).await?;
+    match extended(&core.store, slot, None, expires_at).await {
         // It is being deleted: whoever deletes it does not need it.
         Err(Error::Conflict { .. }) => Ok(()),
         done => done,
     }
 }
 
-async fn extended(core: &Core, slot: &Slot, own: Option<u32>) -> Result<(), Error> {
-    let Some(project) = core.store.project_get(&slot.project).await.stored()? else { return Ok(()) };
+/// When it is deleted unless it is needed again after now.
+async fn expiry(core: &Core, slot: &Slot) -> Result<Option<Timestamp>, Error> {
+    let gone = || Error::not_found("slot", &slot.name);
+    let project = core.store.project_get(&slot.project).await.stored()?.ok_or_else(gone)?;
     let environments = core.store.environment_list().await.stored()?;
-    let Some(environment) = environments.iter().find(|it| it.id == slot.environment) else { return Ok(()) };
-    let expires_at = lifetimes(&project, environment, slot).expiry(&slot.name, core.outside.now());
-    match core.store.slot_extend(&slot.id, own, expires_at).await {
+    let environment = environments.iter().find(|it| it.id == slot.environment).ok_or_else(gone)?;
+    Ok(lifetimes(&project, environment, slot).expiry(&slot.name, core.outside.now()))
+}
+
+async fn extended(
+    store: &Store,
+    slot: &Slot,
+    own: Option<u32>,
+    expires_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    match store.slot_extend(&slot.id, own, expires_at).await {
         Err(StoreError::Conflict { .. }) => {
             Err(Error::Conflict { detail: format!("The slot {} is being deleted.", slot.name) })
         }

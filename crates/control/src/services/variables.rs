@@ -6,6 +6,7 @@ use pierhead_model::Timestamp;
 use pierhead_model::variable::{Exposure, Variable, VariableKey, check_value};
 use pierhead_store::{Project, StoredVariable};
 use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
 
 use super::auth::Principal;
 use crate::access::policy::{self, READ_PROJECT, WRITE_PROJECT};
@@ -74,11 +75,10 @@ impl Variables {
         let stored = self.0.store.variables_get(&found.id).await.stored()?;
         let sealed = self.seal(&found, &stored, items)?;
         let expected = if_version.unwrap_or(found.variables_version);
-        self.0
-            .store
-            .variables_replace(&found.id, &sealed, expected)
-            .await
-            .asked_for("variables", &found.name)?;
+        let deed = principal.does_to(&self.0, "variables.update", &found);
+        let unit = self.0.store.begin().await.stored()?;
+        unit.variables_replace(&found.id, &sealed, expected).await.asked_for("variables", &found.name)?;
+        deed.before(told(&stored, &sealed)).after(told(&sealed, &stored)).commit(unit).await?;
         self.view(&policy::project(&self.0, principal, project, READ_PROJECT).await?).await
     }
 
@@ -185,6 +185,14 @@ impl Variables {
         };
         Ok(StoredVariable { key, value, secret, exposure, updated_at: now })
     }
+}
+
+/// What is different in `these` from `those`: never a value, which may be secret without being called so.
+fn told(these: &[StoredVariable], those: &[StoredVariable]) -> Value {
+    let different = these.iter().filter(|variable| !those.contains(variable));
+    let told =
+        |it: &StoredVariable| json!({ "key": it.key.as_str(), "secret": it.secret, "exposure": it.exposure });
+    Value::Array(different.map(told).collect())
 }
 
 /// The variables a new deployment gets, in the clear.

@@ -82,6 +82,7 @@ pub(crate) async fn deal_with(
     let asked = followed.asked.as_ref();
     let by = asked.and_then(|asked| asked.by.clone()).unwrap_or_else(|| "Pierhead".to_owned());
     let origin = Origin {
+        by: None,
         trigger: asked.map_or("poll", |asked: &Asked| asked.trigger.as_str()),
         created_by: &by,
         received_at: asked.map(|asked| asked.at),

@@ -52,6 +52,7 @@ pub(crate) async fn obey(pretended: Pretended, mut link: End<AgentToControl, Con
             }
             ControlToAgent::ReportStored { .. }
             | ControlToAgent::LogStored { .. }
+            | ControlToAgent::Rest { .. }
             | ControlToAgent::ImageFound { .. } => Vec::new(),
         };
         for answer in answers {

@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use pierhead_model::digest::Digest;
 use pierhead_model::release::{Encoding, SiteFile};
 
-use super::contents::{ContentError, Contents};
+use super::contents::{ContentError, Shelf};
 use super::range::{self, Wanted};
 use super::{conditional, encoding, hashed_name, media_type};
 use crate::body::Body;
@@ -67,7 +67,7 @@ impl File {
         &self,
         request: &http::request::Parts,
         status: StatusCode,
-        contents: &Contents,
+        shelf: Shelf<'_>,
     ) -> Result<Response<Body>, ContentError> {
         let (encoding, chosen) = self.choose(request);
         let mut response = Response::new(Body::empty());
@@ -116,7 +116,7 @@ impl File {
             // Only its length is looked at.
             Body::stream(futures::stream::empty().boxed(), chosen.size)
         } else {
-            contents.body(chosen.digest, chosen.size, range).await?
+            shelf.body(chosen.digest, chosen.size, range).await?
         };
         Ok(response)
     }

@@ -29,5 +29,5 @@ mod redirect_parser;
 mod redirects;
 mod site;
 
-pub(crate) use contents::Contents;
+pub(crate) use contents::{Contents, Shelf};
 pub(crate) use site::Site;

@@ -11,7 +11,7 @@ use pierhead_model::id::DeploymentId;
 use pierhead_model::release::{SiteFile, SiteManifest};
 use tokio::sync::OnceCell;
 
-use super::contents::{ContentError, Contents};
+use super::contents::{ContentError, Contents, Shelf};
 use super::file::File;
 use super::files::{Entry, Files};
 use super::header_rules::{self, HeaderRules};
@@ -71,15 +71,18 @@ impl Site {
         &self,
         route: &Route,
         request: &Parts,
-        contents: &Contents,
+        shelf: Shelf<'_>,
     ) -> Result<Response<Body>, Notice> {
         if request.method != Method::GET && request.method != Method::HEAD {
             return Ok(method_not_allowed());
         }
         let path = path::normalise(request.uri.path())
             .map_err(|_| Notice::bad_request("The path is ambiguous or leads out of the site."))?;
-        let site = self.load(contents).await?;
-        match site.answer(&path, route, request, contents).await {
+        let site = match self.loaded.get() {
+            Some(Ok(loaded)) => Arc::clone(loaded),
+            Some(Err(Poisoned)) | None => Box::pin(self.load(shelf.contents)).await?,
+        };
+        match site.answer(&path, route, request, shelf).await {
             Ok(Some(response)) => Ok(response),
             Ok(None) => Err(Notice::NO_SUCH_PAGE),
             Err(error) => {
@@ -156,10 +159,10 @@ impl Loaded {
         path: &str,
         route: &Route,
         request: &Parts,
-        contents: &Contents,
+        shelf: Shelf<'_>,
     ) -> Result<Option<Response<Body>>, ContentError> {
         if path::is_hidden(path) {
-            return self.not_found(path, request, contents).await;
+            return self.not_found(path, request, shelf).await;
         }
         let entry = self.files.get(path);
         let asked = Asked {
@@ -176,14 +179,14 @@ impl Loaded {
                 Ok(Some(response))
             }
             (Some(Verdict::Rewrite(status, target)), _) => match self.files.file(&target) {
-                Some(file) => self.show(file, status, path, request, contents).await.map(Some),
-                None => self.not_found(path, request, contents).await,
+                Some(file) => self.show(file, status, path, request, shelf).await.map(Some),
+                None => self.not_found(path, request, shelf).await,
             },
             (None, Some(Entry::File(file))) => {
-                self.show(file, StatusCode::OK, path, request, contents).await.map(Some)
+                self.show(file, StatusCode::OK, path, request, shelf).await.map(Some)
             }
             (None, Some(Entry::MovedTo(location))) => Ok(moved(location, request.uri.query())),
-            (None, None) => self.fall_back(path, route, request, contents).await,
+            (None, None) => self.fall_back(path, route, request, shelf).await,
         }
     }
 
@@ -192,16 +195,16 @@ impl Loaded {
         path: &str,
         route: &Route,
         request: &Parts,
-        contents: &Contents,
+        shelf: Shelf<'_>,
     ) -> Result<Option<Response<Body>>, ContentError> {
         let is_hashed = hashed_name::is_hashed(path.trim_start_matches('/'));
         if is_hashed && let Some(file) = previous_file(path, route) {
-            return file.answer(request, StatusCode::OK, contents).await.map(Some);
+            return file.answer(request, StatusCode::OK, shelf).await.map(Some);
         }
         // A page instead of a script only hides that the script is gone.
         match self.files.file("/").filter(|_| self.single_page && !is_hashed) {
-            Some(index) => self.show(index, StatusCode::OK, path, request, contents).await.map(Some),
-            None => self.not_found(path, request, contents).await,
+            Some(index) => self.show(index, StatusCode::OK, path, request, shelf).await.map(Some),
+            None => self.not_found(path, request, shelf).await,
         }
     }
 
@@ -209,10 +212,10 @@ impl Loaded {
         &self,
         path: &str,
         request: &Parts,
-        contents: &Contents,
+        shelf: Shelf<'_>,
     ) -> Result<Option<Response<Body>>, ContentError> {
         match self.files.not_found(path) {
-            Some(file) => self.show(file, StatusCode::NOT_FOUND, path, request, contents).await.map(Some),
+            Some(file) => self.show(file, StatusCode::NOT_FOUND, path, request, shelf).await.map(Some),
             None => Ok(None),
         }
     }
@@ -223,9 +226,9 @@ impl Loaded {
         status: StatusCode,
         path: &str,
         request: &Parts,
-        contents: &Contents,
+        shelf: Shelf<'_>,
     ) -> Result<Response<Body>, ContentError> {
-        let mut response = file.answer(request, status, contents).await?;
+        let mut response = file.answer(request, status, shelf).await?;
         self.headers.apply(path, response.headers_mut());
         Ok(response)
     }

@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod copies;
 mod drains;
 mod hostile;
 mod routing;
@@ -16,5 +17,7 @@ mod services;
 mod sites;
 mod support;
 mod switches;
+mod tls;
 mod tunnels;
 mod upstream;
+mod waking;

@@ -126,7 +126,7 @@ async fn counts_and_logs_what_was_answered() {
     visitor.get("nobody.test", "/", &[]).await;
     let first = log.recv().await.unwrap();
     assert_eq!((first.path.as_str(), first.status.as_u16(), first.bytes), ("/a?b=c", 200, 5));
-    assert_eq!((first.host.as_str(), first.request_id.len()), ("x.test", 16));
+    assert_eq!((first.host().unwrap().as_str(), first.request_id.len()), ("x.test", 16));
     assert_eq!(log.recv().await.unwrap().status.as_u16(), 418);
     let counts = ingress.handle.counts_of(&host("x.test")).unwrap();
     assert_eq!(counts, Counts { answers: [0, 0, 1, 0, 1, 0], bytes: 5, ..Counts::default() });

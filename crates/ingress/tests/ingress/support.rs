@@ -18,6 +18,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::name::ProjectName;
 use pierhead_model::release::{Encoding, SiteFile, SiteManifest, SiteRouting, Variant};
+use pierhead_model::sleep::Rest;
 use pierhead_wire::link::{End, memory};
 use pierhead_wire::route::{Route, Target};
 use pierhead_wire::{BlobChannel, BlobError, ControlToIngress, IngressToControl};
@@ -129,7 +130,17 @@ impl TestIngress {
         ingress
     }
 
+    /// The next message but those that only say which services are needed.
     pub(crate) async fn said(&mut self) -> IngressToControl {
+        loop {
+            match self.said_of_all().await {
+                IngressToControl::Active { .. } => {}
+                said => return said,
+            }
+        }
+    }
+
+    pub(crate) async fn said_of_all(&mut self) -> IngressToControl {
         tokio::time::timeout(PATIENCE, self.control.receive()).await.expect("nothing was said").unwrap()
     }
 
@@ -242,8 +253,18 @@ pub(crate) fn service(name: &str, id: &str, endpoints: &[SocketAddr]) -> Route {
         Target::Service {
             deployment: id.parse().unwrap(),
             endpoints: endpoints.iter().copied().map(Into::into).collect(),
+            rest: Rest::Awake,
         },
     )
+}
+
+/// A service that sleeps.
+pub(crate) fn asleep(name: &str, id: &str, endpoints: &[SocketAddr], depth: Rest) -> Route {
+    let mut route = service(name, id, endpoints);
+    if let Target::Service { rest, .. } = &mut route.target {
+        *rest = depth;
+    }
+    route
 }
 
 /// Waits for a condition, and says what it was when it never comes.

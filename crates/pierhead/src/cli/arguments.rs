@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes, open,
-    pipelines, plugins, projects, registries, runtimes, services, session, ship, slots, tokens, up, validate,
-    version,
+    agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
+    invitations, link, logs, nodes, open, pipelines, plugins, projects, registries, runtimes, services,
+    session, ship, slots, teams, tokens, up, users, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -167,6 +167,23 @@ pub(crate) enum Command {
     /// List, add, cordon, drain and remove nodes
     #[command(alias = "node")]
     Nodes(nodes::NodesArgs),
+    /// Teams and who is in them
+    #[command(alias = "team")]
+    Teams(teams::TeamsArgs),
+    /// Invite people into teams, and answer invitations
+    #[command(alias = "invitation")]
+    Invitations(invitations::InvitationsArgs),
+    /// What other teams may do with a project, or in an --environment
+    #[command(alias = "grant")]
+    Grants(grants::GrantsArgs),
+    /// Accounts of this server
+    #[command(alias = "user")]
+    Users(users::UsersArgs),
+    /// Where you are signed in
+    #[command(alias = "session")]
+    Sessions(users::SessionsArgs),
+    /// Who did what, when, from where
+    Audit(audit::AuditArgs),
     /// API tokens for machines
     #[command(alias = "token")]
     Tokens(tokens::TokensArgs),
@@ -188,7 +205,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("See", &["ps", "logs", "verify"]),
     ("Configure", &["env"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
-    ("Platform", &["environments", "nodes", "tokens"]),
+    ("People", &["teams", "invitations", "grants", "users", "sessions", "tokens", "audit"]),
+    ("Platform", &["environments", "nodes"]),
     ("Tool", &["api", "completions", "version"]),
 ];
 

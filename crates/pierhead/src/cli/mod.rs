@@ -135,9 +135,9 @@ fn tell_canonical(context: &Context, canonical: &str) {
 
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
-        agent, api, completions, deploy, deployments, detect, env, environments, init, link, logs, nodes,
-        open, pipelines, plugins, projects, ps, registries, runtimes, services, session, ship, slots, status,
-        tokens, up, validate, verify, version,
+        agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
+        invitations, link, logs, nodes, open, pipelines, plugins, projects, ps, registries, runtimes,
+        services, session, ship, slots, status, teams, tokens, up, users, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -173,6 +173,12 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Environments(args) => environments::run(context, &args).await?,
         Command::Nodes(args) => nodes::run(context, &args).await?,
         Command::Tokens(args) => tokens::run(context, args).await?,
+        Command::Teams(args) => teams::run(context, &args).await?,
+        Command::Invitations(args) => invitations::run(context, &args).await?,
+        Command::Grants(args) => grants::run(context, &args).await?,
+        Command::Users(args) => users::run(context, &args).await?,
+        Command::Sessions(args) => users::sessions(context, &args).await?,
+        Command::Audit(args) => audit::run(context, &args).await?,
         Command::Api(args) => api::run(context, &args).await?,
         Command::Completions(args) => completions::run(context, &args)?,
         Command::Version(args) => version::run(context, &args).await?,

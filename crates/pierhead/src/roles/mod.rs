@@ -1,6 +1,7 @@
 //! What the program can be: everything in one process, a node on a machine of its own, the maker of runtime and plugin images.
 
 pub(crate) mod agent;
+mod certificates;
 pub(crate) mod detector;
 pub(crate) mod engine;
 pub(crate) mod host;

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::detector::{LocalDetector, LocalPushes, RemoteRepositories};
-use super::{engine, host, logging, server};
+use super::{certificates, engine, host, logging, server};
 use crate::output::Printer;
 use crate::settings::Settings;
 
@@ -96,7 +96,14 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     control.attach_ingress(to_ingress);
     let mut options = pierhead_ingress::Options::new(settings.ingress_listen.value);
     options.tunnels = control.tunnels();
+    options.listen_tls = settings.ingress_tls_listen;
+    options.table_copy = Some(data_dir.join("routes"));
+    // Both are parts of one process on one data directory: there is no other control plane whose table this could be.
+    options.accept_smaller_table = true;
     let ingress = Ingress::start(options, Arc::clone(&blobs), from_control).await?;
+
+    let certificates =
+        settings.certificates.clone().map(|folder| certificates::follow(folder, ingress.certificates()));
 
     let (to_agent, from_control) = link::memory();
     control.attach_local_agent(to_agent);
@@ -121,6 +128,9 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     printer.say(&format!("Console  http://{address}/console/"));
     printer.say(&format!("API      http://{address}/api/v1"));
     printer.say(&format!("Ingress  http://{}  (*.{})", ingress.local_addr(), settings.base_domain.value));
+    if let Some(address) = ingress.tls_addr() {
+        printer.say(&format!("         https://{address}"));
+    }
     let (stop, stopped) = watch::channel(false);
     let api = tokio::spawn(server::run(listener, pierhead_api::router(services), stopped));
     told_to_stop().await?;
@@ -128,6 +138,9 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     stop.send_replace(true);
     let _ = api.await;
     control.stop().await;
+    if let Some(certificates) = certificates {
+        certificates.abort();
+    }
     ingress.shutdown(STOP_GRACE).await;
     agent.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -46,6 +46,10 @@ pub(crate) struct Settings {
     pub(crate) subnet_pool: Ipv4Net,
     /// What `pierhead agent` proves.
     pub(crate) agent_token: Option<SecretString>,
+    /// Where visitors come by TLS.
+    pub(crate) ingress_tls_listen: Option<SocketAddr>,
+    /// A folder of certificates and their keys.
+    pub(crate) certificates: Option<PathBuf>,
     /// Where agents that dial out call.
     pub(crate) agent_listen: Option<SocketAddr>,
     /// Where an agent that dials out calls, `host:port`.

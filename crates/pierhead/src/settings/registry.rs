@@ -55,6 +55,12 @@ keys! {
         "Address of the API and the console";
     INGRESS_LISTEN = "ingress_listen", "PIERHEAD_INGRESS_LISTEN", "ingress-listen", "ADDRESS", Plain, Default::Value("127.0.0.1:8480"),
         "Address at which deployments are visited";
+    INGRESS_TLS_LISTEN = "ingress_tls_listen", "PIERHEAD_INGRESS_TLS_LISTEN", "ingress-tls-listen", "ADDRESS", Plain,
+        Default::None("no TLS: something before this server speaks it"),
+        "Address at which deployments are visited by TLS (HTTP/1.1 and HTTP/2)";
+    CERTIFICATES = "certificates", "PIERHEAD_CERTIFICATES", "certificates", "DIR", Plain,
+        Default::None("no certificates"),
+        "Folder of certificates: `NAME.pem` with the chain and `NAME.key` beside it; changes are noticed";
     BASE_DOMAIN = "base_domain", "PIERHEAD_BASE_DOMAIN", "base-domain", "DOMAIN", Plain, Default::Value("localhost"),
         "Deployments get hostnames below this domain";
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,

@@ -198,6 +198,8 @@ impl Sources<'_> {
             disk_reserve_mb: self.required(&registry::DISK_RESERVE_MB, &below)?.value,
             webhook_secret: self.optional(&registry::WEBHOOK_SECRET)?.map(|secret| secret.value),
             agent_token: self.optional(&registry::AGENT_TOKEN)?.map(|token| token.value),
+            ingress_tls_listen: self.optional(&registry::INGRESS_TLS_LISTEN)?.map(|address| address.value),
+            certificates: self.optional(&registry::CERTIFICATES)?.map(|folder| folder.value),
             agent_listen: self.optional(&registry::AGENT_LISTEN)?.map(|address| address.value),
             control_address: self.optional(&registry::CONTROL_ADDRESS)?.map(|address| address.value),
             proxy_variables: self.environment.proxies(),

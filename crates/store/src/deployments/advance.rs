@@ -13,7 +13,7 @@ use super::row;
 use crate::error::lost_a_race;
 use crate::events::{self, NewEvent};
 use crate::projects::{project, slot};
-use crate::{Store, StoreError, document, followed, install};
+use crate::{NewAudit, Store, StoreError, audit, document, followed, install};
 
 /// How often a transaction that lost a race is tried again.
 const TRIES: usize = 5;
@@ -34,6 +34,8 @@ pub struct NewDeployment {
     pub received_at: Option<Timestamp>,
     /// The move of a branch that this deals with, in the same transaction.
     pub head: Option<AcceptedHead>,
+    /// Who asked for it; `None` when the platform did.
+    pub audit: Option<NewAudit>,
 }
 
 /// A followed reference moved, and that is dealt with now.
@@ -83,9 +85,21 @@ impl Store {
         event: Event,
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
+        self.deployment_advance_by(epoch, id, event, now, None).await
+    }
+
+    /// The same because somebody asked for it, which is told in the same transaction.
+    pub async fn deployment_advance_by(
+        &self,
+        epoch: u64,
+        id: &DeploymentId,
+        event: Event,
+        now: Timestamp,
+        audit: Option<&NewAudit>,
+    ) -> Result<Advanced, StoreError> {
         let mut tries = Tries::default();
         let advanced = loop {
-            match self.advance_once(epoch, id, event.clone(), now).await {
+            match self.advance_once(epoch, id, event.clone(), now, audit).await {
                 Ok(advanced) => break advanced,
                 Err(error) => tries.again(error)?,
             }
@@ -147,6 +161,9 @@ impl Store {
     async fn create_once(&self, new: &NewDeployment, now: Timestamp) -> Result<Deployment, TxnError> {
         let transaction = self.db.begin().await?;
         let created = create_in_txn(&transaction, new, now).await?;
+        if let Some(audit) = &new.audit {
+            audit::write_in_txn(&transaction, audit).await?;
+        }
         crash_point!("store.deployment_create.before_commit");
         transaction.commit().await?;
         Ok(created)
@@ -158,9 +175,13 @@ impl Store {
         id: &DeploymentId,
         event: Event,
         now: Timestamp,
+        audit: Option<&NewAudit>,
     ) -> Result<Advanced, TxnError> {
         let transaction = self.db.begin().await?;
         let advanced = advance_in_txn(&transaction, epoch, id, event, now).await?;
+        if let Some(audit) = audit {
+            audit::write_in_txn(&transaction, audit).await?;
+        }
         crash_point!("store.advance.before_commit");
         transaction.commit().await?;
         Ok(advanced)

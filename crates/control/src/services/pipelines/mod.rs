@@ -19,6 +19,7 @@ use pierhead_model::pipeline::{Format, Pipeline, Problem, Severity, Step, StepNa
 use pierhead_model::plan::Kind;
 use pierhead_model::release::Release;
 use pierhead_store::{NewPipelineVersion, PipelineVersion, Project, StoredVariable};
+use serde_json::json;
 pub use templates::NewTemplate;
 pub(crate) use templates::Templates;
 
@@ -146,9 +147,16 @@ impl Pipelines {
             message,
             created_by: principal.email.clone(),
         };
-        let saved = self.0.store.pipeline_save(&new, if_version, self.0.outside.now()).await;
+        let unit = self.0.store.begin().await.stored()?;
+        let saved = unit.pipeline_save(&new, if_version, self.0.outside.now()).await;
         let saved = saved.asked_for("pipeline", &project.name)?;
-        Ok(Saved { is_new: Some(saved.number) != before, version: view(saved), warnings: checked.problems })
+        let is_new = Some(saved.number) != before;
+        if is_new {
+            let told = |version| json!({ "version": version });
+            let deed = principal.does_to(&self.0, "pipeline.save", &project);
+            deed.before(told(before)).after(told(Some(saved.number))).commit(unit).await?;
+        }
+        Ok(Saved { is_new, version: view(saved), warnings: checked.problems })
     }
 
     /// What is different from one version to another.

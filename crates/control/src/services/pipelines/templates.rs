@@ -11,7 +11,7 @@ use super::checking;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::services::auth::Principal;
-use crate::services::catalogue::{Listed, create, find, listed, new_entry};
+use crate::services::catalogue::{Listed, create, delete, find, listed, new_entry};
 
 #[derive(Debug)]
 pub struct Templates(pub(crate) Arc<Core>);
@@ -45,13 +45,12 @@ impl Templates {
         };
         let lookup = name.to_string();
         let entry = new_entry(&self.0, principal, CatalogueKind::Template, name, lookup, &pipeline)?;
-        create(&self.0, entry).await.and_then(listed)
+        create(&self.0, principal, entry).await.and_then(listed)
     }
 
     pub async fn delete(&self, principal: &Principal, name: &str) -> Result<(), Error> {
         principal.require_admin()?;
         let found = find(&self.0, CatalogueKind::Template, name).await?;
-        let deleted = self.0.store.catalogue_delete(CatalogueKind::Template, &found.name).await;
-        deleted.asked_for("template", &name)
+        delete(&self.0, principal, &found).await
     }
 }

@@ -300,7 +300,7 @@ impl Client<'_> {
     }
 
     /// Every page of a list, as one document `{items, next_cursor: null}`.
-    async fn list<T: serde::de::DeserializeOwned>(
+    pub(super) async fn list<T: serde::de::DeserializeOwned>(
         &self,
         request: Request,
         limit: Option<usize>,

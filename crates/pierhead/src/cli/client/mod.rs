@@ -3,6 +3,7 @@
 //! [`types`] holds every shape, [`calls`] every path, [`sse`] the live log. An expired access token is refreshed once, under a
 //! lock that all commands of this user share, because a refresh token works once and using it twice signs everybody out.
 
+pub(crate) mod access;
 pub(crate) mod calls;
 pub(crate) mod pipelines;
 mod problem;

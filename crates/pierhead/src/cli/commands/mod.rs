@@ -1,7 +1,7 @@
 //! One noun per file: its arguments, and what it does.
-
 pub(crate) mod agent;
 pub(crate) mod api;
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod deployments;
@@ -9,7 +9,9 @@ pub(crate) mod detect;
 pub(crate) mod dotenv;
 pub(crate) mod env;
 pub(crate) mod environments;
+pub(crate) mod grants;
 pub(crate) mod init;
+pub(crate) mod invitations;
 pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod nodes;
@@ -26,8 +28,10 @@ pub(crate) mod session;
 pub(crate) mod ship;
 pub(crate) mod slots;
 pub(crate) mod status;
+pub(crate) mod teams;
 pub(crate) mod tokens;
 pub(crate) mod up;
+pub(crate) mod users;
 pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod version;

@@ -41,6 +41,12 @@ enum ProjectsCommand {
         #[command(flatten)]
         settings: Box<SettingFlags>,
     },
+    /// Give a project to a team that you are in, or to somebody
+    Transfer {
+        name: String,
+        /// A team's name, or an address
+        to: String,
+    },
     /// Delete a project with everything that belongs to it
     #[command(visible_aliases = ["remove", "rm"])]
     Delete { name: String },
@@ -145,6 +151,12 @@ pub(crate) async fn run(context: &Context, args: ProjectsArgs) -> Result<(), Err
             let project = client.project_update(&name, &Value::Object(patch)).await?;
             context.say(&format!("Changed {name}. It counts from the next deployment: pierhead deploy"));
             context.show(&project.raw, Vec::new)
+        }
+        ProjectsCommand::Transfer { name, to } => {
+            context.agree(&format!("Give the project {name} to {to}?"))?;
+            let answer = client.project_transfer(&name, &to).await?;
+            context.say(&format!("The project {name} belongs to {to} now."));
+            context.show(&answer, Vec::new)
         }
         ProjectsCommand::Delete { name } => {
             context.agree_by_name("the project, its deployments and their data", &name)?;

@@ -1,0 +1,53 @@
+/** A push becomes a deployment without anybody asking for one; the console says how it was learned of. */
+
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { Platform } from "./platform";
+
+let platform: Platform;
+let browser: Browser;
+let watched: Watched;
+let page: Page;
+
+beforeAll(async () => {
+  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true });
+  await platform.deploy("static-folder");
+  browser = await openBrowser();
+  watched = await openPage(browser);
+  await signIn(watched.context, platform);
+  page = watched.page;
+});
+
+afterAll(async () => {
+  await browser.close();
+  await platform.stop();
+});
+
+afterEach(({ task }) => keepFailure(task, page, platform));
+
+it("finds a push when it looks, and deploys it", async () => {
+  await page.goto(`${platform.console}/projects/static-folder/settings`);
+  const branches = page.getByRole("list", { name: "Followed branches" });
+  await branches.getByText("the default branch").waitFor();
+  await expectAccessible(page, "how it learns of pushes");
+  platform.push("static-folder", "index.html", "<h1>Pushed</h1>", "Say it by pushing");
+  await page.getByRole("button", { name: "Look now" }).click();
+  await page.getByRole("link", { name: "Deployments", exact: true }).first().click();
+  const deployed = page.getByRole("list", { name: "Deployments" }).getByRole("listitem").filter({ hasText: "Say it by pushing" });
+  await deployed.getByText("Production", { exact: true }).waitFor();
+  expect(await platform.visit("static-folder.localhost")).toContain("Pushed");
+});
+
+it("shows a webhook's secret once, and asks before it makes another", async () => {
+  await page.goto(`${platform.console}/projects/static-folder/settings`);
+  await page.getByRole("button", { name: "Make a secret" }).click();
+  await page.getByText("The secret; it is not shown again").waitFor();
+  await page.getByRole("button", { name: "Make another secret" }).waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: "Make another secret" }).click();
+  expect(await page.getByText("it is not shown again").count(), "the secret is gone").toBe(0);
+  await page.getByRole("dialog").getByRole("button", { name: "Make it" }).click();
+  await page.getByText("The secret; it is not shown again").waitFor();
+  expect(watched.complaints).toEqual([]);
+});

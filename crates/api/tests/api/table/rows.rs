@@ -1,0 +1,223 @@
+//! The rows: which rule each operation follows, and what it answers when it is allowed.
+
+use serde_json::{Value, json};
+
+use super::Rule;
+use super::world::Place;
+
+/// One operation.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) operation: &'static str,
+    pub(crate) rule: Rule,
+    /// What it answers to those who may: exactly one status, unless it says how often it was asked.
+    pub(crate) good: &'static [u16],
+    /// What is sent; otherwise the example of the document.
+    pub(crate) body: Option<fn(&Place) -> Value>,
+}
+
+const fn row(operation: &'static str, rule: Rule, good: &'static [u16]) -> Row {
+    Row { operation, rule, good, body: None }
+}
+
+const fn with(operation: &'static str, rule: Rule, good: &'static [u16], body: fn(&Place) -> Value) -> Row {
+    Row { operation, rule, good, body: Some(body) }
+}
+
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    [PROJECTS, TEAMS, INSTALLATION, OWN, OPEN].into_iter().flatten()
+}
+
+/// What belongs to a project.
+pub(crate) const PROJECTS: &[Row] = &[
+    row("project_get", Rule::ReadProject, &[200]),
+    with("project_update", Rule::WriteProject, &[200], |_| json!({ "sleep_after_s": 60 })),
+    row("project_delete", Rule::DeleteProject, &[202]),
+    with("project_transfer", Rule::GiveProjectAway, &[200], |_| json!({ "to": "outsider@example.com" })),
+    row("grant_list", Rule::ReadProject, &[200]),
+    with("grant_put", Rule::ManageGrants, &[200], |_| json!({ "team": "readers", "scopes": ["read"] })),
+    row("grant_delete", Rule::ManageGrants, &[204]),
+    row("project_deployment_list", Rule::ReadProject, &[200]),
+    with("project_deploy", Rule::WriteProject, &[202], |_| json!({})),
+    row("project_rollback", Rule::WriteProject, &[409]),
+    row("slot_list", Rule::ReadProject, &[200]),
+    row("slot_get", Rule::ReadProject, &[200]),
+    row("slot_delete", Rule::DeleteDeployment, &[202]),
+    with("slot_extend", Rule::WriteProject, &[200], |_| json!({})),
+    with("slot_clone", Rule::WriteProject, &[202], |_| json!({ "slot": "copy" })),
+    row("variable_list", Rule::ReadProject, &[200]),
+    row("variable_replace", Rule::WriteProject, &[200]),
+    row("variable_put", Rule::WriteProject, &[200]),
+    row("variable_delete", Rule::DeleteVariable, &[200]),
+    row("pipeline_get", Rule::ReadProject, &[200]),
+    row("pipeline_save", Rule::WriteProject, &[201]),
+    row("pipeline_validate", Rule::ReadProjectByPost, &[200]),
+    row("pipeline_version_list", Rule::ReadProject, &[200]),
+    row("pipeline_version_get", Rule::ReadProject, &[200]),
+    row("pipeline_diff", Rule::ReadProject, &[200]),
+    row("pipeline_dry_run", Rule::ReadProjectByPost, &[200]),
+    row("pipeline_tags", Rule::ReadProject, &[404]),
+    row("deployment_get", Rule::ReadProject, &[200]),
+    row("deployment_events", Rule::ReadProject, &[200]),
+    row("deployment_cancel", Rule::WriteProject, &[202]),
+    row("deployment_redeploy", Rule::WriteProject, &[409]),
+    row("deployment_rollback", Rule::WriteProject, &[409]),
+    row("deployment_delete", Rule::DeleteDeployment, &[202]),
+    row("log_read", Rule::ReadProject, &[200]),
+    row("log_stream", Rule::ReadProject, &[200]),
+    row("source_get", Rule::ReadProject, &[200]),
+    row("source_sync", Rule::WriteProject, &[202]),
+    row("source_secret_renew", Rule::WriteProject, &[200]),
+];
+
+/// What belongs to a team.
+pub(crate) const TEAMS: &[Row] = &[
+    row("team_get", Rule::ReadTeam, &[200]),
+    with("team_update", Rule::WriteTeam, &[200], |place| json!({ "name": format!("{}-x", place.team) })),
+    // Projects belong to it.
+    row("team_delete", Rule::DeleteTeam, &[409]),
+    with("team_transfer", Rule::GiveTeamAway, &[200], |place| json!({ "to": place.member })),
+    row("member_list", Rule::ReadTeam, &[200]),
+    with("member_update", Rule::WriteTeam, &[200], |_| json!({ "role": "developer" })),
+    row("member_delete", Rule::WriteTeam, &[204]),
+    row("team_invitation_list", Rule::ReadTeam, &[200]),
+    with("invitation_create", Rule::WriteTeam, &[201], |_| json!({ "email": "new@example.com" })),
+    row("invitation_resend", Rule::WriteTeam, &[200]),
+    row("invitation_delete", Rule::WriteTeam, &[204]),
+];
+
+/// What belongs to the installation.
+pub(crate) const INSTALLATION: &[Row] = &[
+    row("environment_get", Rule::SeeEnvironment, &[200]),
+    with(
+        "environment_create",
+        Rule::AdminToWrite,
+        &[201],
+        |place| json!({ "name": place.fresh, "base_domain": format!("{}.example.com", place.fresh) }),
+    ),
+    with("environment_update", Rule::AdminToWrite, &[200], |_| json!({ "lifetime_s": 3600 })),
+    row("environment_grant_list", Rule::AdminToRead, &[200]),
+    with(
+        "environment_grant_put",
+        Rule::AdminToWrite,
+        &[200],
+        |_| json!({ "team": "readers", "bundle": "read-only" }),
+    ),
+    row("environment_grant_delete", Rule::AdminToWrite, &[404]),
+    row("node_list", Rule::SeeEnvironment, &[200]),
+    with("node_add", Rule::AdminToWrite, &[201], |place| json!({ "name": place.fresh })),
+    row("node_get", Rule::SeeEnvironment, &[200]),
+    row("node_remove", Rule::AdminToWrite, &[204]),
+    row("node_cordon", Rule::AdminToWrite, &[200]),
+    row("node_uncordon", Rule::AdminToWrite, &[200]),
+    row("node_drain", Rule::AdminToWrite, &[200]),
+    // It shows none.
+    row("node_approve_certificate", Rule::AdminToWrite, &[409]),
+    row("node_revoke_token", Rule::AdminToWrite, &[200]),
+    row("node_rotate_token", Rule::AdminToWrite, &[200]),
+    row("plugin_create", Rule::AdminToWrite, &[201, 409]),
+    row("plugin_delete", Rule::AdminToWrite, &[204, 404]),
+    row("plugin_replace", Rule::AdminToWrite, &[404]),
+    row("service_create", Rule::AdminToWrite, &[201, 409]),
+    row("service_delete", Rule::AdminToWrite, &[204, 404]),
+    row("service_replace", Rule::AdminToWrite, &[404]),
+    row("template_create", Rule::AdminToWrite, &[201, 409]),
+    row("template_delete", Rule::AdminToWrite, &[204, 404]),
+    row("registry_list", Rule::AdminToRead, &[200]),
+    row("registry_create", Rule::AdminToWrite, &[201, 409]),
+    row("registry_get", Rule::AdminToRead, &[200, 404]),
+    row("registry_replace", Rule::AdminToWrite, &[200]),
+    row("registry_test", Rule::AdminToWrite, &[200]),
+    row("registry_delete", Rule::AdminToWrite, &[204]),
+    row("user_list", Rule::AdminToRead, &[200]),
+    with(
+        "user_invite",
+        Rule::AdminToWrite,
+        &[201],
+        |place| json!({ "email": format!("{}@example.com", place.fresh) }),
+    ),
+    row("user_get", Rule::AdminToRead, &[200]),
+    with("user_update", Rule::AdminToWrite, &[200], |_| json!({ "role": "user" })),
+    row("token_keys_rotate", Rule::AdminToWrite, &[204]),
+    row("verify", Rule::AdminToRead, &[200]),
+];
+
+/// What is one's own, and what everybody who is signed in may have: lists show what one may see, see `lists`.
+pub(crate) const OWN: &[Row] = &[
+    row("me", Rule::SignedIn, &[200]),
+    // The old password is wrong.
+    with(
+        "password_change",
+        Rule::SignedInToWrite,
+        &[422],
+        |_| json!({ "old_password": "not that", "password": "battery staple correct" }),
+    ),
+    row("logout", Rule::SignedInToWrite, &[204]),
+    row("session_list", Rule::SignedIn, &[200]),
+    row("session_revoke", Rule::OwnersOnly, &[204]),
+    row("token_list", Rule::SignedIn, &[200]),
+    with("token_create", Rule::SignedInToWrite, &[201], |_| json!({ "name": "x", "scopes": ["read"] })),
+    row("token_revoke", Rule::OwnersOnly, &[204]),
+    row("audit_list", Rule::SignedIn, &[200]),
+    row("audit_export", Rule::SignedIn, &[200]),
+    row("invitation_list", Rule::SignedIn, &[200]),
+    with("invitation_accept", Rule::OutsidersOnly, &[200], |place| json!({ "invitation": place.invitation })),
+    with(
+        "invitation_decline",
+        Rule::OutsidersOnly,
+        &[204],
+        |place| json!({ "invitation": place.invitation }),
+    ),
+    // An API token has none.
+    row("csrf_token", Rule::SignedIn, &[200, 404]),
+    row("team_list", Rule::SignedIn, &[200]),
+    with("team_create", Rule::SignedInToWrite, &[201], |place| json!({ "name": place.fresh })),
+    row("project_list", Rule::SignedIn, &[200]),
+    with("project_create", Rule::SignedInToWrite, &[201], |place| json!({ "name": place.fresh })),
+    row("deployment_list", Rule::SignedIn, &[200]),
+    with(
+        "deploy",
+        Rule::SignedInToWrite,
+        &[202],
+        |place| json!({ "repository": format!("https://example.com/{}", place.fresh) }),
+    ),
+    // No stream; what a stream tells, and to whom, is in `streams`.
+    row("event_follow", Rule::Follow, &[400]),
+    row("detect", Rule::SignedInToWrite, &[422]),
+    row("compose_import", Rule::SignedInToWrite, &[200]),
+    row("environment_list", Rule::SignedIn, &[200]),
+    row("plugin_list", Rule::SignedIn, &[200]),
+    row("plugin_get", Rule::SignedIn, &[404]),
+    row("service_list", Rule::SignedIn, &[200]),
+    row("service_get", Rule::SignedIn, &[404]),
+    row("service_tags", Rule::SignedIn, &[404]),
+    row("template_list", Rule::SignedIn, &[200]),
+    row("template_get", Rule::SignedIn, &[404]),
+];
+
+/// What strangers are answered.
+pub(crate) const OPEN: &[Row] = &[
+    row("home", Rule::Open, &[303]),
+    row("docs", Rule::Open, &[200]),
+    row("api_docs", Rule::Open, &[200]),
+    row("page_asset", Rule::Open, &[404]),
+    row("problem_page", Rule::Open, &[200]),
+    row("pipeline_schema", Rule::Open, &[200]),
+    row("openapi", Rule::Open, &[200]),
+    row("live", Rule::Open, &[200]),
+    // There is no ingress.
+    row("ready", Rule::Open, &[503]),
+    row("metrics", Rule::Open, &[200]),
+    // Nobody has that password; after a while nobody may try it any more.
+    row("login", Rule::Open, &[401, 429]),
+    row("login_browser", Rule::Open, &[401, 429]),
+    row("refresh", Rule::Open, &[401]),
+    row("set_up", Rule::Open, &[401]),
+    row("invitation_show", Rule::Open, &[401]),
+    row("account_create", Rule::Open, &[401]),
+    // Only where everybody may have an account.
+    row("sign_up", Rule::Open, &[403]),
+    // What is not signed is not listened to.
+    row("hook_receive", Rule::Open, &[401]),
+    row("hook_receive_for_project", Rule::Open, &[401]),
+];
