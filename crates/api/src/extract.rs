@@ -210,7 +210,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let read = axum::extract::Path::from_request_parts(parts, state).await;
-        read.map(|axum::extract::Path(path)| Self(path))
-            .map_err(|_| Problem::new(Code::Malformed, "The path is not UTF-8 text."))
+        read.map(|axum::extract::Path(path)| Self(path)).map_err(|error| {
+            Problem::new(Code::Malformed, format!("The path cannot be read: {}.", error.body_text()))
+        })
     }
 }

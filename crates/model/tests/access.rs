@@ -1,5 +1,4 @@
 //! The rules of access: the table of roles as people read it, and what must hold whatever the table says.
-#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::fmt::Write as _;
 

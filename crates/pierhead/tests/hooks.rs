@@ -1,5 +1,4 @@
 //! A push is live: real repositories, real webhooks, and a server that is killed among them.
-#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

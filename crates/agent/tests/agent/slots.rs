@@ -111,8 +111,8 @@ fn copy(world: &World, number: u64) -> Assignment {
     assignment
 }
 
-const fn is_broken(number: u64) -> bool {
-    number % BROKEN_EVERY == 0
+fn is_broken(number: u64) -> bool {
+    number.is_multiple_of(BROKEN_EVERY)
 }
 
 fn engine() -> Arc<SimulatedEngine> {

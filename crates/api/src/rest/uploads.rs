@@ -151,11 +151,12 @@ async fn next(body: &mut Limited<Body>) -> Result<Option<bytes::Bytes>, Problem>
     loop {
         match body.frame().await {
             None => return Ok(None),
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(piece) => return Ok(Some(piece)),
-                // Trailers say nothing here.
-                Err(_) => {}
-            },
+            // Trailers say nothing here.
+            Some(Ok(frame)) => {
+                if let Ok(piece) = frame.into_data() {
+                    return Ok(Some(piece));
+                }
+            }
             Some(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
                 return Err(Problem::new(Code::BodyTooLarge, "A file is at most 1 GiB."));
             }

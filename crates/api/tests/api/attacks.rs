@@ -364,7 +364,7 @@ async fn every_change_is_told_with_who_what_and_from_where_and_without_secrets()
     assert_eq!((&update["actor"]["email"], &update["target"]["name"]), (&json!(EMAIL), &json!("shop")));
     assert_eq!(
         (&update["before"]["sleep_after_s"], &update["after"]["sleep_after_s"]),
-        (&json!(0), &json!(60))
+        (&json!(900), &json!(60))
     );
     assert_eq!(items[2]["after"], json!([{ "key": "PASSWORD", "secret": true, "exposure": "runtime" }]));
     let export = platform.call("GET", "/audit/export?project=shop", None).await;

@@ -1,4 +1,5 @@
 //! Runs of pipelines, with real containers: side by side, apart, cancelled, killed in the middle.
+#![expect(clippy::expect_used, reason = "a test may fail this way")]
 
 mod killed;
 mod privileges;

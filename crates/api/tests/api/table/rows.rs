@@ -68,9 +68,11 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("deployment_delete", Rule::DeleteDeployment, &[202]),
     row("log_read", Rule::ReadProject, &[200]),
     row("log_stream", Rule::ReadProject, &[200]),
-    row("source_get", Rule::ReadProject, &[200]),
-    row("source_sync", Rule::WriteProject, &[202]),
-    row("source_secret_renew", Rule::WriteProject, &[200]),
+    row("upload_begin", Rule::WriteProject, &[200]),
+    // It is no digest.
+    row("upload_put", Rule::WriteProject, &[422]),
+    // There is no such pull request.
+    row("pull_approve", Rule::WriteProject, &[404]),
 ];
 
 /// What belongs to a team.
@@ -218,9 +220,6 @@ pub(crate) const OPEN: &[Row] = &[
     row("set_up", Rule::Open, &[401]),
     row("invitation_show", Rule::Open, &[401]),
     row("account_create", Rule::Open, &[401]),
-    // There is no such provider; who sends is known by a signature.
-    row("hook_receive", Rule::Open, &[404]),
-    row("hook_receive_for_project", Rule::Open, &[404]),
     // Only where everybody may have an account.
     row("sign_up", Rule::Open, &[403]),
     // What is not signed is not listened to.

@@ -361,6 +361,7 @@ impl World {
             .replace("{version}", "0")
             .replace("{code}", "internal")
             .replace("{provider}", "github")
+            .replace("{number}", "7")
             .replace(['{', '}'], "");
         let query = match row.operation {
             "pipeline_diff" => "?from=0&to=0",

@@ -17,7 +17,7 @@ pub(crate) struct GrantsArgs {
 
 /// A named bundle of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Access {
+enum Bundle {
     /// Looks
     ReadOnly,
     /// Looks, changes and deploys
@@ -26,7 +26,7 @@ enum Access {
     FullAccess,
 }
 
-impl Access {
+impl Bundle {
     const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::ReadOnly => &["read"],
@@ -43,7 +43,7 @@ enum GrantsCommand {
     List,
     /// Grant something to a team, instead of what it was granted before
     #[command(visible_aliases = ["add", "create"])]
-    Set { team: String, access: Access },
+    Set { team: String, access: Bundle },
     /// Take a grant back
     #[command(visible_aliases = ["remove", "rm"])]
     Delete { id: String },
