@@ -3,7 +3,7 @@
 # Kept outside the clone, so that a fresh one does not compile everything again.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/pierhead/target
 
-.PHONY: help demo demo-stop test lint build screenshots bench dev clean
+.PHONY: help demo demo-stop test lint build screenshots bench fuzz dev clean
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ screenshots: ## pictures of every page of the console, at target/screenshots
 
 bench: ## proxy and static files against nginx and HAProxy, in one run
 	@scripts/bench.sh
+
+fuzz: ## whatever bytes there can be into every parser of foreign text, a minute each
+	@scripts/fuzz.sh
 
 dev: ## a server on ./.pierhead-data
 	cargo run --package pierhead -- up --data-dir .pierhead-data
