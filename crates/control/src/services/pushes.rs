@@ -107,7 +107,7 @@ impl Pushes {
         if !matches!(planned.source, Source::Pipeline { .. }) {
             planned.commit = Some(commit);
         }
-        let origin = Origin::of("git", &principal.email);
+        let origin = Origin::of("git", &principal.email).asked_by(principal, project);
         let id = accept(&self.core, origin, (&project.id, &slot.id), planned, &variables).await?;
         Ok(Some((id.to_string(), slot.name.to_string())))
     }

@@ -13,6 +13,7 @@ use pierhead_store::{Environment, Project, Slot, Store, StoreError};
 use serde_json::json;
 
 use super::auth::Principal;
+use super::deployments;
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
@@ -57,9 +58,21 @@ impl Slots {
     ) -> Result<SlotView, Error> {
         let history = self.0.store.slot_summary(&slot.id).await.stored()?;
         let live = history.iter().find(|summary| summary.state == State::Production);
-        let host = Hostname::of_slot(&slot.name, &project.name, &environment.base_domain);
+        let shown = live.or(history.first());
+        let record = match shown {
+            Some(shown) => self.0.store.deployment_get(&shown.id).await.stored()?,
+            None => None,
+        };
+        // What runs in it has hostnames of its own when it is a run of a pipeline.
+        let url = match record {
+            Some(record) => deployments::view(&self.0, record).url,
+            None => {
+                let host = Hostname::of_slot(&slot.name, &project.name, &environment.base_domain);
+                self.0.public.url(&host)
+            }
+        };
         Ok(SlotView {
-            url: self.0.public.url(&host),
+            url,
             environment: environment.name.clone(),
             live: live.map(|summary| summary.id.clone()),
             latest: history.first().map(|summary| summary.id.clone()),

@@ -147,6 +147,10 @@ async fn two_copies_live_side_by_side_and_apart() {
     assert_eq!(server.visit("web.one.local.localhost", "/").await, (200, "one says hello".to_owned()));
     assert_eq!(server.visit("web.two.local.localhost", "/").await, (200, "two says good morning".to_owned()));
 
+    let slot = server.get("/projects/copy/slots/one").await;
+    assert_eq!(slot["url"], one.0["url"], "{slot:#}");
+    assert!(slot["url"].as_str().unwrap_or_default().contains("//web.one.local.localhost"), "{slot:#}");
+
     // One cannot reach the other, by address or by name.
     let other = server.address_of(two.id(), "api");
     let inside = server.container_of(one.id(), "web");
