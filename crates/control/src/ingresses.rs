@@ -56,6 +56,8 @@ struct State {
     holding: HashMap<DeploymentId, u64>,
     sessions: HashMap<SessionId, Session>,
     next_session: SessionId,
+    /// What was visited since somebody asked last.
+    visited: HashSet<DeploymentId>,
     /// Which ingresses still have requests of a deployment that left the table.
     draining: HashMap<DeploymentId, HashSet<SessionId>>,
 }
@@ -67,6 +69,11 @@ struct Session {
 }
 
 impl Ingresses {
+    /// What was visited since this was asked last.
+    pub(crate) fn take_visited(&self) -> HashSet<DeploymentId> {
+        std::mem::take(&mut self.0.state.lock().visited)
+    }
+
     /// `epoch` is the control plane's; `drained` is raised whenever a deployment has drained, `held` when services that should
     /// stop may be stopped.
     pub(crate) fn new(
@@ -256,6 +263,7 @@ impl Inner {
             }
             IngressToControl::Active { deployments } => {
                 self.sleepers.needed(&deployments, self.outside.now());
+                state.visited.extend(deployments);
                 None
             }
             IngressToControl::Wake { deployment } => {

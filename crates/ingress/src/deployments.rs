@@ -102,9 +102,9 @@ impl Deployments {
         ended
     }
 
-    /// The services that somebody needs, or did since this was asked last.
+    /// What somebody visits, or did since this was asked last.
     pub(crate) fn needed(&self) -> Vec<DeploymentId> {
-        let needed = |record: &&Record| !record.services.is_empty() && record.tracker.was_needed();
+        let needed = |record: &&Record| record.tracker.was_needed();
         self.records.values().filter(needed).map(|record| record.tracker.deployment().clone()).collect()
     }
 

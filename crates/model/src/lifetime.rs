@@ -1,8 +1,8 @@
 //! How long a slot lives: its environment's lifetime unless its project says another, counted from the last activity.
 //!
 //! `production` is a place that people count on: it lives until somebody deletes it. Every other slot is a copy or a preview,
-//! and is deleted with all it has when nobody needed it for that long. Whatever shows that somebody needs it (a deployment, a
-//! clone made of it, a press of `extend`) begins the time anew; there is no hard maximum.
+//! and is deleted with all it has when nobody needed it for that long. Whatever shows that somebody needs it (a visit, a
+//! deployment, a clone made of it, a press of `extend`) begins the time anew; there is no hard maximum.
 
 use jiff::SignedDuration;
 

@@ -1,7 +1,7 @@
 //! Slots that nobody needed for their lifetime are deleted, as if a person had done it.
 //!
 //! Marking and extending are one conditional write each, so a press of `extend` in the last moment either counts or comes too
-//! late, and says so. What is on its way in a slot is activity: the time begins anew when it is found.
+//! late, and says so. What is on its way in a slot is activity, and so is a visit: the time begins anew when it is found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,7 @@ impl Reconciler for Expiry {
     }
 
     async fn activate(&self) -> Result<Option<Duration>, Error> {
+        self.visits().await?;
         let now = self.0.outside.now();
         for slot in self.0.store.slots_expiring(AT_ONCE).await.stored()? {
             match slot.expires_at {
@@ -50,6 +51,21 @@ impl Reconciler for Expiry {
 }
 
 impl Expiry {
+    /// Whoever visits a slot needs it. That is written down now and then, not at every visit.
+    async fn visits(&self) -> Result<(), Error> {
+        for deployment in self.0.ingresses.take_visited() {
+            let Some(record) = self.0.store.deployment_get(&deployment).await.stored()? else { continue };
+            if record.slot_expires_at.is_none() {
+                continue;
+            }
+            let slots = self.0.store.slots_of_project(&record.deployment.project).await.stored()?;
+            if let Some(slot) = slots.into_iter().find(|slot| slot.id == record.deployment.slot) {
+                slots::visited(&self.0, &slot).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn expire(&self, slot: &Slot) -> Result<(), Error> {
         let now = self.0.outside.now();
         let history = self.0.store.slot_summary(&slot.id).await.stored()?;

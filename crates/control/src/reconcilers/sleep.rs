@@ -74,11 +74,13 @@ impl Reconciler for Sleep {
 /// Tells nodes whom somebody waits for, without looking at anything else first.
 pub(crate) fn wake(core: &Core) {
     let woken = core.sleepers.take_woken();
+    let is_anybody_awake = !woken.is_empty();
     for (node, deployment, order) in woken {
         core.fleet.rest(&node, deployment, order);
     }
     core.signals.routes.raise();
-    if core.sleepers.any_early() {
+    // When it may sleep again is counted from now on.
+    if is_anybody_awake || core.sleepers.any_early() {
         core.signals.sleep.raise();
     }
 }

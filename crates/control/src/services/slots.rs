@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use pierhead_model::Timestamp;
 use pierhead_model::access::Permission;
 use pierhead_model::deployment::State;
@@ -17,6 +18,9 @@ use super::deployments;
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+
+/// What a visit must add to a slot's life to be written down.
+const LATER: SignedDuration = SignedDuration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Slots(pub(crate) Arc<Core>);
@@ -165,6 +169,16 @@ pub(crate) async fn touch(core: &Core, slot: &Slot) -> Result<(), Error> {
         Err(Error::Conflict { .. }) => Ok(()),
         done => done,
     }
+}
+
+/// Somebody visited it: its lifetime begins anew, unless it did so a moment ago.
+pub(crate) async fn visited(core: &Core, slot: &Slot) -> Result<(), Error> {
+    let anew = expiry(core, slot).await?;
+    let gained = slot.expires_at.zip(anew).map(|(before, after)| after.duration_since(before));
+    if gained.is_some_and(|gained| gained < LATER) {
+        return Ok(());
+    }
+    touch(core, slot).await
 }
 
 /// When it is deleted unless it is needed again after now.

@@ -206,6 +206,28 @@ async fn a_volume_belongs_to_its_slot_and_goes_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn env_5_a_visit_lets_a_slot_live_longer() {
+    let server = Server::start(BINARY).await;
+    project(&server, "copy", COPY).await;
+    let (status, changed) = server.call("PATCH", "/projects/copy", Some(json!({ "lifetime_s": 3600 }))).await;
+    assert_eq!(status, 200, "{changed}");
+    let live = deploy(&server, "copy", json!({ "slot": "qa" })).await;
+    assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+    // Times of one form and zone are in the order of their text.
+    let ends = async || {
+        server.get("/projects/copy/slots/qa").await["expires_at"].as_str().unwrap_or_default().to_owned()
+    };
+    let before = ends().await;
+    assert!(!before.is_empty(), "it has a lifetime");
+    until("visited", Duration::from_secs(120), async || {
+        assert_eq!(server.visit("web.qa.local.localhost", "/").await.0, 200);
+        ends().await > before
+    })
+    .await;
+    server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_cancelled_ends_and_leaves_nothing() {
     let server = Server::start(BINARY).await;
     project(&server, "slow", SLOW).await;
