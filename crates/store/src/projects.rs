@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pierhead_model::Timestamp;
-use pierhead_model::id::{EnvironmentId, ProjectId, SlotId, TeamId, UserId};
+use pierhead_model::id::{DeploymentId, EnvironmentId, ProjectId, SlotId, TeamId, UserId};
 use pierhead_model::name::{ProjectName, SlotName};
 use pierhead_model::project::ProjectSettings;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{QueryOrder, QuerySelect, Set};
 
+use crate::deployments::row as deployment;
 use crate::{Store, StoreError, Visibility, document};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -429,6 +430,25 @@ impl Store {
             .filter(slot::Column::DeletingAt.is_null())
             .order_by_asc(slot::Column::ExpiresAt)
             .limit(limit)
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db("reading the slots", error))?;
+        rows.into_iter().map(slot::Model::into_slot).collect()
+    }
+
+    /// Those that expire, of these deployments. Asked for what was visited, of which most is in slots that never expire: so
+    /// these are left out by the query, not afterwards.
+    pub async fn slots_expiring_of(&self, deployments: &[DeploymentId]) -> Result<Vec<Slot>, StoreError> {
+        let ids = deployments.iter().map(ToString::to_string);
+        let of_them = Query::select()
+            .column(deployment::Column::SlotId)
+            .from(deployment::Entity)
+            .cond_where(deployment::Column::Id.is_in(ids))
+            .to_owned();
+        let rows = slot::Entity::find()
+            .filter(slot::Column::ExpiresAt.is_not_null())
+            .filter(slot::Column::DeletingAt.is_null())
+            .filter(slot::Column::Id.in_subquery(of_them))
             .all(&self.db)
             .await
             .map_err(|error| StoreError::from_db("reading the slots", error))?;

@@ -20,6 +20,8 @@ pub(crate) struct Expiry(pub(crate) Arc<Core>);
 
 /// Slots that are looked at in one round; the rest in the next.
 const AT_ONCE: u64 = 200;
+/// Ids in one query: every database takes that many.
+const IN_ONE_QUERY: usize = 500;
 const PERIOD: Duration = Duration::from_secs(30);
 
 #[async_trait]
@@ -53,13 +55,9 @@ impl Reconciler for Expiry {
 impl Expiry {
     /// Whoever visits a slot needs it. That is written down now and then, not at every visit.
     async fn visits(&self) -> Result<(), Error> {
-        for deployment in self.0.ingresses.take_visited() {
-            let Some(record) = self.0.store.deployment_get(&deployment).await.stored()? else { continue };
-            if record.slot_expires_at.is_none() {
-                continue;
-            }
-            let slots = self.0.store.slots_of_project(&record.deployment.project).await.stored()?;
-            if let Some(slot) = slots.into_iter().find(|slot| slot.id == record.deployment.slot) {
+        let visited: Vec<_> = self.0.ingresses.take_visited().into_iter().collect();
+        for some in visited.chunks(IN_ONE_QUERY) {
+            for slot in self.0.store.slots_expiring_of(some).await.stored()? {
                 slots::visited(&self.0, &slot).await?;
             }
         }
