@@ -119,6 +119,7 @@ pub(crate) async fn put(
     request: Request,
 ) -> Result<Response, Problem> {
     let (uploads, principal) = (&app.services.uploads, &caller.principal);
+    uploads.expect(principal, &project, &digest).await?;
     let mut body = Limited::new(request.into_body(), LARGEST_FILE);
     let mut held = bytes::BytesMut::new();
     while held.len() <= SMALL {

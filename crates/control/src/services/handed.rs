@@ -45,6 +45,12 @@ impl Uploads {
         Ok(UploadView { upload: upload.0, missing, files: upload.1 })
     }
 
+    /// Refuses who may not send this, before a byte of it is taken: a file is large, and the disk belongs to everybody.
+    pub async fn expect(&self, principal: &Principal, project: &str, digest: &str) -> Result<(), Error> {
+        policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
+        parsed("/digest", digest).map(drop)
+    }
+
     /// Stores a file that was announced, from a file on this machine's disk.
     pub async fn put_file(
         &self,

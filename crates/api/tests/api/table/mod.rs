@@ -7,6 +7,7 @@
 mod git;
 mod rows;
 mod streams;
+mod uploads;
 mod world;
 
 use std::collections::BTreeSet;
