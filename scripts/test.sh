@@ -20,6 +20,7 @@ PIERHEAD_TEST_POSTGRES_URL=$(scripts/postgres.sh start "$work/postgres")
 export PIERHEAD_TEST_POSTGRES_URL
 
 scripts/console.sh check
+scripts/peers.sh
 cargo build --workspace --all-targets
 # The runtimes that end-to-end tests build with; made once per machine.
 PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$CARGO_TARGET_DIR/debug/pierhead" runtimes build node python php plugin

@@ -16,6 +16,7 @@ use crate::mail::Mailer;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::sealing::MasterKey;
+use crate::sign_in::ProviderOptions;
 use crate::sleepers::Sleepers;
 
 #[derive(Debug)]
@@ -51,11 +52,18 @@ pub struct AccessOptions {
     pub mailer: Option<Arc<dyn Mailer>>,
     /// Where people find the console; no slash at the end.
     pub console_url: String,
+    /// Accounts elsewhere that people may sign in with.
+    pub providers: Vec<ProviderOptions>,
 }
 
 impl Default for AccessOptions {
     fn default() -> Self {
-        Self { sign_up: SignUp::default(), mailer: None, console_url: "http://127.0.0.1:8400".to_owned() }
+        Self {
+            sign_up: SignUp::default(),
+            mailer: None,
+            console_url: "http://127.0.0.1:8400".to_owned(),
+            providers: Vec::new(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod sign_in;
 mod sleepers;
 mod sources;
 #[cfg(test)]
@@ -61,6 +62,7 @@ pub use services::events::EventView;
 pub use services::grants::{GrantView, NewGrant};
 pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
+pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
 pub use services::page::{Page, PageRequest};
@@ -71,12 +73,14 @@ pub use services::projects::{NewProject, OwnerView, ProjectView};
 pub use services::pushes::PushView;
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
+pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderView, SignInOptions};
 pub use services::slots::SlotView;
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
+pub use sign_in::{ProviderKind, ProviderOptions, Refusal};
 pub use sources::hooks::{Incoming, Received};
 pub use sources::{Pushes, Repositories, SourceOptions};
 use tokio::net::TcpListener;
@@ -93,6 +97,7 @@ use crate::links::Links;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::services::auth::Auth;
+use crate::sign_in::web::Web;
 use crate::sleepers::Sleepers;
 
 /// What a control plane is made of.
@@ -158,7 +163,7 @@ impl Control {
             fleet: Fleet::default(),
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
-            images: Images::new(allow_addresses, ca_bundle.as_deref())?,
+            images: Images::new(allow_addresses.clone(), ca_bundle.as_deref())?,
             signals,
             store,
             outside,
@@ -174,7 +179,8 @@ impl Control {
         services::catalogue::provide(&core, plugins).await?;
         services::sources::follow_all(&core).await?;
         let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
-        let services = Arc::new(Services::new(&core, auth, detector, sources.pushes));
+        let web = Web::new(allow_addresses, ca_bundle.as_deref())?;
+        let services = Arc::new(Services::new(&core, auth, web, detector, sources.pushes));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
         let mut tasks = vec![

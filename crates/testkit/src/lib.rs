@@ -3,12 +3,15 @@
 //! Every test has its own ports, data directory and labels, and removes what it made in the engine even when it fails.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test helper fails its test")]
 
+mod browser;
 mod engine;
 mod git;
+mod github_accounts;
 mod hook;
 mod machine;
 mod namespace;
 mod node;
+mod peer;
 mod process;
 mod relay;
 mod server;
@@ -16,10 +19,13 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 
+pub use browser::Browser;
 pub use git::GitServer;
+pub use github_accounts::GitHubAccounts;
 pub use hook::Hook;
 pub use machine::Machine;
 pub use node::NodeAgent;
+pub use peer::Peer;
 pub use relay::Relay;
 pub use server::{Ended, Server};
 pub use wire::Wire;

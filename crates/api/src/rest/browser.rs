@@ -2,7 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use pierhead_control::Via;
 use pierhead_model::code::Code;
@@ -10,8 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::Login;
+use super::sign_in;
 use crate::Shared;
-use crate::access::{COOKIE, Caller, Visitor, is_own_page};
+use crate::access::{Caller, Visitor, is_own_page};
 use crate::extract::{Json, Object};
 use crate::problem::Problem;
 
@@ -42,11 +43,14 @@ pub(crate) async fn login(
         return Err(Problem::new(Code::Forbidden, "Browsers sign in on pages of this server only."));
     }
     let begun = app.services.auth.login_browser(&login.email, login.password, client).await?;
-    let cookie = format!(
-        "{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={}",
-        begun.cookie, begun.lifetime_s
-    );
+    let cookie = sign_in::session(&begun);
     Ok(([(header::SET_COOKIE, cookie)], Answer(CsrfToken { csrf_token: begun.csrf_token })).into_response())
+}
+
+/// What we wrote ourselves can be a header.
+pub(super) fn header_value(text: &str) -> Result<HeaderValue, Problem> {
+    HeaderValue::from_str(text)
+        .map_err(|_| Problem::new(Code::Internal, "Something went wrong inside Pierhead."))
 }
 
 /// Show what changes from a browser need
@@ -57,7 +61,7 @@ pub(crate) async fn login(
 pub(crate) async fn csrf(State(app): State<Shared>, caller: Caller) -> Result<Answer<CsrfToken>, Problem> {
     match &caller.principal.via {
         Via::Session(session) => Ok(Answer(CsrfToken { csrf_token: app.services.auth.csrf_token(session) })),
-        Via::Token(_) | Via::Invitation(_) | Via::Setup => {
+        Via::Token(_) | Via::Invitation(_) | Via::Identity(_) | Via::Setup => {
             Err(Problem::new(Code::NotFound, "An API token is no browser's session: it needs no such token."))
         }
     }

@@ -28,6 +28,7 @@ mod projects;
 mod registries;
 mod services;
 mod settings;
+mod sign_in;
 mod slots;
 mod sources;
 mod tags;
@@ -50,6 +51,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::login))
         .routes(routes!(browser::login))
         .routes(routes!(browser::csrf))
+        .routes(routes!(sign_in::options))
+        .routes(routes!(sign_in::begin))
+        .routes(routes!(sign_in::back))
+        .routes(routes!(sign_in::list, sign_in::link))
+        .routes(routes!(sign_in::unlink))
         .routes(routes!(auth::rotate_keys))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))

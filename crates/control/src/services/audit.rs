@@ -71,6 +71,7 @@ impl Principal {
         let via = match &self.via {
             Via::Session(id) | Via::Token(id) => id.to_string(),
             Via::Invitation(id) => id.to_string(),
+            Via::Identity(id) => id.to_string(),
             Via::Setup => "setup".to_owned(),
         };
         Deed(NewAudit {

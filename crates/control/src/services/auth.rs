@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use pierhead_model::Timestamp;
 pub use pierhead_model::access::{Scope, Scopes};
-use pierhead_model::id::{InvitationId, TokenId, UserId};
+use pierhead_model::id::{IdentityId, InvitationId, TokenId, UserId};
 pub use pierhead_store::InstanceRole;
 use pierhead_store::{Session, Token, User};
 use secrecy::{ExposeSecret, SecretString};
@@ -49,6 +49,8 @@ pub enum Via {
     Token(TokenId),
     /// By the token of an invitation: only to make an account.
     Invitation(InvitationId),
+    /// By an account elsewhere: only to link it, or to make an account.
+    Identity(IdentityId),
     /// By the one-time link, or by who started the program.
     Setup,
 }
@@ -164,8 +166,17 @@ impl Auth {
         client: Client,
     ) -> Result<BrowserSession, Error> {
         let user = self.proven(email, password, &client).await?;
+        self.open_browser_session(&user, client).await
+    }
+
+    /// Makes the session of a browser: always a new one, whatever the browser had before.
+    pub(crate) async fn open_browser_session(
+        &self,
+        user: &User,
+        client: Client,
+    ) -> Result<BrowserSession, Error> {
         let (cookie, hash) = secret_token::generate(TokenKind::Cookie, &*self.core.outside);
-        let session = self.store_session(&user, hash, client).await?;
+        let session = self.store_session(user, hash, client).await?;
         Ok(BrowserSession {
             cookie,
             csrf_token: self.csrf_token(&session),
@@ -197,7 +208,8 @@ impl Auth {
         let user = self.core.store.user_by_email(&email).await.stored()?;
         // Who may not sign in any more is told the same as who never could.
         let user = user.filter(|user| user.disabled_at.is_none());
-        let stored = user.as_ref().map(|user| user.password_hash.clone());
+        // Who has no password is told the same, after the same time.
+        let stored = user.as_ref().and_then(User::password);
         if !self.passwords.verify(password, stored).await? {
             self.attempts.failed(&who, now);
             return Err(WRONG);
@@ -318,7 +330,7 @@ impl Auth {
                 unit.token_revoke(&principal.user, token, now).await.stored()?;
                 principal.does(&self.core, "token.delete", (token, &principal.email))
             }
-            Via::Invitation(_) | Via::Setup => return Ok(()),
+            Via::Invitation(_) | Via::Identity(_) | Via::Setup => return Ok(()),
         };
         deed.commit(unit).await
     }
@@ -371,7 +383,7 @@ impl Auth {
             retry_after_s => return Err(Error::RateLimited { retry_after_s }),
         }
         let user = self.core.store.user_get(&principal.user).await.stored()?.ok_or(INVALID)?;
-        if !self.passwords.verify(old, Some(user.password_hash)).await? {
+        if !self.passwords.verify(old, user.password()).await? {
             self.attempts.failed(&who, now);
             return Err(Error::invalid("/old_password", "is not the password of this account"));
         }

@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod grants;
 pub(crate) mod handed;
 pub(crate) mod idempotency;
+pub(crate) mod identities;
 pub(crate) mod invitations;
 pub(crate) mod logs;
 pub(crate) mod moves;
@@ -22,6 +23,7 @@ pub(crate) mod projects;
 pub(crate) mod pushes;
 pub(crate) mod registries;
 pub(crate) mod runs;
+pub(crate) mod sign_in;
 pub(crate) mod slots;
 pub(crate) mod sources;
 pub(crate) mod teams;
@@ -31,6 +33,7 @@ pub(crate) mod verification;
 use std::sync::Arc;
 
 use crate::core::Core;
+use crate::sign_in::web::Web;
 use crate::sources::hooks::Hooks;
 
 /// Everything that can be asked for.
@@ -38,6 +41,8 @@ use crate::sources::hooks::Hooks;
 pub struct Services {
     pub auth: auth::Auth,
     pub accounts: accounts::Accounts,
+    pub sign_in: sign_in::SignIn,
+    pub identities: identities::Identities,
     pub teams: teams::Teams,
     pub invitations: invitations::Invitations,
     pub grants: grants::Grants,
@@ -74,12 +79,15 @@ impl Services {
     pub(crate) fn new(
         core: &Arc<Core>,
         auth: auth::Auth,
+        web: Web,
         detector: Arc<dyn detection::Detector>,
         host: Option<Arc<dyn crate::sources::Pushes>>,
     ) -> Self {
         Self {
             auth,
             accounts: accounts::Accounts(Arc::clone(core)),
+            sign_in: sign_in::SignIn::new(Arc::clone(core), web),
+            identities: identities::Identities(Arc::clone(core)),
             teams: teams::Teams(Arc::clone(core)),
             invitations: invitations::Invitations(Arc::clone(core)),
             grants: grants::Grants(Arc::clone(core)),

@@ -85,7 +85,11 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         ca_bundle,
         plugins: super::plugins::declarations()?,
         access: pierhead_control::AccessOptions {
-            console_url: format!("http://{}", settings.listen.value),
+            console_url: settings
+                .public_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", settings.listen.value)),
+            providers: settings.providers.clone(),
             ..Default::default()
         },
     })
@@ -132,8 +136,9 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     if let Some(address) = ingress.tls_addr() {
         printer.say(&format!("         https://{address}"));
     }
+    let api_options = pierhead_api::Options { public_url: settings.public_url.clone(), ..Default::default() };
     let (stop, stopped) = watch::channel(false);
-    let api = tokio::spawn(server::run(listener, pierhead_api::router(services), stopped));
+    let api = tokio::spawn(server::run(listener, pierhead_api::router_with(services, api_options), stopped));
     told_to_stop().await?;
     printer.say("Stopping; what is deployed keeps running.");
     stop.send_replace(true);

@@ -6,6 +6,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod parse;
+pub(crate) mod providers;
 pub(crate) mod registry;
 pub(crate) mod resolve;
 
@@ -15,6 +16,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::{IpNet, Ipv4Net};
+use pierhead_control::ProviderOptions;
 use pierhead_model::hostname::Hostname;
 use secrecy::SecretString;
 
@@ -34,6 +36,10 @@ pub(crate) struct Settings {
     pub(crate) admin: Option<(String, SecretString)>,
     /// May hold a password.
     pub(crate) database_url: SecretString,
+    /// Where browsers find this server, without a slash at the end.
+    pub(crate) public_url: Option<String>,
+    /// Accounts elsewhere that people may sign in with.
+    pub(crate) providers: Vec<ProviderOptions>,
     pub(crate) allow_addresses: Vec<IpNet>,
     /// What webhooks for the whole installation are signed with.
     pub(crate) webhook_secret: Option<SecretString>,

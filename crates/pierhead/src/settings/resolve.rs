@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::parse::Parse;
+use super::parse::{Parse, PublicUrl};
+use super::providers::{self, ProvidersError};
 use super::registry::{self, Default, KEYS, Key, Kind};
 use super::{Flags, Settings};
 use secrecy::SecretString;
@@ -49,6 +50,8 @@ pub(crate) enum SettingsError {
     WrongType { path: PathBuf, key: &'static str },
     #[error("`{key}` from {origin}: `{text}` {problem}")]
     Invalid { key: &'static str, origin: Origin, text: String, problem: String },
+    #[error(transparent)]
+    Providers(#[from] ProvidersError),
     #[error("the first admin needs an email and a password: set {missing} too")]
     HalfAnAdmin { missing: &'static str },
     #[error("`{key}`: the file {} from {origin} cannot be read: it should hold the value and nothing else", path.display())]
@@ -190,6 +193,11 @@ impl Sources<'_> {
             master_key: self.optional(&registry::MASTER_KEY)?.map(|key| key.value),
             admin,
             database_url: self.required(&registry::DATABASE_URL, &below)?.value,
+            public_url: self.optional::<PublicUrl>(&registry::PUBLIC_URL)?.map(|url| url.value.0),
+            providers: match self.optional::<PathBuf>(&registry::SIGN_IN_PROVIDERS)? {
+                Some(file) => providers::load(&file.value, self.environment)?,
+                None => Vec::new(),
+            },
             allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?.value,
             build_ca_bundle: self.required(&registry::BUILD_CA_BUNDLE, &below)?.value,
             build_concurrency: self.required(&registry::BUILD_CONCURRENCY, &below)?.value,

@@ -160,6 +160,10 @@ pub(crate) const OWN: &[Row] = &[
     row("logout", Rule::SignedInToWrite, &[204]),
     row("session_list", Rule::SignedIn, &[200]),
     row("session_revoke", Rule::OwnersOnly, &[204]),
+    row("identity_list", Rule::SignedIn, &[200]),
+    // There is no such provider, and none of one's own has that id.
+    row("identity_link", Rule::SignedInToWrite, &[404]),
+    row("identity_unlink", Rule::OwnersOnly, &[204]),
     row("token_list", Rule::SignedIn, &[200]),
     with("token_create", Rule::SignedInToWrite, &[201], |_| json!({ "name": "x", "scopes": ["read"] })),
     row("token_revoke", Rule::OwnersOnly, &[204]),
@@ -216,6 +220,11 @@ pub(crate) const OPEN: &[Row] = &[
     // Nobody has that password; after a while nobody may try it any more.
     row("login", Rule::Open, &[401, 429]),
     row("login_browser", Rule::Open, &[401, 429]),
+    row("sign_in_options", Rule::Open, &[200]),
+    // There is no such provider.
+    row("provider_sign_in", Rule::Open, &[404]),
+    // To the sign-in page, which says why.
+    row("provider_callback", Rule::Open, &[303]),
     row("refresh", Rule::Open, &[401]),
     row("set_up", Rule::Open, &[401]),
     row("invitation_show", Rule::Open, &[401]),
