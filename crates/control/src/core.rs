@@ -47,7 +47,6 @@ pub(crate) struct Core {
 /// Who may come in, and how letters are sent.
 #[derive(Debug, Clone)]
 pub struct AccessOptions {
-    pub sign_up: SignUp,
     /// Without one, links are shown to who asks for them.
     pub mailer: Option<Arc<dyn Mailer>>,
     /// Where people find the console; no slash at the end.
@@ -58,24 +57,8 @@ pub struct AccessOptions {
 
 impl Default for AccessOptions {
     fn default() -> Self {
-        Self {
-            sign_up: SignUp::default(),
-            mailer: None,
-            console_url: "http://127.0.0.1:8400".to_owned(),
-            providers: Vec::new(),
-        }
+        Self { mailer: None, console_url: "http://127.0.0.1:8400".to_owned(), providers: Vec::new() }
     }
-}
-
-/// Who may make an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SignUp {
-    /// Nobody: administrators know everybody already.
-    Closed,
-    #[default]
-    ByInvitation,
-    /// Everybody whose address a letter reaches.
-    Open,
 }
 
 impl Core {
@@ -100,6 +83,7 @@ pub(crate) struct Signals {
     pub(crate) nodes: Signal,
     pub(crate) sources: Signal,
     pub(crate) sleep: Signal,
+    pub(crate) letters: Signal,
 }
 
 /// How the ingress is reached from outside.

@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub use blobs::StoredBlobs;
 pub use error::{Error, FieldProblem};
 use ipnet::IpNet;
-pub use mail::{Letter, Mailer};
+pub use mail::{Letter, MailError, Mailer};
 pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
@@ -65,7 +65,9 @@ pub use services::idempotency::Begun;
 pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
+pub use services::mailing::{LetterView, MailView};
 pub use services::page::{Page, PageRequest};
+pub use services::passwords::ResetLink;
 pub use services::pipelines::{
     ComposeImport, DryRunQuestion, DryRunView, ImageView, NewTemplate, PipelineView, Saved, Validation,
 };
@@ -74,6 +76,7 @@ pub use services::pushes::PushView;
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
 pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderView, SignInOptions};
+pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
@@ -87,7 +90,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use crate::core::{AccessOptions, PublicAddress, SignUp};
+pub use crate::core::{AccessOptions, PublicAddress};
 use crate::core::{Core, Signals};
 use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
@@ -212,6 +215,11 @@ impl Control {
             drive(
                 Arc::new(reconcilers::removals::Removals(Arc::clone(&core))),
                 core.signals.removals.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::letters::Letters(Arc::clone(&core))),
+                core.signals.letters.clone(),
                 stop.subscribe(),
             ),
             drive(

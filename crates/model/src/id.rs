@@ -148,6 +148,8 @@ typed_ids! {
     /// One installation of Pierhead: nothing that carries another one is ever touched.
     InstallId = "ins";
     InvitationId = "inv";
+    /// A letter on its way.
+    LetterId = "ltr";
     NodeId = "nod";
     ProjectId = "prj";
     SlotId = "slt";

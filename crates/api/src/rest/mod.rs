@@ -18,6 +18,7 @@ mod hooks;
 mod invitations;
 pub(crate) mod list;
 mod logs;
+mod mail;
 mod nodes;
 mod pipelines;
 mod plan;
@@ -29,6 +30,7 @@ mod registries;
 mod services;
 mod settings;
 mod sign_in;
+mod sign_up;
 mod slots;
 mod sources;
 mod tags;
@@ -51,6 +53,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::login))
         .routes(routes!(browser::login))
         .routes(routes!(browser::csrf))
+        .routes(routes!(browser::set_up))
+        .routes(routes!(browser::create_account))
         .routes(routes!(sign_in::options))
         .routes(routes!(sign_in::begin))
         .routes(routes!(sign_in::back))
@@ -68,7 +72,13 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(users::get, users::update))
         .routes(routes!(invitations::show))
         .routes(routes!(invitations::create_account))
-        .routes(routes!(invitations::sign_up))
+        .routes(routes!(sign_up::ask))
+        .routes(routes!(sign_up::policy, sign_up::set_policy))
+        .routes(routes!(sign_up::forgot))
+        .routes(routes!(sign_up::reset))
+        .routes(routes!(sign_up::link))
+        .routes(routes!(mail::get))
+        .routes(routes!(mail::test))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))

@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use pierhead_control::{Answered, BrowserSession, IdentityView, SignInBegun, SignUp};
-use pierhead_model::code::Code;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +16,7 @@ use super::browser;
 use super::list::{List, WholeList};
 use super::values::Time;
 use crate::Shared;
-use crate::access::{Caller, FLOW_COOKIE, Visitor, is_own_page, session_cookie, sign_in_cookie};
+use crate::access::{Caller, FLOW_COOKIE, Visitor, session_cookie, sign_in_cookie};
 use crate::extract::{Json, Object, Path, Query};
 use crate::problem::Problem;
 
@@ -75,7 +74,7 @@ impl From<SignUpPolicy> for SignUp {
 #[utoipa::path(get, path = "/auth/options", operation_id = "sign_in_options", tag = "access",
     responses((status = 200, description = "The same for everybody", body = SignInOptions)))]
 pub(crate) async fn options(State(app): State<Shared>) -> Result<Answer<SignInOptions>, Problem> {
-    let options = app.services.sign_in.options();
+    let options = app.services.sign_in.options().await?;
     let providers = options.providers.into_iter();
     let providers = providers.map(|it| SignInProvider { name: it.name, label: it.label }).collect();
     Ok(Answer(SignInOptions { providers, sign_up: options.sign_up.into(), mail: options.has_mail }))
@@ -107,10 +106,7 @@ pub(crate) async fn begin(
     Path(provider): Path<String>,
     Json(Object(body)): Json<Object<ProviderRequest>>,
 ) -> Result<Response, Problem> {
-    // Nobody is signed in by somebody else's page, with somebody else's account.
-    if !is_own_page(&headers, app.options.public_url.as_deref()) {
-        return Err(Problem::new(Code::Forbidden, "Browsers sign in on pages of this server only."));
-    }
+    browser::own_page(&app, &headers)?;
     let begun = app.services.sign_in.begin(&provider, body.return_to.as_deref(), None).await?;
     Ok(begun_answer(begun))
 }

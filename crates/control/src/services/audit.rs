@@ -73,6 +73,8 @@ impl Principal {
             Via::Invitation(id) => id.to_string(),
             Via::Identity(id) => id.to_string(),
             Via::Setup => "setup".to_owned(),
+            Via::SignUp => "sign-up".to_owned(),
+            Via::Reset => "password-reset".to_owned(),
         };
         Deed(NewAudit {
             at: core.outside.now(),

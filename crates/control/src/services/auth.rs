@@ -51,6 +51,10 @@ pub enum Via {
     Invitation(InvitationId),
     /// By an account elsewhere: only to link it, or to make an account.
     Identity(IdentityId),
+    /// By asking for an account, where everybody may have one.
+    SignUp,
+    /// By a link to set a password anew.
+    Reset,
     /// By the one-time link, or by who started the program.
     Setup,
 }
@@ -330,7 +334,7 @@ impl Auth {
                 unit.token_revoke(&principal.user, token, now).await.stored()?;
                 principal.does(&self.core, "token.delete", (token, &principal.email))
             }
-            Via::Invitation(_) | Via::Identity(_) | Via::Setup => return Ok(()),
+            Via::Invitation(_) | Via::Identity(_) | Via::SignUp | Via::Reset | Via::Setup => return Ok(()),
         };
         deed.commit(unit).await
     }
@@ -391,6 +395,7 @@ impl Auth {
         let hash = self.passwords.hash(new).await?;
         let unit = self.core.store.begin().await.stored()?;
         unit.user_password(&user.id, &hash).await.stored()?;
+        unit.password_resets_forget(&user.id).await.stored()?;
         for session in unit.session_list(&user.id, now).await.stored()? {
             if principal.via != Via::Session(session.id.clone()) {
                 unit.session_revoke(&session.id, now).await.stored()?;
@@ -475,7 +480,7 @@ impl Auth {
         Ok(Principal { user: id, email, name, role, scopes, via, ip: None })
     }
 
-    /// Makes the first admin by the one-time link.
+    /// Makes the first admin by the one-time link, and signs in a program.
     pub async fn set_up(
         &self,
         link_token: &str,
@@ -483,6 +488,28 @@ impl Auth {
         password: SecretString,
         client: Client,
     ) -> Result<Tokens, Error> {
+        let user = self.first_by_link(link_token, email, password).await?;
+        self.open_session(&user, client).await
+    }
+
+    /// The same for a browser.
+    pub async fn set_up_browser(
+        &self,
+        link_token: &str,
+        email: &str,
+        password: SecretString,
+        client: Client,
+    ) -> Result<BrowserSession, Error> {
+        let user = self.first_by_link(link_token, email, password).await?;
+        self.open_browser_session(&user, client).await
+    }
+
+    async fn first_by_link(
+        &self,
+        link_token: &str,
+        email: &str,
+        password: SecretString,
+    ) -> Result<User, Error> {
         let stored = self.core.store.setting_get(SETUP_SETTING).await.stored()?;
         let fits =
             secret_token::is(TokenKind::Setup, link_token) && stored == Some(secret_token::hash(link_token));
@@ -492,8 +519,7 @@ impl Auth {
         let user = self.create_first(email, password).await?;
         self.core.store.setting_delete(SETUP_SETTING).await.stored()?;
         let taken = || Error::Conflict { detail: "There is an administrator already.".into() };
-        let user = self.core.store.user_get(&user.ok_or_else(taken)?).await.stored()?.ok_or_else(taken)?;
-        self.open_session(&user, client).await
+        self.core.store.user_get(&user.ok_or_else(taken)?).await.stored()?.ok_or_else(taken)
     }
 
     /// Makes the first admin of an empty installation; `None` when it is not empty.

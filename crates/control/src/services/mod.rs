@@ -16,14 +16,17 @@ pub(crate) mod idempotency;
 pub(crate) mod identities;
 pub(crate) mod invitations;
 pub(crate) mod logs;
+pub(crate) mod mailing;
 pub(crate) mod moves;
 pub(crate) mod page;
+pub(crate) mod passwords;
 pub(crate) mod pipelines;
 pub(crate) mod projects;
 pub(crate) mod pushes;
 pub(crate) mod registries;
 pub(crate) mod runs;
 pub(crate) mod sign_in;
+pub(crate) mod sign_up;
 pub(crate) mod slots;
 pub(crate) mod sources;
 pub(crate) mod teams;
@@ -43,6 +46,9 @@ pub struct Services {
     pub accounts: accounts::Accounts,
     pub sign_in: sign_in::SignIn,
     pub identities: identities::Identities,
+    pub sign_ups: sign_up::SignUps,
+    pub resets: passwords::Resets,
+    pub mailing: mailing::Mailing,
     pub teams: teams::Teams,
     pub invitations: invitations::Invitations,
     pub grants: grants::Grants,
@@ -88,6 +94,9 @@ impl Services {
             accounts: accounts::Accounts(Arc::clone(core)),
             sign_in: sign_in::SignIn::new(Arc::clone(core), web),
             identities: identities::Identities(Arc::clone(core)),
+            sign_ups: sign_up::SignUps::new(Arc::clone(core)),
+            resets: passwords::Resets::new(Arc::clone(core)),
+            mailing: mailing::Mailing(Arc::clone(core)),
             teams: teams::Teams(Arc::clone(core)),
             invitations: invitations::Invitations(Arc::clone(core)),
             grants: grants::Grants(Arc::clone(core)),

@@ -7,8 +7,9 @@ use pierhead_store::{Answer, Identity, InstanceRole, User};
 use serde_json::json;
 
 use super::auth::{Auth, BrowserSession, Client, Principal, Via};
+use super::sign_up::{self, SignUp};
 use crate::access::address;
-use crate::core::{Core, SignUp};
+use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::outside::random_bits;
 use crate::sign_in::decide::{Account, Known, Verdict, decide};
@@ -69,14 +70,14 @@ impl SignIn {
         Self { core, web, providers }
     }
 
-    pub fn options(&self) -> SignInOptions {
+    pub async fn options(&self) -> Result<SignInOptions, Error> {
         let view =
             |it: &Provider| ProviderView { name: it.options.name.clone(), label: it.options.label.clone() };
-        SignInOptions {
+        Ok(SignInOptions {
             providers: self.providers.iter().map(view).collect(),
-            sign_up: self.core.access.sign_up,
+            sign_up: sign_up::policy(&self.core).await?,
             has_mail: self.core.access.mailer.is_some(),
-        }
+        })
     }
 
     /// Begins a sign-in, or, for who is signed in, a link.
@@ -199,15 +200,16 @@ impl SignIn {
 
     /// Whether an account may be made for an address that is verified.
     async fn may_join(&self, email: &str) -> Result<bool, Error> {
-        match self.core.access.sign_up {
-            SignUp::Open => Ok(true),
-            SignUp::Closed => Ok(false),
-            SignUp::ByInvitation => {
-                let now = self.core.outside.now();
-                let open = self.core.store.invitations_to(email).await.stored()?;
-                Ok(open.iter().any(|it| it.expires_at > now && it.invited_by != email))
+        if sign_up::policy(&self.core).await? == SignUp::Open {
+            return Ok(true);
+        }
+        let now = self.core.outside.now();
+        for invitation in self.core.store.invitations_to(email).await.stored()? {
+            if invitation.expires_at > now && sign_up::admits(&self.core, &invitation).await? {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     async fn link(

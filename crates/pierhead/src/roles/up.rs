@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
-use pierhead_control::{Control, Outside as _, PublicAddress, SourceOptions, StoredBlobs};
+use pierhead_control::{Control, Mailer, Outside as _, PublicAddress, SourceOptions, StoredBlobs};
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::detector::{LocalDetector, LocalPushes, RemoteRepositories};
-use super::{certificates, engine, host, logging, server};
+use super::{certificates, engine, host, logging, mail, server};
 use crate::output::Printer;
 use crate::settings::Settings;
 
@@ -90,7 +90,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
                 .clone()
                 .unwrap_or_else(|| format!("http://{}", settings.listen.value)),
             providers: settings.providers.clone(),
-            ..Default::default()
+            mailer: mailer(&settings)?,
         },
     })
     .await
@@ -162,6 +162,14 @@ pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {
     options.disk_reserve_bytes = settings.disk_reserve_mb << 20;
     options.proxy_variables = settings.proxy_variables.clone();
     options
+}
+
+/// The way of letters, when there is one.
+fn mailer(settings: &Settings) -> Result<Option<Arc<dyn Mailer>>> {
+    let Some((server, from)) = settings.mail.clone() else { return Ok(None) };
+    let smtp = mail::Smtp::new(server, settings.mail_password.as_ref(), from)
+        .context("the mail server cannot be used")?;
+    Ok(Some(Arc::new(smtp)))
 }
 
 /// Two servers on one data directory would undo each other's work.

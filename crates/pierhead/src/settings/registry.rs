@@ -80,6 +80,15 @@ keys! {
     SIGN_IN_PROVIDERS = "sign_in_providers", "PIERHEAD_SIGN_IN_PROVIDERS", "sign-in-providers", "FILE", Plain,
         Default::None("people sign in with their password only"),
         "Accounts elsewhere that people may sign in with: a TOML file";
+    MAIL_SERVER = "mail.server", "PIERHEAD_MAIL_SERVER", "mail-server", "URL", Plain,
+        Default::None("no letters are sent: links are shown to who makes them"),
+        "Takes letters: `smtps://user@host`, or `smtp://host:587` for STARTTLS (`?tls=none` without encryption)";
+    MAIL_PASSWORD = "mail.password", "PIERHEAD_MAIL_PASSWORD", "mail-password-file", "FILE", Secret,
+        Default::None("none"),
+        "Password of the user in `mail.server`";
+    MAIL_FROM = "mail.from", "PIERHEAD_MAIL_FROM", "mail-from", "ADDRESS", Plain,
+        Default::None("needed with `mail.server`"),
+        "Where letters come from: `Pierhead <pierhead@example.com>`";
     DATABASE_URL = "database_url", "PIERHEAD_DATABASE_URL", "database-url", "URL", Plain, Default::InDataDirectory("sqlite", "pierhead.db"),
         "The database: `sqlite://…` or `postgres://…`";
     EVENTS_URL = "events_url", "PIERHEAD_EVENTS_URL", "events-url", "URL", Plain, Default::Value("embedded"),

@@ -143,6 +143,11 @@ pub(crate) const INSTALLATION: &[Row] = &[
     ),
     row("user_get", Rule::AdminToRead, &[200]),
     with("user_update", Rule::AdminToWrite, &[200], |_| json!({ "role": "user" })),
+    row("user_password_link", Rule::AdminToWrite, &[201]),
+    with("sign_up_policy_put", Rule::AdminToWrite, &[200], |_| json!({ "policy": "closed" })),
+    row("mail_get", Rule::AdminToRead, &[200]),
+    // None can be sent there.
+    row("mail_test", Rule::AdminToWrite, &[409]),
     row("token_keys_rotate", Rule::AdminToWrite, &[204]),
     row("verify", Rule::AdminToRead, &[200]),
 ];
@@ -160,6 +165,7 @@ pub(crate) const OWN: &[Row] = &[
     row("logout", Rule::SignedInToWrite, &[204]),
     row("session_list", Rule::SignedIn, &[200]),
     row("session_revoke", Rule::OwnersOnly, &[204]),
+    row("sign_up_policy_get", Rule::SignedIn, &[200]),
     row("identity_list", Rule::SignedIn, &[200]),
     // There is no such provider, and none of one's own has that id.
     row("identity_link", Rule::SignedInToWrite, &[404]),
@@ -229,6 +235,11 @@ pub(crate) const OPEN: &[Row] = &[
     row("set_up", Rule::Open, &[401]),
     row("invitation_show", Rule::Open, &[401]),
     row("account_create", Rule::Open, &[401]),
+    row("set_up_browser", Rule::Open, &[401]),
+    row("account_create_browser", Rule::Open, &[401]),
+    // No letters can be sent there.
+    row("password_forgot", Rule::Open, &[403]),
+    row("password_reset", Rule::Open, &[401]),
     // Only where everybody may have an account.
     row("sign_up", Rule::Open, &[403]),
     // What is not signed is not listened to.
