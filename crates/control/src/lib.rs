@@ -46,8 +46,8 @@ pub use sealing::{MasterKey, SealError};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
-    BrowserSession, Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens,
-    Via,
+    BrowserSession, Client, InstanceRole, NewToken, Principal, SESSION_LIFETIME_S, Scope, Scopes,
+    SessionView, TokenView, Tokens, Via,
 };
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::clones::NewClone;

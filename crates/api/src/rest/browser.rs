@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use pierhead_control::{BrowserSession, Via};
+use pierhead_control::{BrowserSession, SESSION_LIFETIME_S, Via};
 use pierhead_model::code::Code;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use super::auth::{Login, SetUp};
 use super::invitations::AccountRequest;
 use super::sign_in;
 use crate::Shared;
-use crate::access::{Caller, Visitor, is_own_page};
+use crate::access::{COOKIE, Caller, Visitor, is_own_page, session_cookie};
 use crate::extract::{Json, Object};
 use crate::problem::Problem;
 
@@ -104,9 +104,22 @@ pub(super) fn header_value(text: &str) -> Result<HeaderValue, Problem> {
 /// After a page was loaded anew: the cookie is still there, the token is not.
 #[utoipa::path(get, path = "/auth/csrf", operation_id = "csrf_token", tag = "access",
     responses((status = 200, description = "Of this session", body = CsrfToken)))]
-pub(crate) async fn csrf(State(app): State<Shared>, caller: Caller) -> Result<Answer<CsrfToken>, Problem> {
+pub(crate) async fn csrf(
+    State(app): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     match &caller.principal.via {
-        Via::Session(session) => Ok(Answer(CsrfToken { csrf_token: app.services.auth.csrf_token(session) })),
+        Via::Session(session) => {
+            let csrf_token = app.services.auth.csrf_token(session);
+            let mut response = Answer(CsrfToken { csrf_token }).into_response();
+            // A session that is used lives on, and so must its cookie.
+            if let Some(cookie) = session_cookie(&headers) {
+                let cookie = sign_in::set_cookie(COOKIE, cookie.expose_secret(), SESSION_LIFETIME_S);
+                response.headers_mut().insert(header::SET_COOKIE, header_value(&cookie)?);
+            }
+            Ok(response)
+        }
         _ => {
             Err(Problem::new(Code::NotFound, "An API token is no browser's session: it needs no such token."))
         }

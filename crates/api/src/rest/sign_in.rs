@@ -116,7 +116,7 @@ fn begun_answer(begun: SignInBegun) -> Response {
     ([(header::SET_COOKIE, cookie)], Answer(ProviderAddress { url: begun.url })).into_response()
 }
 
-fn set_cookie(name: &str, value: &str, lifetime_s: i64) -> String {
+pub(super) fn set_cookie(name: &str, value: &str, lifetime_s: i64) -> String {
     format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={lifetime_s}")
 }
 

@@ -70,9 +70,9 @@ impl Reconciler for Letters {
     }
 }
 
-/// How long to wait after so many tries: from half a minute, twice as long each time, up to an hour.
+/// How long to wait after so many tries: from five seconds, twice as long each time, up to an hour.
 fn pause(tries: u32) -> SignedDuration {
-    SignedDuration::from_secs((30_i64 << tries.min(7)).min(3600))
+    SignedDuration::from_secs((5_i64 << tries.min(10)).min(3600))
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_an_hour() {
-        let seconds: Vec<i64> = [0, 1, 2, 6, 7, 8, u32::MAX].map(|tries| pause(tries).as_secs()).into();
-        assert_eq!(seconds, [30, 60, 120, 1920, 3600, 3600, 3600]);
+        let seconds: Vec<i64> = [0, 1, 2, 8, 9, 10, u32::MAX].map(|tries| pause(tries).as_secs()).into();
+        assert_eq!(seconds, [5, 10, 20, 1280, 2560, 3600, 3600]);
     }
 }

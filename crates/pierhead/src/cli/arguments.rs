@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use super::commands::{
     agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
     invitations, link, logs, nodes, open, pipelines, plugins, projects, registries, runtimes, services,
-    session, ship, slots, teams, tokens, up, users, validate, version,
+    session, ship, sign_up, slots, teams, tokens, up, users, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -179,6 +179,10 @@ pub(crate) enum Command {
     /// Accounts of this server
     #[command(alias = "user")]
     Users(users::UsersArgs),
+    /// Who may make an account on this server
+    SignUp(sign_up::SignUpArgs),
+    /// Whether this server can send letters
+    Mail(sign_up::MailArgs),
     /// Where you are signed in
     #[command(alias = "session")]
     Sessions(users::SessionsArgs),
@@ -205,8 +209,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("See", &["ps", "logs", "verify"]),
     ("Configure", &["env"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
-    ("People", &["teams", "invitations", "grants", "users", "sessions", "tokens", "audit"]),
-    ("Platform", &["environments", "nodes"]),
+    ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
+    ("Platform", &["environments", "nodes", "mail"]),
     ("Tool", &["api", "completions", "version"]),
 ];
 

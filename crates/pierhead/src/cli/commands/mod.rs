@@ -26,6 +26,7 @@ pub(crate) mod runtimes;
 pub(crate) mod services;
 pub(crate) mod session;
 pub(crate) mod ship;
+pub(crate) mod sign_up;
 pub(crate) mod slots;
 pub(crate) mod status;
 pub(crate) mod teams;
