@@ -72,6 +72,7 @@ pub use services::pushes::PushView;
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
 pub use services::slots::SlotView;
+pub use services::source_access::AccessView;
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesView};
@@ -174,7 +175,12 @@ impl Control {
         services::catalogue::provide(&core, plugins).await?;
         services::sources::follow_all(&core).await?;
         let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
-        let services = Arc::new(Services::new(&core, auth, detector, sources.pushes));
+        let services = Arc::new(Services::new(
+            &core,
+            auth,
+            detector,
+            (Arc::clone(&sources.repositories), sources.pushes),
+        ));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
         let mut tasks = vec![

@@ -12,6 +12,7 @@ mod node;
 mod process;
 mod relay;
 mod server;
+mod ssh;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use machine::Machine;
 pub use node::NodeAgent;
 pub use relay::Relay;
 pub use server::{Ended, Server};
+pub use ssh::SshGit;
 pub use wire::Wire;
 
 /// The folder of the workspace.

@@ -23,6 +23,7 @@ pub(crate) mod pushes;
 pub(crate) mod registries;
 pub(crate) mod runs;
 pub(crate) mod slots;
+pub(crate) mod source_access;
 pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
@@ -75,7 +76,10 @@ impl Services {
         core: &Arc<Core>,
         auth: auth::Auth,
         detector: Arc<dyn detection::Detector>,
-        host: Option<Arc<dyn crate::sources::Pushes>>,
+        (repositories, host): (
+            Arc<dyn crate::sources::Repositories>,
+            Option<Arc<dyn crate::sources::Pushes>>,
+        ),
     ) -> Self {
         Self {
             auth,
@@ -87,7 +91,7 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
-            sources: sources::Sources(Arc::clone(core)),
+            sources: sources::Sources { core: Arc::clone(core), repositories },
             hooks: Hooks(Arc::clone(core)),
             pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),
