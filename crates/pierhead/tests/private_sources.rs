@@ -58,7 +58,7 @@ async fn an_ssh_repository_is_entered_with_a_deploy_key_and_its_server_is_known(
     assert_eq!((status, &shown["items"][0]["fingerprint"]), (200, &json!(git.fingerprint())), "{shown}");
     let wrong = json!({ "fingerprint": "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU" });
     let (status, _) = server.call("POST", "/projects/site/source/host-keys", Some(wrong)).await;
-    assert_eq!(status, 400);
+    assert_eq!(status, 422);
     let approval = json!({ "fingerprint": git.fingerprint() });
     let (status, approved) = server.call("POST", "/projects/site/source/host-keys", Some(approval)).await;
     assert_eq!(status, 200, "{approved}");

@@ -128,7 +128,15 @@ impl Sources {
             Some(told) => deed.after(told).commit(unit).await?,
             None => deed.commit(unit).await?,
         }
+        self.look_again(project).await?;
         self.view(project).await
+    }
+
+    /// Branches that could not be looked at may be looked at now.
+    async fn look_again(&self, project: &Project) -> Result<(), Error> {
+        self.core.store.followed_hurry(&project.id, self.core.outside.now()).await.stored()?;
+        self.core.signals.sources.raise();
+        Ok(())
     }
 
     /// The keys that the server of the project's repository shows now: to compare, and to approve.
@@ -169,7 +177,7 @@ impl Sources {
         unit.source_host_keys_put(&project.id, &keys).await.stored()?;
         let deed = principal.does_to(&self.core, "project.host_key_approve", &project);
         deed.after(told).commit(unit).await?;
-        super::sources::follow(&self.core, &project).await?;
+        self.look_again(&project).await?;
         self.view(&project).await
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod services;
 pub(crate) mod session;
 pub(crate) mod ship;
 pub(crate) mod slots;
+pub(crate) mod source;
 pub(crate) mod status;
 pub(crate) mod teams;
 pub(crate) mod tokens;
