@@ -78,6 +78,7 @@ pub use services::runs::inputs;
 pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderView, SignInOptions};
 pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
+pub use services::source_access::AccessView;
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesView};
@@ -183,7 +184,13 @@ impl Control {
         services::sources::follow_all(&core).await?;
         let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
         let web = Web::new(allow_addresses, ca_bundle.as_deref())?;
-        let services = Arc::new(Services::new(&core, auth, web, detector, sources.pushes));
+        let services = Arc::new(Services::new(
+            &core,
+            auth,
+            web,
+            detector,
+            (Arc::clone(&sources.repositories), sources.pushes),
+        ));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
         let mut tasks = vec![

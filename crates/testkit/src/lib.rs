@@ -15,6 +15,7 @@ mod peer;
 mod process;
 mod relay;
 mod server;
+mod ssh;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use node::NodeAgent;
 pub use peer::Peer;
 pub use relay::Relay;
 pub use server::{Ended, Server};
+pub use ssh::SshGit;
 pub use wire::Wire;
 
 /// The folder of the workspace.

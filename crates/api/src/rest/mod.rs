@@ -32,6 +32,7 @@ mod settings;
 mod sign_in;
 mod sign_up;
 mod slots;
+mod source_access;
 mod sources;
 mod tags;
 mod teams;
@@ -118,6 +119,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
+        .routes(routes!(source_access::put_token))
+        .routes(routes!(source_access::make_deploy_key))
+        .routes(routes!(source_access::delete_credential))
+        .routes(routes!(source_access::host_keys, source_access::approve_host_key))
         .routes(routes!(uploads::begin))
         .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))

@@ -28,6 +28,7 @@ pub(crate) mod runs;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod slots;
+pub(crate) mod source_access;
 pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
@@ -87,7 +88,10 @@ impl Services {
         auth: auth::Auth,
         web: Web,
         detector: Arc<dyn detection::Detector>,
-        host: Option<Arc<dyn crate::sources::Pushes>>,
+        (repositories, host): (
+            Arc<dyn crate::sources::Repositories>,
+            Option<Arc<dyn crate::sources::Pushes>>,
+        ),
     ) -> Self {
         Self {
             auth,
@@ -104,7 +108,7 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
-            sources: sources::Sources(Arc::clone(core)),
+            sources: sources::Sources { core: Arc::clone(core), repositories },
             hooks: Hooks(Arc::clone(core)),
             pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),

@@ -139,7 +139,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
     use commands::{
         agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
         invitations, link, logs, nodes, open, pipelines, plugins, projects, ps, registries, runtimes,
-        services, session, ship, sign_up, slots, status, teams, tokens, up, users, validate, verify, version,
+        services, session, ship, sign_up, slots, source, status, teams, tokens, up, users, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -170,6 +170,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Pipelines(args) => {
             return Box::pin(pipelines::run(context, &args)).await.map(ExitCode::from);
         }
+        Command::Source(args) => source::run(context, &args).await?,
         Command::Services(args) => services::run(context, &args).await?,
         Command::Registries(args) => return registries::run(context, &args).await.map(ExitCode::from),
         Command::Environments(args) => environments::run(context, &args).await?,

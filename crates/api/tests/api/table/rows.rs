@@ -43,6 +43,12 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("source_get", Rule::ReadProject, &[200]),
     row("source_sync", Rule::WriteProject, &[202]),
     row("source_secret_renew", Rule::WriteProject, &[201]),
+    row("source_token_put", Rule::WriteProject, &[200]),
+    // The project's repository has an https address.
+    row("source_deploy_key_make", Rule::WriteProject, &[409]),
+    row("source_credential_delete", Rule::WriteProject, &[204]),
+    row("source_host_key_list", Rule::WriteProject, &[409]),
+    row("source_host_key_approve", Rule::WriteProject, &[409]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),

@@ -7,6 +7,7 @@ pub(crate) mod access;
 pub(crate) mod calls;
 pub(crate) mod pipelines;
 mod problem;
+pub(crate) mod sources;
 pub(crate) mod sse;
 pub(crate) mod types;
 

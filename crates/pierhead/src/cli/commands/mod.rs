@@ -28,6 +28,7 @@ pub(crate) mod session;
 pub(crate) mod ship;
 pub(crate) mod sign_up;
 pub(crate) mod slots;
+pub(crate) mod source;
 pub(crate) mod status;
 pub(crate) mod teams;
 pub(crate) mod tokens;
