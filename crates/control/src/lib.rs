@@ -8,6 +8,7 @@ mod assignments;
 mod blobs;
 mod capacity;
 mod core;
+mod edge;
 mod error;
 mod fleet;
 mod images;
@@ -30,6 +31,8 @@ mod work;
 use std::sync::Arc;
 
 pub use blobs::StoredBlobs;
+pub use edge::EdgeOptions;
+pub use edge::names::{Answer, Names, NoResolver, Resolver};
 pub use error::{Error, FieldProblem};
 use ipnet::IpNet;
 pub use mail::{Letter, Mailer};
@@ -54,6 +57,7 @@ pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
+pub use services::domains::{DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
@@ -114,6 +118,7 @@ pub struct Options {
     /// Those that come with this version.
     pub plugins: Vec<pierhead_model::pipeline::plugin::PluginDeclaration>,
     pub access: AccessOptions,
+    pub edge: EdgeOptions,
 }
 
 /// A running control plane.
@@ -142,6 +147,7 @@ impl Control {
             ca_bundle,
             plugins,
             access,
+            edge,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
@@ -168,6 +174,7 @@ impl Control {
             public,
             webhook_secret: sources.webhook_secret,
             access,
+            edge,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
@@ -211,6 +218,11 @@ impl Control {
             drive(
                 Arc::new(reconcilers::sleep::Sleep(Arc::clone(&core))),
                 core.signals.sleep.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::domains::Domains(Arc::clone(&core))),
+                core.signals.domains.clone(),
                 stop.subscribe(),
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),

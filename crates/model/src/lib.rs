@@ -28,6 +28,7 @@ pub mod code;
 pub mod crash;
 pub mod deployment;
 pub mod digest;
+pub mod domain;
 pub mod health;
 pub mod hostname;
 pub mod id;

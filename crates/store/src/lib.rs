@@ -13,6 +13,7 @@ mod catalogue;
 mod db;
 mod deliveries;
 mod deployments;
+mod domains;
 mod environments;
 mod error;
 mod events;
@@ -44,6 +45,7 @@ pub use deliveries::Delivery;
 pub use deployments::{
     AcceptedHead, Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary,
 };
+pub use domains::{Domain, DomainLooked};
 pub use environments::Environment;
 pub use error::StoreError;
 pub use events::EventRecord;

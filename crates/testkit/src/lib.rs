@@ -3,6 +3,7 @@
 //! Every test has its own ports, data directory and labels, and removes what it made in the engine even when it fails.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test helper fails its test")]
 
+mod dns;
 mod engine;
 mod git;
 mod hook;
@@ -16,6 +17,7 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 
+pub use dns::Dns;
 pub use git::GitServer;
 pub use hook::Hook;
 pub use machine::Machine;

@@ -10,6 +10,7 @@ mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod domains;
 mod dry_run;
 mod environments;
 mod events;
@@ -108,6 +109,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
+        .routes(routes!(domains::list, domains::replace))
+        .routes(routes!(domains::get, domains::put, domains::delete))
+        .routes(routes!(domains::verify))
         .routes(routes!(environments::list, environments::create))
         .routes(routes!(environments::get, environments::update))
         .routes(routes!(grants::of_environment, grants::put_on_environment))

@@ -16,6 +16,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod deployments;
+pub(crate) mod domains;
 pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod expiry;

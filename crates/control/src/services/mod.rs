@@ -8,6 +8,7 @@ pub(crate) mod catalogue;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod grants;
@@ -50,6 +51,7 @@ pub struct Services {
     pub pushes: pushes::Pushes,
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
+    pub domains: domains::Domains,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
     pub catalogue: catalogue::Catalogue,
@@ -92,6 +94,7 @@ impl Services {
             pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
+            domains: domains::Domains(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
             catalogue: catalogue::Catalogue(Arc::clone(core)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
+    agent, api, audit, completions, deploy, deployments, detect, domains, env, environments, grants, init,
     invitations, link, logs, nodes, open, pipelines, plugins, projects, registries, runtimes, services,
     session, ship, slots, teams, tokens, up, users, validate, version,
 };
@@ -152,6 +152,9 @@ pub(crate) enum Command {
     Verify,
     /// Variables and secrets
     Env(env::EnvArgs),
+    /// Hostnames of a project's own
+    #[command(alias = "domain")]
+    Domains(domains::DomainsArgs),
     /// Show, apply, check and compare a project's pipeline
     #[command(alias = "pipeline")]
     Pipelines(Box<pipelines::PipelinesArgs>),
@@ -203,7 +206,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env"]),
+    ("Configure", &["env", "domains"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     ("People", &["teams", "invitations", "grants", "users", "sessions", "tokens", "audit"]),
     ("Platform", &["environments", "nodes"]),

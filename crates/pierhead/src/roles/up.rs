@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
-use pierhead_control::{Control, Outside as _, PublicAddress, SourceOptions, StoredBlobs};
+use pierhead_control::{
+    Control, EdgeOptions, Outside as _, PublicAddress, Resolver, SourceOptions, StoredBlobs,
+};
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
@@ -88,6 +90,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
             console_url: format!("http://{}", settings.listen.value),
             ..Default::default()
         },
+        edge: edge(&settings),
     })
     .await
     .context("the control plane cannot start")?;
@@ -145,6 +148,18 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     ingress.shutdown(STOP_GRACE).await;
     agent.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without a resolver, custom domains wait until there is one.
+fn edge(settings: &Settings) -> EdgeOptions {
+    match Resolver::new(&settings.dns_resolvers) {
+        Ok(resolver) => EdgeOptions { names: Arc::new(resolver) },
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "custom domains cannot be verified");
+            EdgeOptions::default()
+        }
+    }
 }
 
 pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// A folder of certificates and their keys.
     pub(crate) certificates: Option<PathBuf>,
+    /// Resolvers to ask about custom domains; none: those of the machine.
+    pub(crate) dns_resolvers: Vec<SocketAddr>,
     /// Where agents that dial out call.
     pub(crate) agent_listen: Option<SocketAddr>,
     /// Where an agent that dials out calls, `host:port`.

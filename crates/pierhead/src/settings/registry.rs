@@ -63,6 +63,8 @@ keys! {
     CERTIFICATES = "certificates", "PIERHEAD_CERTIFICATES", "certificates", "DIR", Plain,
         Default::None("no certificates"),
         "Folder of certificates: `NAME.pem` with the chain and `NAME.key` beside it; changes are noticed";
+    DNS_RESOLVERS = "dns_resolvers", "PIERHEAD_DNS_RESOLVERS", "dns-resolvers", "ADDRESS,…", List, Default::Value(""),
+        "Resolvers that are asked about custom domains, in place of this machine's";
     BASE_DOMAIN = "base_domain", "PIERHEAD_BASE_DOMAIN", "base-domain", "DOMAIN", Plain, Default::Value("localhost"),
         "Deployments get hostnames below this domain";
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,

@@ -201,6 +201,7 @@ impl Sources<'_> {
             ingress_tls_listen: self.optional(&registry::INGRESS_TLS_LISTEN)?.map(|address| address.value),
             trusted_proxies: self.required(&registry::TRUSTED_PROXIES, &below)?.value,
             certificates: self.optional(&registry::CERTIFICATES)?.map(|folder| folder.value),
+            dns_resolvers: self.required(&registry::DNS_RESOLVERS, &below)?.value,
             agent_listen: self.optional(&registry::AGENT_LISTEN)?.map(|address| address.value),
             control_address: self.optional(&registry::CONTROL_ADDRESS)?.map(|address| address.value),
             proxy_variables: self.environment.proxies(),

@@ -7,6 +7,7 @@ use axum::http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
 use pierhead_model::access::{Role, Scopes};
 use pierhead_model::digest::Digest;
+use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{
     DeploymentId, EnvironmentId, GrantId, InvitationId, NodeId, ProjectId, SlotId, TeamId, TokenId, UserId,
@@ -16,8 +17,8 @@ use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey};
 use pierhead_store::{
-    Dial, Environment, Grant, GrantOn, InstanceRole, Invitation, NewDeployment, Node, NodeLink, Project,
-    ProjectOwner, Session, Slot, StoredVariable, Team, Token, User,
+    Dial, Domain, Environment, Grant, GrantOn, InstanceRole, Invitation, NewDeployment, Node, NodeLink,
+    Project, ProjectOwner, Session, Slot, StoredVariable, Team, Token, User,
 };
 use serde_json::{Value, json};
 
@@ -311,6 +312,20 @@ impl World {
             deleting_at: None,
         };
         store.slot_ensure(&slot).await.unwrap();
+        let domain = Domain {
+            host: Hostname::parse("shop.example.org").unwrap(),
+            project: project.id.clone(),
+            slot: SlotName::production(),
+            proof: format!("{number:032x}"),
+            standing: Standing { state: DomainState::Pending, tries: 0, lost_since: None },
+            explanation: String::new(),
+            checked_at: None,
+            next_check_at: now(),
+            verified_at: None,
+            created_by: "test".to_owned(),
+            created_at: now(),
+        };
+        store.domain_put(&domain).await.unwrap();
         let deployment = NewDeployment {
             id: DeploymentId::from_random(number * 7919),
             project: project.id.clone(),
@@ -349,6 +364,7 @@ impl World {
             .replace("{id}", &place.deployment)
             .replace("{slot}", "production")
             .replace("{key}", "KEY")
+            .replace("{domain}", "shop.example.org")
             .replace("{grant}", &place.grant)
             .replace("{team}", &place.team)
             .replace("{member}", &place.member)

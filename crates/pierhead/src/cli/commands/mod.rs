@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod deployments;
 pub(crate) mod detect;
+pub(crate) mod domains;
 pub(crate) mod dotenv;
 pub(crate) mod env;
 pub(crate) mod environments;
