@@ -7,7 +7,7 @@ use pierhead_store::Store;
 use pierhead_wire::BlobChannel;
 use secrecy::SecretString;
 
-use crate::edge::EdgeOptions;
+use crate::edge::Edge;
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
 use crate::images::Images;
@@ -42,7 +42,7 @@ pub(crate) struct Core {
     /// What webhooks for the whole installation are signed with.
     pub(crate) webhook_secret: Option<SecretString>,
     pub(crate) access: AccessOptions,
-    pub(crate) edge: EdgeOptions,
+    pub(crate) edge: Edge,
 }
 
 /// Who may come in, and how letters are sent.

@@ -32,7 +32,9 @@ use std::sync::Arc;
 
 pub use blobs::StoredBlobs;
 pub use edge::EdgeOptions;
+pub use edge::authority::AcmeOptions;
 pub use edge::names::{Answer, Names, NoResolver, Resolver};
+pub use edge::records::{Cloudflare, CloudflareOptions, Records};
 pub use error::{Error, FieldProblem};
 use ipnet::IpNet;
 pub use mail::{Letter, Mailer};
@@ -52,12 +54,13 @@ pub use services::auth::{
     Via,
 };
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
+pub use services::certificates::{CertificateView, NewCertificate};
 pub use services::clones::NewClone;
 pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
-pub use services::domains::{DomainView, NewDomain};
+pub use services::domains::{DomainCertificate, DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
@@ -89,6 +92,7 @@ use tokio::task::JoinHandle;
 
 pub use crate::core::{AccessOptions, PublicAddress, SignUp};
 use crate::core::{Core, Signals};
+use crate::edge::Edge;
 use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
 use crate::images::Images;
@@ -174,7 +178,7 @@ impl Control {
             public,
             webhook_secret: sources.webhook_secret,
             access,
-            edge,
+            edge: Edge::new(edge)?,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
@@ -223,6 +227,11 @@ impl Control {
             drive(
                 Arc::new(reconcilers::domains::Domains(Arc::clone(&core))),
                 core.signals.domains.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::certificates::Certificates::new(Arc::clone(&core))),
+                core.signals.certificates.clone(),
                 stop.subscribe(),
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),

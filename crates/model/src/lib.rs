@@ -24,6 +24,7 @@
 pub mod access;
 pub mod address;
 pub mod assignment;
+pub mod certificate;
 pub mod code;
 pub mod crash;
 pub mod deployment;

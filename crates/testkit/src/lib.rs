@@ -10,6 +10,7 @@ mod hook;
 mod machine;
 mod namespace;
 mod node;
+mod pebble;
 mod process;
 mod relay;
 mod server;
@@ -22,8 +23,9 @@ pub use git::GitServer;
 pub use hook::Hook;
 pub use machine::Machine;
 pub use node::NodeAgent;
+pub use pebble::Pebble;
 pub use relay::Relay;
-pub use server::{Ended, Server};
+pub use server::{Ended, Server, free_port};
 pub use wire::Wire;
 
 /// The folder of the workspace.

@@ -8,6 +8,7 @@ use pierhead_model::domain;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::certificates::CertificateSource;
 use super::list::{List, WholeList};
 use super::values::Time;
 use crate::Shared;
@@ -33,6 +34,30 @@ pub(crate) struct Domain {
     verified_at: Option<Time>,
     created_by: String,
     created_at: Time,
+    certificate: DomainCertificate,
+}
+
+/// How far it has come with TLS.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DomainCertificate {
+    /// Until when what is served is good; `null` without any.
+    not_after: Option<Time>,
+    source: Option<CertificateSource>,
+    /// Why the last order failed.
+    problem: Option<String>,
+    /// When the next one is ordered; `null` when nobody orders any.
+    next_order_at: Option<Time>,
+}
+
+impl From<pierhead_control::DomainCertificate> for DomainCertificate {
+    fn from(view: pierhead_control::DomainCertificate) -> Self {
+        Self {
+            not_after: view.not_after.map(Into::into),
+            source: view.source.map(Into::into),
+            problem: view.problem,
+            next_order_at: view.next_order_at.map(Into::into),
+        }
+    }
 }
 
 /// How far it has come.
@@ -87,6 +112,7 @@ impl From<DomainView> for Domain {
             verified_at: view.verified_at.map(Into::into),
             created_by: view.created_by,
             created_at: view.created_at.into(),
+            certificate: view.certificate.into(),
         }
     }
 }
@@ -121,20 +147,29 @@ pub(crate) struct DomainsRequest {
     items: Vec<Object<DomainRequest>>,
 }
 
+/// All domains of a project.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DomainList {
+    items: Vec<Domain>,
+    /// Always `null`: the list is whole.
+    next_cursor: Option<String>,
+}
+
 /// Replace all domains
 ///
 /// Those that are not in the list are given up. A domain is served when DNS proves that it is yours.
 #[utoipa::path(put, path = "/projects/{project}/domains", operation_id = "domain_replace", tag = "domains",
-    responses((status = 200, description = "All of them", body = List<Domain>)))]
+    responses((status = 200, description = "All of them", body = DomainList)))]
 pub(crate) async fn replace(
     State(app): State<Shared>,
     caller: Caller,
     Path(project): Path<String>,
     Json(Object(all)): Json<Object<DomainsRequest>>,
-) -> Result<List<Domain>, Problem> {
+) -> Result<Answer<DomainList>, Problem> {
     let items = all.items.into_iter().map(|Object(item)| NewDomain { name: item.name, slot: item.slot });
     let replaced = app.services.domains.replace(&caller.principal, &project, items.collect()).await;
-    Ok(List::whole(replaced.map_err(|error| error.below("/items"))?))
+    let replaced = replaced.map_err(|error| error.below("/items"))?;
+    Ok(Answer(DomainList { items: replaced.into_iter().map(Into::into).collect(), next_cursor: None }))
 }
 
 /// Show a domain
@@ -194,4 +229,17 @@ pub(crate) async fn verify(
     Path((project, domain)): Path<(String, String)>,
 ) -> Result<Answer<Domain>, Problem> {
     Ok(Answer(app.services.domains.verify(&caller.principal, &project, &domain).await?.into()))
+}
+
+/// Order a certificate now
+///
+/// Whatever became of the last order. Authorities bound how often that may be done for a name.
+#[utoipa::path(post, path = "/projects/{project}/domains/{domain}/renew", operation_id = "domain_renew", tag = "domains",
+    responses((status = 200, description = "The domain", body = Domain)))]
+pub(crate) async fn renew(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path((project, domain)): Path<(String, String)>,
+) -> Result<Answer<Domain>, Problem> {
+    Ok(Answer(app.services.domains.renew(&caller.principal, &project, &domain).await?.into()))
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use pierhead_model::Timestamp;
 use pierhead_model::access::{Kind, Permission, Scope};
+use pierhead_model::certificate::{CertificateSource, covers, preference};
 use pierhead_model::domain::{self, DomainState, Standing, ZoneRecord};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::name::SlotName;
-use pierhead_store::{Domain, Project, Unit};
+use pierhead_store::{CertificateHead, CertificateOrder, Domain, Project, Unit};
 use serde_json::{Value, json};
 
 use super::auth::Principal;
@@ -52,6 +53,19 @@ pub struct DomainView {
     pub verified_at: Option<Timestamp>,
     pub created_by: String,
     pub created_at: Timestamp,
+    pub certificate: DomainCertificate,
+}
+
+/// How far it has come with TLS.
+#[derive(Debug, Clone, Default)]
+pub struct DomainCertificate {
+    /// Until when what is served is good; `None` without any.
+    pub not_after: Option<Timestamp>,
+    pub source: Option<CertificateSource>,
+    /// Why the last order failed.
+    pub problem: Option<String>,
+    /// When the next one is ordered; `None` when nobody orders any.
+    pub next_order_at: Option<Timestamp>,
 }
 
 impl Domains {
@@ -63,7 +77,7 @@ impl Domains {
     pub async fn get(&self, principal: &Principal, project: &str, name: &str) -> Result<DomainView, Error> {
         let found = policy::project(&self.0, principal, project, READ_LINKS).await?;
         let claim = self.find(&found, name).await?;
-        Ok(self.view(&self.shown_in(&found).await?, claim))
+        Ok(self.view(&self.around(&found).await?, claim))
     }
 
     /// Claims a hostname, or has one that is claimed show another slot.
@@ -170,6 +184,26 @@ impl Domains {
         self.get(principal, project, name).await
     }
 
+    /// Orders a certificate now, whatever became of the last order.
+    pub async fn renew(&self, principal: &Principal, project: &str, name: &str) -> Result<DomainView, Error> {
+        let found = policy::project(&self.0, principal, project, WRITE_LINKS).await?;
+        let claim = self.find(&found, name).await?;
+        let deed = principal.does(&self.0, "domain.renew", (&claim.host, &claim.host)).of_project(&found.id);
+        let unit = self.0.store.begin().await.stored()?;
+        let is_own = claim.standing.state == DomainState::Verified;
+        if !is_own || !unit.order_hasten(claim.host.as_str(), self.0.outside.now()).await.stored()? {
+            return Err(Error::Conflict {
+                detail: format!(
+                    "No certificate is ordered for `{}`: it is not verified, one was uploaded, or no authority is configured.",
+                    claim.host
+                ),
+            });
+        }
+        deed.commit(unit).await?;
+        self.0.signals.certificates.raise();
+        self.get(principal, project, name).await
+    }
+
     async fn give_up(&self, unit: &Unit, claim: &Domain) -> Result<(), Error> {
         unit.domain_delete(&claim.project, &claim.host).await.stored().map(drop)
     }
@@ -212,26 +246,31 @@ impl Domains {
     }
 
     async fn views(&self, project: &Project) -> Result<Vec<DomainView>, Error> {
-        let bases = self.shown_in(project).await?;
+        let around = self.around(project).await?;
         let claims = self.0.store.domains_of_project(&project.id).await.stored()?;
-        Ok(claims.into_iter().map(|claim| self.view(&bases, claim)).collect())
+        Ok(claims.into_iter().map(|claim| self.view(&around, claim)).collect())
     }
 
-    /// The base domains that aliases point below: by slot, and for slots that are not there yet.
-    async fn shown_in(&self, project: &Project) -> Result<Bases, Error> {
+    async fn around(&self, project: &Project) -> Result<Around, Error> {
         let environments = self.0.store.environment_list().await.stored()?;
         let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
         let of_slot = slots.into_iter().filter_map(|slot| {
             let environment = environments.iter().find(|it| it.id == slot.environment)?;
             Some((slot.name, environment.base_domain.clone()))
         });
-        Ok(Bases { of_slot: of_slot.collect(), first: environments.first().map(|it| it.base_domain.clone()) })
+        Ok(Around {
+            of_slot: of_slot.collect(),
+            first: environments.first().map(|it| it.base_domain.clone()),
+            certificates: self.0.store.certificate_heads().await.stored()?,
+            orders: self.0.store.orders().await.stored()?,
+        })
     }
 
-    fn view(&self, bases: &Bases, claim: Domain) -> DomainView {
-        let base = bases.of_slot.get(&claim.slot).or(bases.first.as_ref());
+    fn view(&self, around: &Around, claim: Domain) -> DomainView {
+        let base = around.of_slot.get(&claim.slot).or(around.first.as_ref());
         let records = base.map(|base| domain::records(&claim.host, &claim.proof, base));
         DomainView {
+            certificate: around.certificate(&claim, self.0.outside.now()),
             url: self.0.public.url(&claim.host),
             records: records.into_iter().flatten().collect(),
             state: claim.standing.state,
@@ -247,9 +286,35 @@ impl Domains {
     }
 }
 
-struct Bases {
+/// What belongs to a claim, wherever it is.
+struct Around {
+    /// The base domains that aliases point below: by slot, and for slots that are not there yet.
     of_slot: HashMap<SlotName, Hostname>,
     first: Option<Hostname>,
+    certificates: Vec<CertificateHead>,
+    orders: Vec<CertificateOrder>,
+}
+
+impl Around {
+    fn certificate(&self, claim: &Domain, now: Timestamp) -> DomainCertificate {
+        if claim.standing.state != DomainState::Verified {
+            return DomainCertificate::default();
+        }
+        let own = |head: &&CertificateHead| {
+            head.validity.includes(now)
+                && head.project.as_ref().is_none_or(|of| *of == claim.project)
+                && head.names.iter().any(|name| covers(name, claim.host.as_str()))
+        };
+        let best = |head: &&CertificateHead| preference(head.source, &head.validity, now);
+        let served = self.certificates.iter().filter(own).max_by_key(best);
+        let order = self.orders.iter().find(|order| order.name == claim.host.as_str());
+        DomainCertificate {
+            not_after: served.map(|head| head.validity.not_after),
+            source: served.map(|head| head.source),
+            problem: order.and_then(|order| order.problem.clone()),
+            next_order_at: order.map(|order| order.due_at),
+        }
+    }
 }
 
 fn told(claim: &Domain) -> Value {

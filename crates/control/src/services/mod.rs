@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod catalogue;
+pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
@@ -52,6 +53,7 @@ pub struct Services {
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
     pub domains: domains::Domains,
+    pub certificates: certificates::Certificates,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
     pub catalogue: catalogue::Catalogue,
@@ -95,6 +97,7 @@ impl Services {
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             domains: domains::Domains(Arc::clone(core)),
+            certificates: certificates::Certificates(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
             catalogue: catalogue::Catalogue(Arc::clone(core)),

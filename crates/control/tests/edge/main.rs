@@ -2,5 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like tests")]
 
+mod certificates;
+mod cloudflare;
 mod domains;
 mod world;

@@ -135,9 +135,10 @@ fn tell_canonical(context: &Context, canonical: &str) {
 
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
-        agent, api, audit, completions, deploy, deployments, detect, domains, env, environments, grants,
-        init, invitations, link, logs, nodes, open, pipelines, plugins, projects, ps, registries, runtimes,
-        services, session, ship, slots, status, teams, tokens, up, users, validate, verify, version,
+        agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
+        environments, grants, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, ps,
+        registries, runtimes, services, session, ship, slots, status, teams, tokens, up, users, validate,
+        verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -161,6 +162,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Rollback(args) => Box::pin(ship::rollback(context, &args)).await?,
         Command::Deployments(args) => Box::pin(deployments::run(context, args)).await?,
         Command::Domains(args) => domains::run(context, args).await?,
+        Command::Certificates(args) => certificates::run(context, args).await?,
         Command::Slots(args) => slots::run(context, args).await?,
         Command::Projects(args) => projects::run(context, args).await?,
         Command::Ps => ps::run(context).await?,

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
 use pierhead_control::{
-    Control, EdgeOptions, Outside as _, PublicAddress, Resolver, SourceOptions, StoredBlobs,
+    AcmeOptions, Cloudflare, CloudflareOptions, Control, EdgeOptions, Outside as _, PublicAddress, Resolver,
+    SourceOptions, StoredBlobs,
 };
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
@@ -90,7 +91,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
             console_url: format!("http://{}", settings.listen.value),
             ..Default::default()
         },
-        edge: edge(&settings),
+        edge: edge(&settings).await?,
     })
     .await
     .context("the control plane cannot start")?;
@@ -151,15 +152,27 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
 }
 
 /// Without a resolver, custom domains wait until there is one.
-fn edge(settings: &Settings) -> EdgeOptions {
+async fn edge(settings: &Settings) -> Result<EdgeOptions> {
+    let mut edge = EdgeOptions::default();
     match Resolver::new(&settings.dns_resolvers) {
-        Ok(resolver) => EdgeOptions { names: Arc::new(resolver) },
+        Ok(resolver) => edge.names = Arc::new(resolver),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "custom domains cannot be verified");
-            EdgeOptions::default()
         }
     }
+    if let Some(acme) = &settings.acme {
+        let ca_bundle = match &acme.ca_bundle {
+            Some(bundle) => Some(fs_err::tokio::read(bundle).await?),
+            None => None,
+        };
+        let (directory, email) = (acme.directory.clone(), acme.email.clone());
+        edge.acme = Some(AcmeOptions { directory, email, ca_bundle });
+    }
+    if let Some((token, api_url)) = settings.cloudflare.clone() {
+        edge.records = Some(Arc::new(Cloudflare::new(CloudflareOptions { token, api_url })?));
+    }
+    Ok(edge)
 }
 
 pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {

@@ -63,6 +63,12 @@ pub(crate) const PROJECTS: &[Row] = &[
     with("domain_put", Rule::WriteProject, &[200], |_| json!({ "slot": "production" })),
     row("domain_delete", Rule::DeleteVariable, &[204]),
     row("domain_verify", Rule::WriteProject, &[200]),
+    // It is not verified.
+    row("domain_renew", Rule::WriteProject, &[409]),
+    row("project_certificate_list", Rule::ReadProject, &[200]),
+    // What the example has is no certificate.
+    row("project_certificate_create", Rule::WriteProject, &[422]),
+    row("project_certificate_delete", Rule::DeleteVariable, &[204]),
     row("pipeline_get", Rule::ReadProject, &[200]),
     row("pipeline_save", Rule::WriteProject, &[201]),
     row("pipeline_validate", Rule::ReadProjectByPost, &[200]),
@@ -139,6 +145,10 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("service_replace", Rule::AdminToWrite, &[404]),
     row("template_create", Rule::AdminToWrite, &[201, 409]),
     row("template_delete", Rule::AdminToWrite, &[204, 404]),
+    row("certificate_list", Rule::AdminToRead, &[200]),
+    row("certificate_create", Rule::AdminToWrite, &[422]),
+    // It is a project's.
+    row("certificate_delete", Rule::AdminToWrite, &[404]),
     row("registry_list", Rule::AdminToRead, &[200]),
     row("registry_create", Rule::AdminToWrite, &[201, 409]),
     row("registry_get", Rule::AdminToRead, &[200, 404]),

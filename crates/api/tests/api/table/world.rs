@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
 use pierhead_model::access::{Role, Scopes};
+use pierhead_model::certificate::{CertificateSource, Validity};
 use pierhead_model::digest::Digest;
 use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::hostname::Hostname;
@@ -17,8 +18,9 @@ use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey};
 use pierhead_store::{
-    Dial, Domain, Environment, Grant, GrantOn, InstanceRole, Invitation, NewDeployment, Node, NodeLink,
-    Project, ProjectOwner, Session, Slot, StoredVariable, Team, Token, User,
+    CertificateHead, Dial, Domain, Environment, Grant, GrantOn, InstanceRole, Invitation, NewDeployment,
+    Node, NodeLink, Project, ProjectOwner, Session, Slot, StoredCertificate, StoredVariable, Team, Token,
+    User,
 };
 use serde_json::{Value, json};
 
@@ -326,6 +328,17 @@ impl World {
             created_at: now(),
         };
         store.domain_put(&domain).await.unwrap();
+        let head = CertificateHead {
+            id: format!("of-{}", project.name),
+            project: Some(project.id.clone()),
+            source: CertificateSource::Uploaded,
+            names: vec!["shop.example.org".to_owned()],
+            validity: Validity { not_before: now(), not_after: now() },
+            created_by: "test".to_owned(),
+            created_at: now(),
+        };
+        let certificate = StoredCertificate { head, chain: String::new(), key: String::new() };
+        store.certificate_create(&certificate).await.unwrap();
         let deployment = NewDeployment {
             id: DeploymentId::from_random(number * 7919),
             project: project.id.clone(),
@@ -365,6 +378,7 @@ impl World {
             .replace("{slot}", "production")
             .replace("{key}", "KEY")
             .replace("{domain}", "shop.example.org")
+            .replace("{certificate}", &format!("of-{}", place.project))
             .replace("{grant}", &place.grant)
             .replace("{team}", &place.team)
             .replace("{member}", &place.member)

@@ -1,4 +1,4 @@
-//! Custom domains.
+//! Custom domains and certificates.
 
 use pierhead_model::Timestamp;
 use reqwest::Method;
@@ -17,6 +17,22 @@ pub(crate) struct Domain {
     pub(crate) url: String,
     pub(crate) records: Vec<ZoneRecord>,
     pub(crate) checked_at: Option<Timestamp>,
+    pub(crate) certificate: DomainCertificate,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DomainCertificate {
+    pub(crate) not_after: Option<Timestamp>,
+    pub(crate) problem: Option<String>,
+    pub(crate) next_order_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Certificate {
+    pub(crate) id: String,
+    pub(crate) source: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) not_after: Timestamp,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,5 +68,40 @@ impl Client<'_> {
 
     pub(crate) async fn domain_verify(&self, project: &str, name: &str) -> Result<Answer<Domain>, Error> {
         self.call(self.request(Method::POST, &["projects", project, "domains", name, "verify"])).await
+    }
+
+    pub(crate) async fn domain_renew(&self, project: &str, name: &str) -> Result<Answer<Domain>, Error> {
+        self.call(self.request(Method::POST, &["projects", project, "domains", name, "renew"])).await
+    }
+
+    /// Of a project, or of the installation's own names.
+    pub(crate) async fn certificates(
+        &self,
+        project: Option<&str>,
+    ) -> Result<Answer<Vec<Certificate>>, Error> {
+        self.list(self.request(Method::GET, &certificates(project)), None).await
+    }
+
+    pub(crate) async fn certificate_create(
+        &self,
+        project: Option<&str>,
+        chain: &str,
+        key: &str,
+    ) -> Result<Answer<Certificate>, Error> {
+        let body = json!({ "chain": chain, "key": key });
+        self.call(self.request(Method::POST, &certificates(project)).body(&body)).await
+    }
+
+    pub(crate) async fn certificate_delete(&self, project: Option<&str>, id: &str) -> Result<(), Error> {
+        let mut path = certificates(project);
+        path.push(id);
+        self.call_raw(&self.request(Method::DELETE, &path)).await.map(drop)
+    }
+}
+
+fn certificates(project: Option<&str>) -> Vec<&str> {
+    match project {
+        Some(project) => vec!["projects", project, "certificates"],
+        None => vec!["certificates"],
     }
 }

@@ -28,6 +28,8 @@ enum DomainsCommand {
     /// Look at DNS now
     #[command(visible_alias = "check")]
     Verify { name: String },
+    /// Order a certificate now
+    Renew { name: String },
     /// Give a domain up
     #[command(visible_aliases = ["delete", "rm"])]
     Remove { name: String },
@@ -39,9 +41,11 @@ pub(crate) async fn run(context: &Context, args: DomainsArgs) -> Result<(), Erro
     match args.command.unwrap_or(DomainsCommand::List) {
         DomainsCommand::List => {
             let domains = client.domains(&project.name).await?;
-            let mut table = Table::new(&["DOMAIN", "SLOT", "STATE", "CHECKED"]);
+            let mut table = Table::new(&["DOMAIN", "SLOT", "STATE", "CHECKED", "CERTIFICATE UNTIL"]);
             for domain in domains.body {
-                table.row([domain.name, domain.slot, domain.state, context.moment(domain.checked_at)]);
+                let until = context.moment(domain.certificate.not_after);
+                let checked = context.moment(domain.checked_at);
+                table.row([domain.name, domain.slot, domain.state, checked, until]);
             }
             context.show_table(&domains.raw, &table, "No domain yet: pierhead domains add NAME")
         }
@@ -58,6 +62,10 @@ pub(crate) async fn run(context: &Context, args: DomainsArgs) -> Result<(), Erro
             let domain = client.domain_verify(&project.name, &name).await?;
             context.show(&domain.raw, || lines(&domain.body))
         }
+        DomainsCommand::Renew { name } => {
+            let domain = client.domain_renew(&project.name, &name).await?;
+            context.show(&domain.raw, || lines(&domain.body))
+        }
         DomainsCommand::Remove { name } => {
             client.domain_delete(&project.name, &name).await?;
             context.say(&format!("{name} is not served any more."));
@@ -69,7 +77,18 @@ pub(crate) async fn run(context: &Context, args: DomainsArgs) -> Result<(), Erro
 /// What somebody needs to know, and to do when it is not verified.
 fn lines(domain: &Domain) -> Vec<String> {
     if domain.state == "verified" {
-        return vec![format!("{} shows {} at {}", domain.name, domain.slot, domain.url)];
+        let mut lines = vec![format!("{} shows {} at {}", domain.name, domain.slot, domain.url)];
+        if let Some(until) = domain.certificate.not_after {
+            lines.push(format!("Its certificate is good until {until:.0}"));
+        }
+        if let Some(problem) = &domain.certificate.problem {
+            let next = domain.certificate.next_order_at.map(|at| format!("; tried again at {at:.0}"));
+            lines.push(format!(
+                "The last order of a certificate failed: {problem}{}",
+                next.unwrap_or_default()
+            ));
+        }
+        return lines;
     }
     let mut lines = vec![
         format!("{} is {}: {}", domain.name, domain.state, domain.explanation),

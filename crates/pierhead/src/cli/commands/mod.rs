@@ -2,6 +2,7 @@
 pub(crate) mod agent;
 pub(crate) mod api;
 pub(crate) mod audit;
+pub(crate) mod certificates;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod deployments;
