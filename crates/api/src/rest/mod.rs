@@ -6,10 +6,12 @@
 mod audit;
 mod auth;
 mod browser;
+mod certificates;
 mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod domains;
 mod dry_run;
 mod environments;
 mod events;
@@ -129,6 +131,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
+        .routes(routes!(domains::list, domains::replace))
+        .routes(routes!(domains::get, domains::put, domains::delete))
+        .routes(routes!(domains::verify))
+        .routes(routes!(domains::renew))
+        .routes(routes!(certificates::of_project, certificates::upload))
+        .routes(routes!(certificates::delete))
+        .routes(routes!(certificates::list, certificates::upload_for_all))
+        .routes(routes!(certificates::delete_for_all))
         .routes(routes!(environments::list, environments::create))
         .routes(routes!(environments::get, environments::update))
         .routes(routes!(grants::of_environment, grants::put_on_environment))

@@ -144,6 +144,7 @@ impl Platform {
             ca_bundle: None,
             plugins: Vec::new(),
             access: Default::default(),
+            edge: Default::default(),
         })
         .await
         .unwrap();

@@ -5,9 +5,11 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod catalogue;
+pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod grants;
@@ -62,6 +64,8 @@ pub struct Services {
     pub pushes: pushes::Pushes,
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
+    pub domains: domains::Domains,
+    pub certificates: certificates::Certificates,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
     pub catalogue: catalogue::Catalogue,
@@ -113,6 +117,8 @@ impl Services {
             pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
+            domains: domains::Domains(Arc::clone(core)),
+            certificates: certificates::Certificates(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
             catalogue: catalogue::Catalogue(Arc::clone(core)),

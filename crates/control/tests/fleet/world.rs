@@ -111,6 +111,7 @@ impl World {
             ca_bundle: None,
             plugins: Vec::new(),
             access: Default::default(),
+            edge: Default::default(),
         })
         .await
         .unwrap();

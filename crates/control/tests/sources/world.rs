@@ -164,6 +164,7 @@ impl World {
             ca_bundle: None,
             plugins: Vec::new(),
             access: pierhead_control::AccessOptions::default(),
+            edge: Default::default(),
         })
         .await
         .unwrap();

@@ -137,9 +137,7 @@ fn tell_canonical(context: &Context, canonical: &str) {
 
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
-        agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
-        invitations, link, logs, nodes, open, pipelines, plugins, projects, ps, registries, runtimes,
-        services, session, ship, sign_up, slots, source, status, teams, tokens, up, users, validate, verify, version,
+    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments, grants, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots, source, status, teams, tokens, up, users, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -162,6 +160,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Cancel(args) => ship::cancel(context, &args).await?,
         Command::Rollback(args) => Box::pin(ship::rollback(context, &args)).await?,
         Command::Deployments(args) => Box::pin(deployments::run(context, args)).await?,
+        Command::Domains(args) => domains::run(context, args).await?,
+        Command::Certificates(args) => certificates::run(context, args).await?,
         Command::Slots(args) => slots::run(context, args).await?,
         Command::Projects(args) => projects::run(context, args).await?,
         Command::Ps => ps::run(context).await?,

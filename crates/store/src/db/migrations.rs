@@ -20,9 +20,11 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_sources", include_str!("schema/0007_sources.sql")),
     ("0010_identities", include_str!("schema/0010_identities.sql")),
     ("0011_source_access", include_str!("schema/0011_source_access.sql")),
+    ("0012_domains", include_str!("schema/0012_domains.sql")),
     ("0016_rotated_tokens", include_str!("schema/0016_rotated_tokens.sql")),
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
     ("0020_letters", include_str!("schema/0020_letters.sql")),
+    ("0022_certificates", include_str!("schema/0022_certificates.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {

@@ -2,10 +2,12 @@
 pub(crate) mod agent;
 pub(crate) mod api;
 pub(crate) mod audit;
+pub(crate) mod certificates;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod deployments;
 pub(crate) mod detect;
+pub(crate) mod domains;
 pub(crate) mod dotenv;
 pub(crate) mod env;
 pub(crate) mod environments;
