@@ -10,7 +10,7 @@ use super::connect::write_options;
 /// Any constant; it only has to be the same in every version.
 const LOCK: i64 = 0x70_6865_6164;
 
-const MIGRATIONS: [(&str, &str); 9] = [
+const MIGRATIONS: [(&str, &str); 10] = [
     ("0001_foundation", include_str!("schema/0001_foundation.sql")),
     ("0002_nodes", include_str!("schema/0002_nodes.sql")),
     ("0003_node_links", include_str!("schema/0003_node_links.sql")),
@@ -18,6 +18,7 @@ const MIGRATIONS: [(&str, &str); 9] = [
     ("0005_lifetimes", include_str!("schema/0005_lifetimes.sql")),
     ("0006_access", include_str!("schema/0006_access.sql")),
     ("0007_sources", include_str!("schema/0007_sources.sql")),
+    ("0009_variable_scopes", include_str!("schema/0009_variable_scopes.sql")),
     ("0016_rotated_tokens", include_str!("schema/0016_rotated_tokens.sql")),
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
 ];
