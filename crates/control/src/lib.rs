@@ -88,7 +88,7 @@ pub use services::slots::SlotView;
 pub use services::source_access::AccessView;
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
-pub use services::variables::{NewVariable, VariableView, VariablesView};
+pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
 pub use sign_in::{ProviderKind, ProviderOptions, Refusal};

@@ -17,10 +17,11 @@ use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::pipeline::name::CatalogueName;
 use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
+use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
     AuditFilter, Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewAudit,
     NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, Store, StoreError,
-    StoredAccess, StoredCredentials, StoredGitCredential, StoredRegistry, Visibility,
+    StoredAccess, StoredCredentials, StoredGitCredential, StoredRegistry, StoredVariable, Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -175,6 +176,7 @@ macro_rules! on_both {
 }
 
 on_both!(
+    variables_of_one_place_are_replaced_and_go_with_their_slot,
     a_unit_happens_as_a_whole_and_is_told,
     a_life_is_written_with_its_events_in_order,
     fifty_promotions_at_once_leave_one_live,
@@ -522,7 +524,7 @@ async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
     let log = async || world.store.audit_list(&AuditFilter::default(), 10).await.unwrap();
     let unit = world.store.begin().await.unwrap();
     unit.project_mark_deleting(&world.project, now()).await.unwrap();
-    unit.variables_replace(&world.project, &[], 1).await.unwrap();
+    unit.variables_replace(&world.project, &VariableScope::Project, &[], 1).await.unwrap();
     unit.audit(&told("project.delete")).await.unwrap();
     drop(unit);
     let project = world.store.project_get(&world.project).await.unwrap().unwrap();
@@ -530,7 +532,7 @@ async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
     assert!(log().await.is_empty());
 
     let unit = world.store.begin().await.unwrap();
-    unit.variables_replace(&world.project, &[], 1).await.unwrap();
+    unit.variables_replace(&world.project, &VariableScope::Project, &[], 1).await.unwrap();
     unit.project_mark_deleting(&world.project, now()).await.unwrap();
     unit.audit(&told("project.delete")).await.unwrap();
     unit.commit().await.unwrap();
@@ -544,4 +546,39 @@ async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
     }
     assert_eq!(world.store.audit_forget(now()).await.unwrap(), 0);
     assert_eq!(world.store.audit_forget(now() + jiff::SignedDuration::from_secs(1)).await.unwrap(), 1);
+}
+
+async fn variables_of_one_place_are_replaced_and_go_with_their_slot(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    let slot = store.slots_of_project(project).await.unwrap().remove(0);
+    let scopes = [
+        VariableScope::Project,
+        VariableScope::Environment(slot.environment.clone()),
+        VariableScope::Slot(slot.environment.clone(), (&slot.name).into()),
+    ];
+    let variable = |scope: &VariableScope, value: &str| StoredVariable {
+        scope: scope.clone(),
+        key: VariableKey::parse("KEY").unwrap(),
+        value: value.to_owned(),
+        secret: false,
+        exposure: Exposure::All,
+        updated_at: now(),
+    };
+    for (version, scope) in scopes.iter().enumerate() {
+        let version = version as u64 + 1;
+        let stored = store.variables_replace(project, scope, &[variable(scope, "1")], version).await.unwrap();
+        assert_eq!(stored, version + 1);
+    }
+    let stale = store.variables_replace(project, &scopes[0], &[], 2).await;
+    assert!(matches!(stale, Err(StoreError::Conflict { .. })), "another place was changed since");
+    store.variables_replace(project, &scopes[1], &[variable(&scopes[1], "2")], 4).await.unwrap();
+    let values = async || {
+        let found = store.variables_get(project).await.unwrap();
+        found.into_iter().map(|it| (it.scope, it.value)).collect::<Vec<_>>()
+    };
+    let [everywhere, environment, of_slot] = scopes;
+    let one = |scope: &VariableScope, value: &str| (scope.clone(), value.to_owned());
+    assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2"), one(&of_slot, "1")]);
+    store.slot_delete(&slot.id).await.unwrap();
+    assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2")]);
 }

@@ -364,6 +364,13 @@ pub(crate) async fn drain(run: &Run, id: &ContainerId) {
 }
 
 async fn read_service(run: &Run, id: &ContainerId, how: Follow, printed: &Printed) -> Copied {
+    if run.held.secrets_missing {
+        // What it prints may hold secrets that this process cannot recognise yet. The engine keeps it until they have come.
+        return match how {
+            Follow::Yes => std::future::pending().await,
+            Follow::No => Copied::End,
+        };
+    }
     // Two readers from one place would write every line twice.
     let _reading = run.reading.lock().await;
     let cursor = run.log.cursor().unwrap_or_default();

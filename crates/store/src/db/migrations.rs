@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_lifetimes", include_str!("schema/0005_lifetimes.sql")),
     ("0006_access", include_str!("schema/0006_access.sql")),
     ("0007_sources", include_str!("schema/0007_sources.sql")),
+    ("0009_variable_scopes", include_str!("schema/0009_variable_scopes.sql")),
     ("0010_identities", include_str!("schema/0010_identities.sql")),
     ("0011_source_access", include_str!("schema/0011_source_access.sql")),
     ("0012_domains", include_str!("schema/0012_domains.sql")),

@@ -17,7 +17,7 @@ use pierhead_model::id::{
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
-use pierhead_model::variable::{Exposure, VariableKey};
+use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
     CertificateHead, Dial, Domain, Environment, Grant, GrantOn, Identity, InstanceRole, Invitation, NewDeployment, Node, NodeLink, Project, ProjectOwner, Session, Slot, StoredCertificate, StoredVariable, Team, Token, User,
 };
@@ -307,13 +307,14 @@ impl World {
         };
         store.project_create(&project).await.unwrap();
         let variable = StoredVariable {
+            scope: VariableScope::Project,
             key: VariableKey::parse("KEY").unwrap(),
             value: "value".to_owned(),
             secret: false,
             exposure: Exposure::Runtime,
             updated_at: now(),
         };
-        store.variables_replace(&project.id, &[variable], 1).await.unwrap();
+        store.variables_replace(&project.id, &VariableScope::Project, &[variable], 1).await.unwrap();
         let local = store.environment_by_name(&EnvironmentName::local()).await.unwrap().unwrap();
         let slot = Slot {
             id: SlotId::new(now(), u128::from(number)),
