@@ -14,7 +14,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 scripts/bootstrap.sh dockerd=docker.io iptables=iptables ip=iproute2 mmdebstrap=mmdebstrap git=git python3=python3 pip3=python3-pip cc=build-essential \
-    psql=postgresql docker-registry=docker-registry htpasswd=apache2-utils openssl=openssl
+    psql=postgresql sshd=openssh-server docker-registry=docker-registry htpasswd=apache2-utils openssl=openssl pebble=pebble
 scripts/dockerd.sh start "$work/dockerd.pid"
 PIERHEAD_TEST_POSTGRES_URL=$(scripts/postgres.sh start "$work/postgres")
 export PIERHEAD_TEST_POSTGRES_URL

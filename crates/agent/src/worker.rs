@@ -98,7 +98,9 @@ async fn pursue(run: &Run) -> StepError {
 }
 
 /// Removes everything, then says why. A failure whose remains cannot be removed is not reported before they can.
-async fn fail(run: &Run, failure: Failure) {
+async fn fail(run: &Run, mut failure: Failure) {
+    // A program's or an engine's words may be in it.
+    failure.detail = run.log.masked(failure.detail);
     run.log.say("node", &format!("failed: {}", failure.detail));
     remove_for_sure(&run.node, &run.identity, run, Images::Remove).await;
     report_for_sure(run, |report| {

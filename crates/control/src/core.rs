@@ -7,6 +7,7 @@ use pierhead_store::Store;
 use pierhead_wire::BlobChannel;
 use secrecy::SecretString;
 
+use crate::edge::Edge;
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
 use crate::images::Images;
@@ -42,6 +43,7 @@ pub(crate) struct Core {
     /// What webhooks for the whole installation are signed with.
     pub(crate) webhook_secret: Option<SecretString>,
     pub(crate) access: AccessOptions,
+    pub(crate) edge: Edge,
 }
 
 /// Who may come in, and how letters are sent.
@@ -84,6 +86,8 @@ pub(crate) struct Signals {
     pub(crate) sources: Signal,
     pub(crate) sleep: Signal,
     pub(crate) letters: Signal,
+    pub(crate) domains: Signal,
+    pub(crate) certificates: Signal,
 }
 
 /// How the ingress is reached from outside.

@@ -8,6 +8,7 @@ mod assignments;
 mod blobs;
 mod capacity;
 mod core;
+mod edge;
 mod error;
 mod fleet;
 mod images;
@@ -31,6 +32,10 @@ mod work;
 use std::sync::Arc;
 
 pub use blobs::StoredBlobs;
+pub use edge::EdgeOptions;
+pub use edge::authority::AcmeOptions;
+pub use edge::names::{Answer, Names, NoResolver, Resolver};
+pub use edge::records::{Cloudflare, CloudflareOptions, Records};
 pub use error::{Error, FieldProblem};
 use ipnet::IpNet;
 pub use mail::{Letter, MailError, Mailer};
@@ -50,11 +55,13 @@ pub use services::auth::{
     SessionView, TokenView, Tokens, Via,
 };
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
+pub use services::certificates::{CertificateView, NewCertificate};
 pub use services::clones::NewClone;
 pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
+pub use services::domains::{DomainCertificate, DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
@@ -78,9 +85,10 @@ pub use services::runs::inputs;
 pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderView, SignInOptions};
 pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
+pub use services::source_access::AccessView;
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
-pub use services::variables::{NewVariable, VariableView, VariablesView};
+pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
 pub use sign_in::{ProviderKind, ProviderOptions, Refusal};
@@ -92,6 +100,7 @@ use tokio::task::JoinHandle;
 
 pub use crate::core::{AccessOptions, PublicAddress};
 use crate::core::{Core, Signals};
+use crate::edge::Edge;
 use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
 use crate::images::Images;
@@ -122,6 +131,7 @@ pub struct Options {
     /// Those that come with this version.
     pub plugins: Vec<pierhead_model::pipeline::plugin::PluginDeclaration>,
     pub access: AccessOptions,
+    pub edge: EdgeOptions,
 }
 
 /// A running control plane.
@@ -150,6 +160,7 @@ impl Control {
             ca_bundle,
             plugins,
             access,
+            edge,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
@@ -176,6 +187,7 @@ impl Control {
             public,
             webhook_secret: sources.webhook_secret,
             access,
+            edge: Edge::new(edge)?,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
@@ -183,7 +195,13 @@ impl Control {
         services::sources::follow_all(&core).await?;
         let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
         let web = Web::new(allow_addresses, ca_bundle.as_deref())?;
-        let services = Arc::new(Services::new(&core, auth, web, detector, sources.pushes));
+        let services = Arc::new(Services::new(
+            &core,
+            auth,
+            web,
+            detector,
+            (Arc::clone(&sources.repositories), sources.pushes),
+        ));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
         let mut tasks = vec![
@@ -225,6 +243,16 @@ impl Control {
             drive(
                 Arc::new(reconcilers::sleep::Sleep(Arc::clone(&core))),
                 core.signals.sleep.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::domains::Domains(Arc::clone(&core))),
+                core.signals.domains.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::certificates::Certificates::new(Arc::clone(&core))),
+                core.signals.certificates.clone(),
                 stop.subscribe(),
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),

@@ -115,6 +115,7 @@ impl Run {
     pub(crate) fn new(node: Arc<Node>, held: Arc<Held>, identity: Identity) -> std::io::Result<Self> {
         let id = held.assignment.deployment.clone();
         let log = node.logs.of(&id)?;
+        log.hide(&held.mask());
         Ok(Self {
             node,
             held,

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::durable;
+use crate::steps::mask::Mask;
 use crate::steps::{Line, Lines};
 pub(crate) use splitter::{CUT, Splitter, clean};
 use spool::Spool;
@@ -50,9 +51,22 @@ struct State {
 pub(crate) struct DeploymentLog {
     state: Mutex<State>,
     changed: Arc<Notify>,
+    /// Of every secret that the deployment was told of so far.
+    mask: Mutex<Mask>,
 }
 
 impl DeploymentLog {
+    /// From now on these secrets are taken out of every line, before it reaches the disk.
+    pub(crate) fn hide(&self, secrets: &Mask) {
+        let mut mask = self.mask.lock();
+        *mask = mask.and(secrets);
+    }
+
+    /// A text without the deployment's secrets.
+    pub(crate) fn masked(&self, text: String) -> String {
+        self.mask.lock().clone().apply_to_line(text)
+    }
+
     /// Pierhead's own words.
     pub(crate) fn say(&self, step: &str, text: &str) {
         let entries = text.lines().map(|line| Entry {
@@ -72,13 +86,14 @@ impl DeploymentLog {
         if entries.is_empty() && read_up_to.is_none() {
             return;
         }
+        let mask = self.mask.lock().clone();
         let mut state = self.state.lock();
         let line = |entry: Entry| LogLine {
             number: 0,
             time: entry.time,
             stream: entry.stream,
             step: step.to_owned(),
-            text: entry.text,
+            text: mask.apply_to_line(entry.text),
         };
         let lost = state.lost;
         let notice = (lost > 0).then(|| Entry {
@@ -149,7 +164,8 @@ impl Logs {
         }
         let spool = Spool::open(self.folder.join(deployment.as_str()), lines)?;
         let state = Mutex::new(State { spool, lost: 0, sent_at: None });
-        let log = Arc::new(DeploymentLog { state, changed: Arc::clone(&self.changed) });
+        let log =
+            Arc::new(DeploymentLog { state, changed: Arc::clone(&self.changed), mask: Mutex::default() });
         open.insert(deployment.clone(), Arc::clone(&log));
         Ok(log)
     }

@@ -345,7 +345,7 @@ impl<'r> Orders<'r> {
             if Some(&container) != current.as_ref() {
                 patiently(|| steps::end::stop(&self.context, &container, grace)).await;
                 pierhead_model::crash_point!("agent.stopped_process");
-                if matches!(step, Some(Step::Service(_))) {
+                if matches!(step, Some(Step::Service(_))) && !self.run.held.secrets_missing {
                     let secrets = self.values(notes).secrets();
                     let said = steps::service::last_words(&self.context, name.as_str(), &container, &secrets);
                     if let Err(error) = said.await {

@@ -64,6 +64,7 @@ pub(super) async fn stop(
     patiently(|| steps::end::stop(context, &container, keeper.grace)).await;
     let secrets = &service.secret_values;
     if has_ended
+        && !service.unknown
         && let Err(error) = steps::service::last_words(context, &service.step, &container, secrets).await
     {
         tracing::warn!(step = %keeper.name, %error, "the last words of a service cannot be read");

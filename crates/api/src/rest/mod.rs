@@ -6,10 +6,12 @@
 mod audit;
 mod auth;
 mod browser;
+mod certificates;
 mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod domains;
 mod dry_run;
 mod environments;
 mod events;
@@ -32,6 +34,7 @@ mod settings;
 mod sign_in;
 mod sign_up;
 mod slots;
+mod source_access;
 mod sources;
 mod tags;
 mod teams;
@@ -119,12 +122,24 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
+        .routes(routes!(source_access::put_token))
+        .routes(routes!(source_access::make_deploy_key))
+        .routes(routes!(source_access::delete_credential))
+        .routes(routes!(source_access::host_keys, source_access::approve_host_key))
         .routes(routes!(uploads::begin))
         .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))
         .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
+        .routes(routes!(domains::list, domains::replace))
+        .routes(routes!(domains::get, domains::put, domains::delete))
+        .routes(routes!(domains::verify))
+        .routes(routes!(domains::renew))
+        .routes(routes!(certificates::of_project, certificates::upload))
+        .routes(routes!(certificates::delete))
+        .routes(routes!(certificates::list, certificates::upload_for_all))
+        .routes(routes!(certificates::delete_for_all))
         .routes(routes!(environments::list, environments::create))
         .routes(routes!(environments::get, environments::update))
         .routes(routes!(grants::of_environment, grants::put_on_environment))

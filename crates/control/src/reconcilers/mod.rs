@@ -16,7 +16,9 @@
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
 pub(crate) mod audit;
+pub(crate) mod certificates;
 pub(crate) mod deployments;
+pub(crate) mod domains;
 pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod expiry;

@@ -5,9 +5,11 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod catalogue;
+pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod grants;
@@ -28,6 +30,7 @@ pub(crate) mod runs;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod slots;
+pub(crate) mod source_access;
 pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
@@ -61,6 +64,8 @@ pub struct Services {
     pub pushes: pushes::Pushes,
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
+    pub domains: domains::Domains,
+    pub certificates: certificates::Certificates,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
     pub catalogue: catalogue::Catalogue,
@@ -87,7 +92,10 @@ impl Services {
         auth: auth::Auth,
         web: Web,
         detector: Arc<dyn detection::Detector>,
-        host: Option<Arc<dyn crate::sources::Pushes>>,
+        (repositories, host): (
+            Arc<dyn crate::sources::Repositories>,
+            Option<Arc<dyn crate::sources::Pushes>>,
+        ),
     ) -> Self {
         Self {
             auth,
@@ -104,11 +112,13 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
-            sources: sources::Sources(Arc::clone(core)),
+            sources: sources::Sources { core: Arc::clone(core), repositories },
             hooks: Hooks(Arc::clone(core)),
             pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
+            domains: domains::Domains(Arc::clone(core)),
+            certificates: certificates::Certificates(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
             catalogue: catalogue::Catalogue(Arc::clone(core)),

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
-use pierhead_control::{Control, Mailer, Outside as _, PublicAddress, SourceOptions, StoredBlobs};
+use pierhead_control::{
+    AcmeOptions, Cloudflare, CloudflareOptions, Control, EdgeOptions, Mailer, Outside as _, PublicAddress,
+    Resolver, SourceOptions, StoredBlobs,
+};
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
@@ -92,6 +95,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
             providers: settings.providers.clone(),
             mailer: mailer(&settings)?,
         },
+        edge: edge(&settings).await?,
     })
     .await
     .context("the control plane cannot start")?;
@@ -150,6 +154,30 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     ingress.shutdown(STOP_GRACE).await;
     agent.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without a resolver, custom domains wait until there is one.
+async fn edge(settings: &Settings) -> Result<EdgeOptions> {
+    let mut edge = EdgeOptions::default();
+    match Resolver::new(&settings.dns_resolvers) {
+        Ok(resolver) => edge.names = Arc::new(resolver),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "custom domains cannot be verified");
+        }
+    }
+    if let Some(acme) = &settings.acme {
+        let ca_bundle = match &acme.ca_bundle {
+            Some(bundle) => Some(fs_err::tokio::read(bundle).await?),
+            None => None,
+        };
+        let (directory, email) = (acme.directory.clone(), acme.email.clone());
+        edge.acme = Some(AcmeOptions { directory, email, ca_bundle });
+    }
+    if let Some((token, api_url)) = settings.cloudflare.clone() {
+        edge.records = Some(Arc::new(Cloudflare::new(CloudflareOptions { token, api_url })?));
+    }
+    Ok(edge)
 }
 
 pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {

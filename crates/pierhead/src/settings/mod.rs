@@ -64,6 +64,12 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// A folder of certificates and their keys.
     pub(crate) certificates: Option<PathBuf>,
+    /// Where certificates are ordered.
+    pub(crate) acme: Option<Acme>,
+    /// Token and address.
+    pub(crate) cloudflare: Option<(SecretString, String)>,
+    /// Resolvers to ask about custom domains; none: those of the machine.
+    pub(crate) dns_resolvers: Vec<SocketAddr>,
     /// Where agents that dial out call.
     pub(crate) agent_listen: Option<SocketAddr>,
     /// Where an agent that dials out calls, `host:port`.
@@ -75,6 +81,14 @@ pub(crate) struct Settings {
     pub(crate) log_level: Resolved<String>,
     /// `name` or `name:nth`; debug builds only.
     pub(crate) crash_at: Option<String>,
+}
+
+/// A certificate authority.
+#[derive(Debug)]
+pub(crate) struct Acme {
+    pub(crate) directory: String,
+    pub(crate) email: Option<String>,
+    pub(crate) ca_bundle: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::Display)]

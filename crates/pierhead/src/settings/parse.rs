@@ -106,6 +106,22 @@ impl Parse for Vec<IpNet> {
     }
 }
 
+/// Servers, separated by commas; without a port it is that of DNS.
+impl Parse for Vec<SocketAddr> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts
+            .map(|part| {
+                let whole =
+                    part.parse().or_else(|_| part.parse::<IpAddr>().map(|ip| SocketAddr::from((ip, 53))));
+                whole.map_err(|_| {
+                    format!("holds `{part}`, which is not an address: write for example 192.0.2.53")
+                })
+            })
+            .collect()
+    }
+}
+
 /// A domain that hostnames are made below.
 impl Parse for Hostname {
     fn parse(text: &str) -> Result<Self, String> {
@@ -151,6 +167,10 @@ mod tests {
         );
         assert_eq!(Vec::<IpNet>::parse("").unwrap(), []);
         assert!(Vec::<IpNet>::parse("10.0.0.0/40").is_err());
+        let servers = Vec::<SocketAddr>::parse("192.0.2.53, [::1]:5353,::1").unwrap();
+        let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+        assert_eq!(servers, ["192.0.2.53:53", "[::1]:5353", "[::1]:53"]);
+        assert!(Vec::<SocketAddr>::parse("dns.example.com").is_err());
         let domain = <Hostname as Parse>::parse("Apps.Example.com.").unwrap();
         assert_eq!(domain.as_str(), "apps.example.com");
         assert!(<Hostname as Parse>::parse("a b").is_err());

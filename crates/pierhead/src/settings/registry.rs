@@ -66,6 +66,22 @@ keys! {
     CERTIFICATES = "certificates", "PIERHEAD_CERTIFICATES", "certificates", "DIR", Plain,
         Default::None("no certificates"),
         "Folder of certificates: `NAME.pem` with the chain and `NAME.key` beside it; changes are noticed";
+    DNS_RESOLVERS = "dns_resolvers", "PIERHEAD_DNS_RESOLVERS", "dns-resolvers", "ADDRESS,…", List, Default::Value(""),
+        "Resolvers that are asked about custom domains, in place of this machine's";
+    ACME_DIRECTORY = "acme.directory", "PIERHEAD_ACME_DIRECTORY", "acme-directory", "URL", Plain,
+        Default::None("certificates are only uploaded"),
+        "Where certificates are ordered: `letsencrypt`, `letsencrypt-staging` or a directory's URL; setting it agrees to its terms";
+    ACME_EMAIL = "acme.email", "PIERHEAD_ACME_EMAIL", "acme-email", "EMAIL", Plain, Default::None("nobody"),
+        "Whom the certificate authority writes to";
+    ACME_CA_BUNDLE = "acme.ca_bundle", "PIERHEAD_ACME_CA_BUNDLE", "acme-ca-bundle", "FILE", Plain,
+        Default::None("the system's authorities"),
+        "Certificates to trust beside the system's when asking the authority, for one of your own";
+    CLOUDFLARE_TOKEN = "cloudflare.token", "PIERHEAD_CLOUDFLARE_TOKEN", "cloudflare-token-file", "FILE", Secret,
+        Default::None("no wildcard is ordered"),
+        "API token that may edit the base domain's zone: orders a wildcard certificate for it";
+    CLOUDFLARE_API_URL = "cloudflare.api_url", "PIERHEAD_CLOUDFLARE_API_URL", "cloudflare-api-url", "URL", Plain,
+        Default::Value("https://api.cloudflare.com/client/v4"),
+        "Where Cloudflare is asked";
     BASE_DOMAIN = "base_domain", "PIERHEAD_BASE_DOMAIN", "base-domain", "DOMAIN", Plain, Default::Value("localhost"),
         "Deployments get hostnames below this domain";
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,

@@ -7,7 +7,7 @@ use super::mail::MailServer;
 use super::parse::{Parse, PublicUrl};
 use super::providers::{self, ProvidersError};
 use super::registry::{self, Default, KEYS, Key, Kind};
-use super::{Flags, Settings};
+use super::{Acme, Flags, Settings};
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 
@@ -222,6 +222,9 @@ impl Sources<'_> {
             ingress_tls_listen: self.optional(&registry::INGRESS_TLS_LISTEN)?.map(|address| address.value),
             trusted_proxies: self.required(&registry::TRUSTED_PROXIES, &below)?.value,
             certificates: self.optional(&registry::CERTIFICATES)?.map(|folder| folder.value),
+            acme: self.acme()?,
+            cloudflare: self.cloudflare(&below)?,
+            dns_resolvers: self.required(&registry::DNS_RESOLVERS, &below)?.value,
             agent_listen: self.optional(&registry::AGENT_LISTEN)?.map(|address| address.value),
             control_address: self.optional(&registry::CONTROL_ADDRESS)?.map(|address| address.value),
             proxy_variables: self.environment.proxies(),
@@ -230,6 +233,31 @@ impl Sources<'_> {
             log_level: self.required(&registry::LOG_LEVEL, &below)?,
             crash_at: self.optional(&registry::CRASH_AT)?.map(|point| point.value),
         })
+    }
+
+    fn acme(&self) -> Result<Option<Acme>, SettingsError> {
+        let Some(directory) = self.optional::<String>(&registry::ACME_DIRECTORY)? else { return Ok(None) };
+        let directory = match directory.value.as_str() {
+            "letsencrypt" => "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            "letsencrypt-staging" => "https://acme-staging-v02.api.letsencrypt.org/directory".to_owned(),
+            url if url.starts_with("https://") || url.starts_with("http://") => url.to_owned(),
+            _ => {
+                let (key, origin, text) = (registry::ACME_DIRECTORY.name, directory.origin, directory.value);
+                let problem = "is neither `letsencrypt`, `letsencrypt-staging` nor an address".to_owned();
+                return Err(SettingsError::Invalid { key, origin, text, problem });
+            }
+        };
+        Ok(Some(Acme {
+            directory,
+            email: self.optional(&registry::ACME_EMAIL)?.map(|email| email.value),
+            ca_bundle: self.optional(&registry::ACME_CA_BUNDLE)?.map(|bundle| bundle.value),
+        }))
+    }
+
+    fn cloudflare(&self, below: &Path) -> Result<Option<(SecretString, String)>, SettingsError> {
+        let token = self.optional::<SecretString>(&registry::CLOUDFLARE_TOKEN)?;
+        let address = self.required::<String>(&registry::CLOUDFLARE_API_URL, below)?;
+        Ok(token.map(|token| (token.value, address.value)))
     }
 
     fn only_default(&self, key: &'static Key, data_dir: &Path) -> Result<(), SettingsError> {
@@ -375,6 +403,7 @@ mod tests {
         assert!(message("[build]\nspeed = 1").contains("unknown key `build.speed`"));
         assert!(message("events_url = \"redis://x\"").contains("leave it at `embedded`"));
         assert!(message("admin_email = \"a@b\"").contains("PIERHEAD_ADMIN_PASSWORD"));
+        assert!(message("[acme]\ndirectory = \"somewhere\"").contains("letsencrypt-staging"));
         assert!(message("= 1").contains("not valid TOML"));
     }
 

@@ -60,10 +60,15 @@ pub(super) async fn copy_until_it_ends(
     container: &str,
     id: &ContainerId,
 ) -> Result<Exit, StepError> {
+    let wait = || context.patiently("waiting for the service", || context.engine.wait(id));
+    if service.unknown {
+        // What it prints may hold secrets that this process cannot recognize yet. The engine keeps it until they have come.
+        return wait().await;
+    }
     let mask = service.mask();
     let mut output = Collector::new(context, &service.step, container, &mask, Stdout::Show);
     let exit = loop {
-        let waiting = context.patiently("waiting for the service", || context.engine.wait(id));
+        let waiting = wait();
         tokio::select! {
             biased;
             exit = waiting => break exit?,

@@ -6,7 +6,9 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
 use pierhead_model::access::{Role, Scopes};
+use pierhead_model::certificate::{CertificateSource, Validity};
 use pierhead_model::digest::Digest;
+use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{
     DeploymentId, EnvironmentId, GrantId, IdentityId, InvitationId, NodeId, ProjectId, SlotId, TeamId,
@@ -15,10 +17,11 @@ use pierhead_model::id::{
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
-use pierhead_model::variable::{Exposure, VariableKey};
+use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    Dial, Environment, Grant, GrantOn, Identity, InstanceRole, Invitation, NewDeployment, Node, NodeLink,
-    Project, ProjectOwner, Session, Slot, StoredVariable, Team, Token, User,
+    CertificateHead, Dial, Domain, Environment, Grant, GrantOn, Identity, InstanceRole, Invitation,
+    NewDeployment, Node, NodeLink, Project, ProjectOwner, Session, Slot, StoredCertificate, StoredVariable,
+    Team, Token, User,
 };
 use serde_json::{Value, json};
 
@@ -306,13 +309,14 @@ impl World {
         };
         store.project_create(&project).await.unwrap();
         let variable = StoredVariable {
+            scope: VariableScope::Project,
             key: VariableKey::parse("KEY").unwrap(),
             value: "value".to_owned(),
             secret: false,
             exposure: Exposure::Runtime,
             updated_at: now(),
         };
-        store.variables_replace(&project.id, &[variable], 1).await.unwrap();
+        store.variables_replace(&project.id, &VariableScope::Project, &[variable], 1).await.unwrap();
         let local = store.environment_by_name(&EnvironmentName::local()).await.unwrap().unwrap();
         let slot = Slot {
             id: SlotId::new(now(), u128::from(number)),
@@ -325,6 +329,31 @@ impl World {
             deleting_at: None,
         };
         store.slot_ensure(&slot).await.unwrap();
+        let domain = Domain {
+            host: Hostname::parse("shop.example.org").unwrap(),
+            project: project.id.clone(),
+            slot: SlotName::production(),
+            proof: format!("{number:032x}"),
+            standing: Standing { state: DomainState::Pending, tries: 0, lost_since: None },
+            explanation: String::new(),
+            checked_at: None,
+            next_check_at: now(),
+            verified_at: None,
+            created_by: "test".to_owned(),
+            created_at: now(),
+        };
+        store.domain_put(&domain).await.unwrap();
+        let head = CertificateHead {
+            id: format!("of-{}", project.name),
+            project: Some(project.id.clone()),
+            source: CertificateSource::Uploaded,
+            names: vec!["shop.example.org".to_owned()],
+            validity: Validity { not_before: now(), not_after: now() },
+            created_by: "test".to_owned(),
+            created_at: now(),
+        };
+        let certificate = StoredCertificate { head, chain: String::new(), key: String::new() };
+        store.certificate_create(&certificate).await.unwrap();
         let deployment = NewDeployment {
             id: DeploymentId::from_random(number * 7919),
             project: project.id.clone(),
@@ -363,6 +392,8 @@ impl World {
             .replace("{id}", &place.deployment)
             .replace("{slot}", "production")
             .replace("{key}", "KEY")
+            .replace("{domain}", "shop.example.org")
+            .replace("{certificate}", &format!("of-{}", place.project))
             .replace("{grant}", &place.grant)
             .replace("{team}", &place.team)
             .replace("{member}", &place.member)
