@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Phase, Report};
 use pierhead_model::deployment::{Event, Failure, Reason, State};
 use pierhead_model::digest::Digest;
 use pierhead_model::git_access::HostKey;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::{DeploymentId, EnvironmentId, InstallId, NodeId, ProjectId, SlotId};
+use pierhead_model::id::{
+    DeploymentId, EnvironmentId, IdentityId, InstallId, LetterId, NodeId, ProjectId, SlotId, UserId,
+};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::pipeline::name::CatalogueName;
@@ -19,9 +22,10 @@ use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    AuditFilter, Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewAudit,
-    NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, Store, StoreError,
-    StoredAccess, StoredCredentials, StoredGitCredential, StoredRegistry, StoredVariable, Visibility,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, Identity, InstanceRole,
+    NewAudit, NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, Store, StoreError,
+    StoredAccess, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, User,
+    Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -193,6 +197,8 @@ on_both!(
     a_host_has_one_registry,
     a_credential_and_host_keys_do_not_disturb_each_other,
     a_slot_expires_unless_it_is_extended_first,
+    an_account_elsewhere_is_linked_once_and_a_link_is_taken_once,
+    a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up,
 );
 
 async fn a_life_is_written_with_its_events_in_order(world: &World) {
@@ -546,6 +552,91 @@ async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
     }
     assert_eq!(world.store.audit_forget(now()).await.unwrap(), 0);
     assert_eq!(world.store.audit_forget(now() + jiff::SignedDuration::from_secs(1)).await.unwrap(), 1);
+}
+
+fn user(number: u128) -> User {
+    User {
+        id: UserId::new(now(), number),
+        email: format!("user-{number}@example.com"),
+        name: "User".into(),
+        password_hash: String::new(),
+        role: InstanceRole::User,
+        created_at: now(),
+        disabled_at: None,
+        verified_at: None,
+    }
+}
+
+async fn an_account_elsewhere_is_linked_once_and_a_link_is_taken_once(world: &World) {
+    let (ada, bob) = (user(1), user(2));
+    for user in [&ada, &bob] {
+        world.store.user_create(user).await.unwrap();
+    }
+    let identity = |number: u128, user: &User, issuer: &str, subject: &str| Identity {
+        id: IdentityId::new(now(), number),
+        user: user.id.clone(),
+        provider: "company".into(),
+        issuer: issuer.into(),
+        subject: subject.into(),
+        email: None,
+        created_at: now(),
+        last_used_at: now(),
+    };
+    // Two who link the same account at once: one of them has it.
+    let (first, second) = (identity(1, &ada, "https://a", "1"), identity(2, &bob, "https://a", "1"));
+    let (one, other) =
+        tokio::join!(world.store.identity_create(&first), world.store.identity_create(&second));
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    assert!(matches!(one.and(other), Err(StoreError::Taken { .. })));
+    // The same subject of another issuer is somebody else.
+    world.store.identity_create(&identity(3, &bob, "https://b", "1")).await.unwrap();
+    let found = world.store.identity_by_subject("https://b", "1").await.unwrap().unwrap();
+    assert_eq!(found.user, bob.id);
+    assert_eq!(world.store.identity_by_subject("https://c", "1").await.unwrap(), None);
+    assert!(!world.store.identity_delete(&ada.id, &found.id).await.unwrap(), "it is not theirs");
+    assert!(world.store.identity_delete(&bob.id, &found.id).await.unwrap());
+
+    let later = now() + SignedDuration::from_secs(60);
+    let put = async |hash: &str| world.store.password_reset_put(&ada.id, hash, now(), later).await.unwrap();
+    put("first").await;
+    put("second").await;
+    let take = async |hash: &str, at| world.store.password_reset_take(hash, at).await.unwrap();
+    assert_eq!(take("first", now()).await, None, "a newer one has taken its place");
+    assert_eq!(take("second", later).await, None, "its time is over");
+    put("third").await;
+    let (one, other) = tokio::join!(take("third", now()), take("third", now()));
+    assert_eq!([one, other].iter().flatten().collect::<Vec<_>>(), [&ada.id]);
+}
+
+async fn a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up(world: &World) {
+    let letter = |number: u128, wait_s: i64| StoredLetter {
+        id: LetterId::new(now(), number),
+        recipient: format!("{number}@example.com"),
+        sealed: "sealed".into(),
+        created_at: now(),
+        next_at: now() + SignedDuration::from_secs(wait_s),
+        tries: 0,
+        last_error: None,
+        given_up_at: None,
+    };
+    world.store.letter_create(&letter(1, 30)).await.unwrap();
+    world.store.letter_create(&letter(2, 10)).await.unwrap();
+    let next = world.store.letter_next().await.unwrap().unwrap();
+    assert_eq!(next.recipient, "2@example.com", "the one whose time comes first");
+    let later = now() + SignedDuration::from_secs(60);
+    let (one, other) =
+        tokio::join!(world.store.letter_claim(&next, later), world.store.letter_claim(&next, later));
+    assert!(one.unwrap() != other.unwrap(), "one of two sends it");
+    world.store.letter_failed(&next.id, "no such mailbox", later, Some(now())).await.unwrap();
+    let trouble = world.store.letters_in_trouble(10).await.unwrap();
+    assert_eq!((trouble.len(), &*trouble[0].sealed, trouble[0].tries), (1, "", 1), "what it said is gone");
+    let counts = world.store.letter_counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.given_up), (1, 1));
+    let next = world.store.letter_next().await.unwrap().unwrap();
+    world.store.letter_delete(&next.id).await.unwrap();
+    assert_eq!(world.store.letter_next().await.unwrap(), None);
+    world.store.letters_forget(later).await.unwrap();
+    assert_eq!(world.store.letter_counts().await.unwrap().given_up, 0);
 }
 
 async fn variables_of_one_place_are_replaced_and_go_with_their_slot(world: &World) {

@@ -56,6 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::login))
         .routes(routes!(browser::login))
         .routes(routes!(browser::csrf))
+        .routes(routes!(browser::state))
         .routes(routes!(browser::set_up))
         .routes(routes!(browser::create_account))
         .routes(routes!(sign_in::options))

@@ -254,6 +254,7 @@ pub(crate) const OPEN: &[Row] = &[
     row("login", Rule::Open, &[401, 429]),
     row("login_browser", Rule::Open, &[401, 429]),
     row("sign_in_options", Rule::Open, &[200]),
+    row("session_state", Rule::Open, &[200]),
     // There is no such provider.
     row("provider_sign_in", Rule::Open, &[404]),
     // To the sign-in page, which says why.
