@@ -15,6 +15,7 @@ mod ingresses;
 mod lifecycle;
 mod links;
 mod mail;
+mod outgoing;
 mod outside;
 mod reconcilers;
 mod routing;
@@ -37,7 +38,7 @@ pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
-pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView};
+pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeState, StoredNotice};
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
@@ -63,6 +64,7 @@ pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
+pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
 pub use services::page::{Page, PageRequest};
 pub use services::pipelines::{
     ComposeImport, DryRunQuestion, DryRunView, ImageView, NewTemplate, PipelineView, Saved, Validation,
@@ -91,6 +93,7 @@ use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
+use crate::outgoing::Outgoing;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::services::auth::Auth;
@@ -159,6 +162,7 @@ impl Control {
             fleet: Fleet::default(),
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
+            outgoing: Outgoing::new(allow_addresses.clone(), ca_bundle.as_deref())?,
             images: Images::new(allow_addresses, ca_bundle.as_deref())?,
             signals,
             store,
@@ -220,6 +224,12 @@ impl Control {
                 stop.subscribe(),
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),
+            drive(
+                Arc::new(reconcilers::notices::Notices::new(Arc::clone(&core))),
+                core.signals.notices.clone(),
+                stop.subscribe(),
+            ),
+            wake_when_something_happened(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
@@ -295,6 +305,22 @@ fn wake_when_drained(core: Arc<Core>, drained: Signal, mut stop: watch::Receiver
             }
             if let Err(error) = core.wake_nodes_with_ended().await {
                 tracing::warn!(%error, "who may be stopped now is found out later");
+            }
+        }
+    })
+}
+
+/// Every event may be one that somebody is to be told of.
+fn wake_when_something_happened(core: Arc<Core>, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut events = core.store.events_written();
+        loop {
+            tokio::select! {
+                changed = events.changed() => match changed {
+                    Ok(()) => core.signals.notices.raise(),
+                    Err(_) => return,
+                },
+                _ = stop.wait_for(|stop| *stop) => return,
             }
         }
     })

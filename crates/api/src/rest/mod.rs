@@ -19,6 +19,7 @@ mod invitations;
 pub(crate) mod list;
 mod logs;
 mod nodes;
+mod notices;
 mod pipelines;
 mod plan;
 mod platform;
@@ -103,6 +104,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
+        .routes(routes!(notices::list, notices::create))
+        .routes(routes!(notices::delete))
+        .routes(routes!(notices::test))
+        .routes(routes!(notices::sent))
+        .routes(routes!(notices::replay))
         .routes(routes!(source_access::put_token))
         .routes(routes!(source_access::make_deploy_key))
         .routes(routes!(source_access::delete_credential))

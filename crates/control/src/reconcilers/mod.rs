@@ -9,6 +9,7 @@
 //! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
 //! | [`sleep`] | what nobody needs sleeps |
 //! | [`audit`] | the audit log holds a year |
+//! | [`notices`] | what happened is told to who wants to know |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
 //!
@@ -20,6 +21,7 @@ pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod expiry;
 pub(crate) mod images;
+pub(crate) mod notices;
 pub(crate) mod removals;
 pub(crate) mod routes;
 pub(crate) mod sleep;
