@@ -16,6 +16,7 @@ mod ingresses;
 mod lifecycle;
 mod links;
 mod mail;
+mod outgoing;
 mod outside;
 mod reconcilers;
 mod routing;
@@ -43,7 +44,7 @@ pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
-pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView};
+pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeState, StoredNotice};
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
@@ -73,6 +74,7 @@ pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
 pub use services::mailing::{LetterView, MailView};
+pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
 pub use services::page::{Page, PageRequest};
 pub use services::passwords::ResetLink;
 pub use services::pipelines::{
@@ -106,6 +108,7 @@ use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
+use crate::outgoing::Outgoing;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::services::auth::Auth;
@@ -178,6 +181,7 @@ impl Control {
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             images: Images::new(allow_addresses.clone(), ca_bundle.as_deref())?,
+            outgoing: Outgoing::new(allow_addresses, ca_bundle.as_deref())?,
             signals,
             store,
             outside,
@@ -256,6 +260,12 @@ impl Control {
                 stop.subscribe(),
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),
+            drive(
+                Arc::new(reconcilers::notices::Notices::new(Arc::clone(&core))),
+                core.signals.notices.clone(),
+                stop.subscribe(),
+            ),
+            wake_when_something_happened(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
@@ -331,6 +341,22 @@ fn wake_when_drained(core: Arc<Core>, drained: Signal, mut stop: watch::Receiver
             }
             if let Err(error) = core.wake_nodes_with_ended().await {
                 tracing::warn!(%error, "who may be stopped now is found out later");
+            }
+        }
+    })
+}
+
+/// Every event may be one that somebody is to be told of.
+fn wake_when_something_happened(core: Arc<Core>, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut events = core.store.events_written();
+        loop {
+            tokio::select! {
+                changed = events.changed() => match changed {
+                    Ok(()) => core.signals.notices.raise(),
+                    Err(_) => return,
+                },
+                _ = stop.wait_for(|stop| *stop) => return,
             }
         }
     })

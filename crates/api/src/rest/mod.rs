@@ -22,6 +22,7 @@ pub(crate) mod list;
 mod logs;
 mod mail;
 mod nodes;
+mod notices;
 mod pipelines;
 mod plan;
 mod platform;
@@ -122,6 +123,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
+        .routes(routes!(notices::list, notices::create))
+        .routes(routes!(notices::delete))
+        .routes(routes!(notices::test))
+        .routes(routes!(notices::sent))
+        .routes(routes!(notices::replay))
         .routes(routes!(source_access::put_token))
         .routes(routes!(source_access::make_deploy_key))
         .routes(routes!(source_access::delete_credential))

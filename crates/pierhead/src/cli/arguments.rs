@@ -6,9 +6,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    grants, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, registries, runtimes,
-    services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
+    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments, grants, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -167,6 +165,9 @@ pub(crate) enum Command {
     /// What a project is built from, whether pushes arrive, and how its repository is entered
     #[command(alias = "sources")]
     Source(source::SourceArgs),
+    /// Who is told when something happens to a project's deployments
+    #[command(alias = "notification")]
+    Notifications(notices::NoticesArgs),
     /// Registries that images come from, and the accounts there
     #[command(alias = "registry")]
     Registries(registries::RegistriesArgs),
@@ -216,7 +217,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env", "source", "domains", "certificates"]),
+    ("Configure", &["env", "source", "domains", "certificates", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
     ("Platform", &["environments", "nodes", "mail"]),

@@ -25,6 +25,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0016_rotated_tokens", include_str!("schema/0016_rotated_tokens.sql")),
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
     ("0020_letters", include_str!("schema/0020_letters.sql")),
+    ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
 ];
 

@@ -49,6 +49,13 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("source_credential_delete", Rule::WriteProject, &[204]),
     row("source_host_key_list", Rule::WriteProject, &[409]),
     row("source_host_key_approve", Rule::WriteProject, &[409]),
+    row("notification_list", Rule::WriteProject, &[200]),
+    // The same name is taken the second time.
+    row("notification_create", Rule::WriteProject, &[201]),
+    row("notification_delete", Rule::WriteProject, &[404]),
+    row("notification_test", Rule::WriteProject, &[404]),
+    row("notification_delivery_list", Rule::WriteProject, &[404]),
+    row("notification_replay", Rule::WriteProject, &[404]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),

@@ -17,6 +17,7 @@ pub(crate) mod invitations;
 pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod nodes;
+pub(crate) mod notices;
 pub(crate) mod open;
 pub(crate) mod pipelines;
 pub(crate) mod plugin_catalogue;
