@@ -12,6 +12,7 @@ use pierhead_model::id::DeploymentId;
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
+use crate::steps::mask::Mask;
 
 /// An assignment and under which epoch it was told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,17 @@ pub(crate) struct Held {
     pub(crate) epoch: u64,
     /// Secrets belong to it that this process does not have.
     pub(crate) secrets_missing: bool,
+}
+
+impl Held {
+    /// Takes out of texts whatever secrets this deployment was told of.
+    pub(crate) fn mask(&self) -> Mask {
+        let work = &self.assignment.work;
+        let variables = work.variables.iter().filter(|it| it.secret).map(|it| it.value.as_str());
+        let keys = work.keys.iter();
+        let logins = keys.flat_map(|keys| keys.registries.iter().map(|login| login.password.as_str()));
+        Mask::new(variables.chain(logins))
+    }
 }
 
 /// All that this node should do.
@@ -86,8 +98,9 @@ fn without_secrets(held: &Held) -> Held {
     let all = variables.len();
     variables.retain(|variable| !variable.secret);
     let keys = kept.assignment.work.keys.take();
+    let access = kept.assignment.work.access.take();
     let variables = kept.assignment.work.variables.len();
-    kept.secrets_missing = variables < all || keys.is_some();
+    kept.secrets_missing = variables < all || keys.is_some() || access.is_some();
     kept
 }
 
@@ -133,6 +146,7 @@ pub(crate) mod tests {
                 deployment_hostname: Hostname::parse("3x9mq2p7ab.localhost").unwrap(),
                 no_cache: false,
                 keys: None,
+                access: None,
             },
             rest: pierhead_model::sleep::RestOrder::default(),
             known: None,

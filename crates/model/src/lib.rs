@@ -30,6 +30,7 @@ pub mod crash;
 pub mod deployment;
 pub mod digest;
 pub mod domain;
+pub mod git_access;
 pub mod health;
 pub mod hostname;
 pub mod id;

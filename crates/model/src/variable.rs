@@ -1,6 +1,10 @@
 //! Variables: configuration a workload gets, and who may see it when.
 
+mod scope;
+
 use serde::{Deserialize, Serialize};
+
+pub use scope::{SlotPattern, VariableScope, in_force};
 
 /// Longest value, in bytes.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;

@@ -344,6 +344,7 @@ impl Store {
         self.pipelines_delete(id).await?;
         self.followed_delete(id).await?;
         self.hooks_delete(id).await?;
+        self.source_access_delete(id).await?;
         self.uploads_delete(id).await?;
         self.orders_delete(id).await?;
         self.certificates_delete(id).await?;
@@ -487,8 +488,13 @@ impl Store {
         rows.iter().map(|row| document::parse("slot", &row.id)).collect()
     }
 
-    /// Removes the slot's row; its deployments must be gone.
+    /// Removes the slot's row and its own variables; its deployments must be gone.
     pub async fn slot_delete(&self, id: &SlotId) -> Result<(), StoreError> {
+        let row = slot::Entity::find_by_id(id.to_string()).one(&self.db).await;
+        if let Some(row) = row.map_err(|error| StoreError::from_db("reading a slot", error))? {
+            let slot = row.into_slot()?;
+            self.variables_of_slot_delete(&slot.project, &slot.environment, &slot.name).await?;
+        }
         let done = slot::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a slot", error))
     }

@@ -11,6 +11,7 @@ use pierhead_model::certificate::{CertificateSource, Validity};
 use pierhead_model::deployment::{Event, Failure, Reason, State};
 use pierhead_model::digest::Digest;
 use pierhead_model::domain::{DomainState, Standing};
+use pierhead_model::git_access::HostKey;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, EnvironmentId, InstallId, NodeId, ProjectId, SlotId};
 use pierhead_model::limit::Limits;
@@ -18,10 +19,12 @@ use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::pipeline::name::CatalogueName;
 use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
+use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
     AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, Domain,
     DomainLooked, Environment, NewAudit, NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project,
-    Slot, Store, StoreError, StoredCertificate, StoredCredentials, StoredRegistry, Visibility,
+    Slot, Store, StoreError, StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential,
+    StoredRegistry, StoredVariable, Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -176,6 +179,7 @@ macro_rules! on_both {
 }
 
 on_both!(
+    variables_of_one_place_are_replaced_and_go_with_their_slot,
     a_unit_happens_as_a_whole_and_is_told,
     a_life_is_written_with_its_events_in_order,
     fifty_promotions_at_once_leave_one_live,
@@ -190,6 +194,7 @@ on_both!(
     a_pipeline_version_is_written_once_and_numbered_in_order,
     the_catalogue_is_changed_by_who_has_seen_it,
     a_host_has_one_registry,
+    a_credential_and_host_keys_do_not_disturb_each_other,
     a_slot_expires_unless_it_is_extended_first,
     a_hostname_is_held_by_one_project_and_yields_to_a_proof,
     an_order_is_made_by_one_and_given_back,
@@ -460,6 +465,33 @@ async fn a_host_has_one_registry(world: &World) {
     assert!(matches!(store.registry_delete(&registry.name).await, Err(StoreError::NotFound { .. })));
 }
 
+async fn a_credential_and_host_keys_do_not_disturb_each_other(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    assert_eq!(store.source_access(project).await.unwrap(), StoredAccess::default());
+    let blob = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    let host_keys = vec![HostKey::new("git.example.com", "ssh-ed25519", blob).unwrap()];
+    store.source_host_keys_put(project, &host_keys).await.unwrap();
+    let credential = StoredGitCredential {
+        kind: "key".into(),
+        authority: "git.example.com".into(),
+        username: None,
+        sealed: "sealed".into(),
+        public_key: Some("ssh-ed25519 AAAA".into()),
+        created_by: "ada@example.com".into(),
+        created_at: now(),
+    };
+    store.source_credential_put(project, Some(credential.clone())).await.unwrap();
+    let both = StoredAccess { credential: Some(credential), host_keys: host_keys.clone() };
+    assert_eq!(store.source_access(project).await.unwrap(), both);
+    store.source_host_keys_put(project, &[]).await.unwrap();
+    let without_keys = StoredAccess { host_keys: Vec::new(), ..both };
+    assert_eq!(store.source_access(project).await.unwrap(), without_keys);
+    store.source_host_keys_put(project, &host_keys).await.unwrap();
+    store.source_credential_put(project, None).await.unwrap();
+    let without_credential = StoredAccess { credential: None, host_keys };
+    assert_eq!(store.source_access(project).await.unwrap(), without_credential);
+}
+
 async fn a_slot_expires_unless_it_is_extended_first(world: &World) {
     let store = &world.store;
     let after = |seconds: i64| now() + jiff::SignedDuration::from_secs(seconds);
@@ -497,7 +529,7 @@ async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
     let log = async || world.store.audit_list(&AuditFilter::default(), 10).await.unwrap();
     let unit = world.store.begin().await.unwrap();
     unit.project_mark_deleting(&world.project, now()).await.unwrap();
-    unit.variables_replace(&world.project, &[], 1).await.unwrap();
+    unit.variables_replace(&world.project, &VariableScope::Project, &[], 1).await.unwrap();
     unit.audit(&told("project.delete")).await.unwrap();
     drop(unit);
     let project = world.store.project_get(&world.project).await.unwrap().unwrap();
@@ -505,7 +537,7 @@ async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
     assert!(log().await.is_empty());
 
     let unit = world.store.begin().await.unwrap();
-    unit.variables_replace(&world.project, &[], 1).await.unwrap();
+    unit.variables_replace(&world.project, &VariableScope::Project, &[], 1).await.unwrap();
     unit.project_mark_deleting(&world.project, now()).await.unwrap();
     unit.audit(&told("project.delete")).await.unwrap();
     unit.commit().await.unwrap();
@@ -622,4 +654,39 @@ async fn an_order_is_made_by_one_and_given_back(world: &World) {
     }
     assert_eq!(store.acme_account("https://acme.test/dir").await.unwrap().as_deref(), Some("first"));
     assert_eq!(store.acme_account("https://other.test/dir").await.unwrap(), None);
+}
+
+async fn variables_of_one_place_are_replaced_and_go_with_their_slot(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    let slot = store.slots_of_project(project).await.unwrap().remove(0);
+    let scopes = [
+        VariableScope::Project,
+        VariableScope::Environment(slot.environment.clone()),
+        VariableScope::Slot(slot.environment.clone(), (&slot.name).into()),
+    ];
+    let variable = |scope: &VariableScope, value: &str| StoredVariable {
+        scope: scope.clone(),
+        key: VariableKey::parse("KEY").unwrap(),
+        value: value.to_owned(),
+        secret: false,
+        exposure: Exposure::All,
+        updated_at: now(),
+    };
+    for (version, scope) in scopes.iter().enumerate() {
+        let version = version as u64 + 1;
+        let stored = store.variables_replace(project, scope, &[variable(scope, "1")], version).await.unwrap();
+        assert_eq!(stored, version + 1);
+    }
+    let stale = store.variables_replace(project, &scopes[0], &[], 2).await;
+    assert!(matches!(stale, Err(StoreError::Conflict { .. })), "another place was changed since");
+    store.variables_replace(project, &scopes[1], &[variable(&scopes[1], "2")], 4).await.unwrap();
+    let values = async || {
+        let found = store.variables_get(project).await.unwrap();
+        found.into_iter().map(|it| (it.scope, it.value)).collect::<Vec<_>>()
+    };
+    let [everywhere, environment, of_slot] = scopes;
+    let one = |scope: &VariableScope, value: &str| (scope.clone(), value.to_owned());
+    assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2"), one(&of_slot, "1")]);
+    store.slot_delete(&slot.id).await.unwrap();
+    assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2")]);
 }

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::durable;
+use crate::steps::mask::Mask;
 use crate::steps::{Line, Lines};
 pub(crate) use splitter::{CUT, Splitter, clean};
 use spool::Spool;
@@ -28,9 +29,6 @@ use spool::Spool;
 const BATCH_LINES: usize = 500;
 /// Bytes of one message.
 const BATCH_BYTES: usize = 256 << 10;
-
-/// What the spool calls the container of a repository's service: there is one, and it needs no name.
-const SERVICE: &str = "";
 
 /// One line before it has a number.
 #[derive(Debug)]
@@ -53,9 +51,22 @@ struct State {
 pub(crate) struct DeploymentLog {
     state: Mutex<State>,
     changed: Arc<Notify>,
+    /// Of every secret that the deployment was told of so far.
+    mask: Mutex<Mask>,
 }
 
 impl DeploymentLog {
+    /// From now on these secrets are taken out of every line, before it reaches the disk.
+    pub(crate) fn hide(&self, secrets: &Mask) {
+        let mut mask = self.mask.lock();
+        *mask = mask.and(secrets);
+    }
+
+    /// A text without the deployment's secrets.
+    pub(crate) fn masked(&self, text: String) -> String {
+        self.mask.lock().clone().apply_to_line(text)
+    }
+
     /// Pierhead's own words.
     pub(crate) fn say(&self, step: &str, text: &str) {
         let entries = text.lines().map(|line| Entry {
@@ -68,25 +79,21 @@ impl DeploymentLog {
 
     /// Lines of a program, in order.
     pub(crate) fn append(&self, step: &str, entries: Vec<Entry>) {
-        self.append_from(step, entries, None);
-    }
-
-    /// Lines of the service's container, and where its output was read up to then.
-    pub(crate) fn append_from(&self, step: &str, entries: Vec<Entry>, cursor: Option<LogCursor>) {
-        self.keep_lines(step, entries, cursor.map(|cursor| (SERVICE, cursor)));
+        self.keep_lines(step, entries, None);
     }
 
     fn keep_lines(&self, step: &str, entries: Vec<Entry>, read_up_to: Option<(&str, LogCursor)>) {
         if entries.is_empty() && read_up_to.is_none() {
             return;
         }
+        let mask = self.mask.lock().clone();
         let mut state = self.state.lock();
         let line = |entry: Entry| LogLine {
             number: 0,
             time: entry.time,
             stream: entry.stream,
             step: step.to_owned(),
-            text: entry.text,
+            text: mask.apply_to_line(entry.text),
         };
         let lost = state.lost;
         let notice = (lost > 0).then(|| Entry {
@@ -104,11 +111,6 @@ impl DeploymentLog {
         }
         drop(state);
         self.changed.notify_one();
-    }
-
-    /// Where the output of the service's container was read up to.
-    pub(crate) fn cursor(&self) -> Option<LogCursor> {
-        self.state.lock().spool.read_up_to(SERVICE)
     }
 }
 
@@ -162,7 +164,8 @@ impl Logs {
         }
         let spool = Spool::open(self.folder.join(deployment.as_str()), lines)?;
         let state = Mutex::new(State { spool, lost: 0, sent_at: None });
-        let log = Arc::new(DeploymentLog { state, changed: Arc::clone(&self.changed) });
+        let log =
+            Arc::new(DeploymentLog { state, changed: Arc::clone(&self.changed), mask: Mutex::default() });
         open.insert(deployment.clone(), Arc::clone(&log));
         Ok(log)
     }

@@ -11,7 +11,7 @@ use pierhead_model::log::LogStream;
 use super::contract::MAX_STDOUT_BYTES;
 use super::mask::Mask;
 use super::{Context, Line};
-use crate::log::{CUT, Splitter};
+use crate::log::Splitter;
 
 /// Chunks that are kept at once.
 const CHUNKS: usize = 256;
@@ -111,7 +111,7 @@ impl<'c> Collector<'c> {
         let time = (self.context.now)();
         let lines = last
             .into_iter()
-            .map(|(stream, text)| Line { time, stream, text: masked(self.mask, text) })
+            .map(|(stream, text)| Line { time, stream, text: self.mask.apply_to_line(text) })
             .collect::<Vec<_>>();
         if !lines.is_empty() || self.durable.is_some() {
             self.context.lines.keep(self.step, self.container, lines, self.durable.take());
@@ -162,7 +162,7 @@ impl<'c> Collector<'c> {
             };
             let mask = self.mask;
             splitter.push(&chunk.bytes, |text| {
-                lines.push(Line { time: chunk.at, stream, text: masked(mask, text) });
+                lines.push(Line { time: chunk.at, stream, text: mask.apply_to_line(text) });
             });
         }
         (self.printed > self.context.log_limit_bytes && self.stdout == Stdout::Collect)
@@ -175,14 +175,6 @@ impl<'c> Collector<'c> {
         if !lines.is_empty() || cursor.is_some() {
             self.context.lines.keep(self.step, self.container, lines, cursor);
         }
-    }
-}
-
-/// A line without secrets. One that was too long was cut, and a secret may have been cut with it.
-fn masked(mask: &Mask, text: String) -> String {
-    match text.rfind(CUT) {
-        Some(at) => mask.apply_to_cut(&text, at),
-        None => mask.apply(text),
     }
 }
 

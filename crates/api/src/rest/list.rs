@@ -49,9 +49,9 @@ impl<T: Serialize> IntoResponse for List<T> {
 pub(crate) struct WholeList {
     /// 1 to 200; this list is short and always whole.
     #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// From `next_cursor`, which is `null` here.
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
 }
 
 impl WholeList {

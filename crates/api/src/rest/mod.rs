@@ -20,6 +20,7 @@ mod hooks;
 mod invitations;
 pub(crate) mod list;
 mod logs;
+mod mail;
 mod nodes;
 mod pipelines;
 mod plan;
@@ -30,7 +31,10 @@ mod projects;
 mod registries;
 mod services;
 mod settings;
+mod sign_in;
+mod sign_up;
 mod slots;
+mod source_access;
 mod sources;
 mod tags;
 mod teams;
@@ -52,6 +56,13 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::login))
         .routes(routes!(browser::login))
         .routes(routes!(browser::csrf))
+        .routes(routes!(browser::set_up))
+        .routes(routes!(browser::create_account))
+        .routes(routes!(sign_in::options))
+        .routes(routes!(sign_in::begin))
+        .routes(routes!(sign_in::back))
+        .routes(routes!(sign_in::list, sign_in::link))
+        .routes(routes!(sign_in::unlink))
         .routes(routes!(auth::rotate_keys))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
@@ -64,7 +75,13 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(users::get, users::update))
         .routes(routes!(invitations::show))
         .routes(routes!(invitations::create_account))
-        .routes(routes!(invitations::sign_up))
+        .routes(routes!(sign_up::ask))
+        .routes(routes!(sign_up::policy, sign_up::set_policy))
+        .routes(routes!(sign_up::forgot))
+        .routes(routes!(sign_up::reset))
+        .routes(routes!(sign_up::link))
+        .routes(routes!(mail::get))
+        .routes(routes!(mail::test))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))
@@ -104,6 +121,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
+        .routes(routes!(source_access::put_token))
+        .routes(routes!(source_access::make_deploy_key))
+        .routes(routes!(source_access::delete_credential))
+        .routes(routes!(source_access::host_keys, source_access::approve_host_key))
         .routes(routes!(uploads::begin))
         .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))

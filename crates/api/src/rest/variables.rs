@@ -1,11 +1,13 @@
-//! Variables of a project. A secret's value goes in and never comes out again.
+//! Variables of a project, its environments and slots. A secret's value goes in and never comes out again.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use pierhead_control::{Error, FieldProblem, NewVariable, VariableView, VariablesView};
+use pierhead_control::{
+    Error, FieldProblem, NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView,
+};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::list::WholeList;
 use super::projects::{if_match, tagged};
@@ -18,6 +20,10 @@ use crate::problem::Problem;
 /// A variable.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Variable {
+    /// Where it was set; `null` for the whole project.
+    environment: Option<String>,
+    /// A slot, or the beginning of names and `*`; `null` for all of them.
+    slot: Option<String>,
     key: String,
     /// `null` for a secret.
     value: Option<String>,
@@ -29,6 +35,8 @@ pub(crate) struct Variable {
 impl From<VariableView> for Variable {
     fn from(view: VariableView) -> Self {
         Self {
+            environment: view.environment.map(|name| name.to_string()),
+            slot: view.slot.map(|slot| slot.as_str().to_owned()),
             key: view.key,
             value: view.value,
             secret: view.secret,
@@ -51,6 +59,65 @@ pub(crate) struct VariableList {
 fn answer(view: VariablesView) -> Response {
     let items = view.items.into_iter().map(Into::into).collect();
     tagged(StatusCode::OK, view.version, VariableList { version: view.version, items, next_cursor: None })
+}
+
+/// The place that is meant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AtQuery {
+    /// Those of this environment, instead of the whole project's.
+    environment: Option<String>,
+    /// Those of this slot, or of all slots that begin like this: `pr-*`. In the environment `local` when none is said.
+    slot: Option<String>,
+}
+
+impl From<AtQuery> for VariablesAt {
+    fn from(query: AtQuery) -> Self {
+        Self { environment: query.environment, slot: query.slot }
+    }
+}
+
+/// Which of a project's variables are shown.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shown {
+    /// Those that were set in this place.
+    #[default]
+    Own,
+    /// What the next deployment of the slot gets, wherever it was set: the narrower place wins.
+    InForce,
+    /// Those of every place.
+    All,
+}
+
+impl From<Shown> for VariablesShown {
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Own => Self::Own,
+            Shown::InForce => Self::InForce,
+            Shown::All => Self::All,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShownQuery {
+    /// `own` when nothing is said.
+    #[serde(default)]
+    #[param(inline)]
+    show: Shown,
+    /// Those of this environment, instead of the whole project's.
+    environment: Option<String>,
+    /// Those of this slot, or of all slots that begin like this: `pr-*`. In the environment `local` when none is said.
+    slot: Option<String>,
+    /// 1 to 200; this list is short and always whole.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// From `next_cursor`, which is `null` here.
+    cursor: Option<String>,
 }
 
 /// Somebody else was faster: the list as it is now goes along.
@@ -142,29 +209,31 @@ fn moved(error: Error, pointer: impl Fn(&str) -> String) -> Problem {
 
 /// List the variables of a project
 ///
-/// A secret comes without its value.
+/// A secret comes without its value. Without `environment` and `slot`, those of the whole project.
 #[utoipa::path(get, path = "/projects/{project}/variables", operation_id = "variable_list", tag = "variables",
-    params(WholeList), responses((status = 200, description = "All of them, by key; `ETag` is their version", body = VariableList)))]
+    params(ShownQuery), responses((status = 200, description = "All of them, by key; `ETag` is their version", body = VariableList)))]
 pub(crate) async fn get(
     State(app): State<Shared>,
     caller: Caller,
     Path(project): Path<String>,
-    Query(query): Query<WholeList>,
+    Query(query): Query<ShownQuery>,
 ) -> Result<Response, Problem> {
-    query.check()?;
-    Ok(answer(app.services.variables.get(&caller.principal, &project).await?))
+    WholeList { limit: query.limit, cursor: query.cursor }.check()?;
+    let at = VariablesAt { environment: query.environment, slot: query.slot };
+    Ok(answer(app.services.variables.get(&caller.principal, &project, &at, query.show.into()).await?))
 }
 
-/// Replace all variables
+/// Replace all variables of a place
 ///
 /// With `If-Match`, only if nobody else changed them since. Running services get them with their next deployment.
 #[utoipa::path(put, path = "/projects/{project}/variables", operation_id = "variable_replace", tag = "variables",
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
+    params(AtQuery, ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
     responses((status = 200, description = "Replaced", body = VariableList)))]
 pub(crate) async fn replace(
     State(app): State<Shared>,
     caller: Caller,
     Path(project): Path<String>,
+    Query(query): Query<AtQuery>,
     headers: HeaderMap,
     Json(all): Json<VariablesRequest>,
 ) -> Result<Response, Problem> {
@@ -174,10 +243,12 @@ pub(crate) async fn replace(
     };
     let items = items.into_iter().map(Into::into).collect();
     let variables = &app.services.variables;
-    match variables.replace(&caller.principal, &project, items, if_match(&headers)?).await {
+    let at = VariablesAt::from(query);
+    match variables.replace(&caller.principal, &project, &at, items, if_match(&headers)?).await {
         Ok(view) => Ok(answer(view)),
         Err(error @ Error::PreconditionFailed { .. }) => {
-            Err(refused(error, variables.get(&caller.principal, &project).await?))
+            let shown = VariablesShown::Own;
+            Err(refused(error, variables.get(&caller.principal, &project, &at, shown).await?))
         }
         Err(error) => Err(moved(error, |pointer| format!("{prefix}{pointer}"))),
     }
@@ -200,18 +271,19 @@ pub(crate) struct OneVariable {
 
 /// Set one variable
 #[utoipa::path(put, path = "/projects/{project}/variables/{key}", operation_id = "variable_put", tag = "variables",
-    request_body = OneVariable, responses((status = 200, description = "Set; all of them", body = VariableList)))]
+    params(AtQuery), request_body = OneVariable, responses((status = 200, description = "Set; all of them", body = VariableList)))]
 pub(crate) async fn put(
     State(app): State<Shared>,
     caller: Caller,
     Path((project, key)): Path<(String, String)>,
+    Query(query): Query<AtQuery>,
     Json(Object(one)): Json<Object<OneVariable>>,
 ) -> Result<Response, Problem> {
     if one.key.is_some_and(|said| said != key) {
         return Err(Problem::invalid("/key", format!("is not `{key}`, which the path says")));
     }
     let item = NewVariable { key, value: one.value, secret: one.secret, exposure: one.exposure.into() };
-    let view = app.services.variables.put(&caller.principal, &project, item).await;
+    let view = app.services.variables.put(&caller.principal, &project, &query.into(), item).await;
     // The control plane points into the list that this variable joins.
     let own = |pointer: &str| pointer.rsplit_once('/').map_or(String::new(), |(_, last)| format!("/{last}"));
     view.map(answer).map_err(|error| moved(error, own))
@@ -219,11 +291,13 @@ pub(crate) async fn put(
 
 /// Remove one variable
 #[utoipa::path(delete, path = "/projects/{project}/variables/{key}", operation_id = "variable_delete", tag = "variables",
-    responses((status = 200, description = "Removed; those that are left", body = VariableList)))]
+    params(AtQuery), responses((status = 200, description = "Removed; those that are left", body = VariableList)))]
 pub(crate) async fn delete(
     State(app): State<Shared>,
     caller: Caller,
     Path((project, key)): Path<(String, String)>,
+    Query(query): Query<AtQuery>,
 ) -> Result<Response, Problem> {
-    Ok(answer(app.services.variables.delete(&caller.principal, &project, &key).await?))
+    let view = app.services.variables.delete(&caller.principal, &project, &query.into(), &key).await?;
+    Ok(answer(view))
 }

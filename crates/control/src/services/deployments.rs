@@ -217,7 +217,7 @@ impl Deployments {
             Some(text) => SlotName::parse(text).map_err(|error| Error::invalid("/slot", error))?,
             None => SlotName::production(),
         };
-        let variables = variables::current(&self.0, project).await?;
+        let variables = variables::current(&self.0, project, environment, &slot_name).await?;
         let (source, limits) = match self.0.store.pipeline_latest(&project.id).await.stored()? {
             Some(version) => {
                 let place = runs::Place { project, environment, slot: &slot_name };
@@ -239,6 +239,7 @@ impl Deployments {
             room: limits,
             health: settings.health.clone(),
             no_cache: new.no_cache,
+            by_stranger: false,
             commit: None,
         };
         Ok(Prepared { slot, planned, variables })
@@ -401,7 +402,8 @@ impl Deployments {
         work.commit = record.report.as_ref().and_then(|report| report.commit.clone()).or(work.commit);
         let variables = if current_variables {
             let project = self.project_of(&record).await?;
-            Some(variables::current(&self.0, &project).await?)
+            let environment = self.environment(principal, Some(record.environment_name.as_str())).await?;
+            Some(variables::current(&self.0, &project, &environment, &record.slot_name).await?)
         } else {
             None
         };

@@ -74,8 +74,8 @@ pub(crate) async fn plan(
         .map_err(|problems| Error::from_problems(&problems))?;
     let authority = checking::authority_of(version.elevated);
     let project = Some(place.project);
-    let problems =
-        checking::problems(core, project, &pipeline, authority, place.environment, Severity::Error).await?;
+    let at = (place.environment, Some(place.slot));
+    let problems = checking::problems(core, project, &pipeline, authority, at, Severity::Error).await?;
     if has_errors(&problems) {
         return Err(Error::from_problems(&problems));
     }

@@ -1,15 +1,24 @@
-//! Variables of a project. A secret's value goes in and never comes out again.
+//! Variables of a project, of its environments and slots. A secret's value goes in and never comes out again.
 
+mod at;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pierhead_model::Timestamp;
-use pierhead_model::variable::{Exposure, Variable, VariableKey, check_value};
-use pierhead_store::{Project, StoredVariable};
+use pierhead_model::id::EnvironmentId;
+use pierhead_model::name::{EnvironmentName, SlotName};
+use pierhead_model::variable::{
+    Exposure, SlotPattern, Variable, VariableKey, VariableScope, check_value, in_force,
+};
+use pierhead_store::{Environment, Project, StoredVariable};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+pub use at::{VariablesAt, VariablesShown};
+
 use super::auth::Principal;
-use crate::access::policy::{self, READ_PROJECT, WRITE_PROJECT};
+use crate::access::policy::{self, READ_ENVIRONMENT, READ_PROJECT, USE_ENVIRONMENT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
 
@@ -34,6 +43,10 @@ pub struct VariablesView {
 
 #[derive(Debug, Clone)]
 pub struct VariableView {
+    /// Where it holds: `None` for all.
+    pub environment: Option<EnvironmentName>,
+    /// A slot, or the beginning of names and `*`.
+    pub slot: Option<SlotPattern>,
     pub key: String,
     /// `None` for a secret.
     pub value: Option<String>,
@@ -46,40 +59,67 @@ pub struct VariableView {
 const MAXIMUM: usize = 500;
 
 impl Variables {
-    pub async fn get(&self, principal: &Principal, project: &str) -> Result<VariablesView, Error> {
+    /// Those that were set there, or what there is in another sense.
+    pub async fn get(
+        &self,
+        principal: &Principal,
+        project: &str,
+        at: &VariablesAt,
+        shown: VariablesShown,
+    ) -> Result<VariablesView, Error> {
         let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
-        self.view(&project).await
+        let place = at::find(&self.0, principal, at, READ_ENVIRONMENT).await?;
+        let mut stored = self.0.store.variables_get(&project.id).await.stored()?;
+        let mut names = place.names();
+        match shown {
+            VariablesShown::Own => stored.retain(|it| it.scope == place.scope),
+            VariablesShown::All => {
+                let environments =
+                    self.0.store.environment_list_visible(&principal.visibility()).await.stored()?;
+                names = environments.into_iter().map(|it| (it.id, it.name)).collect();
+                // Of an environment that somebody may not see, nothing is shown either.
+                stored.retain(|it| at::environment_of(&it.scope).is_none_or(|id| names.contains_key(id)));
+            }
+            VariablesShown::InForce => {
+                let (environment, slot) = place.slot()?;
+                stored = in_force(stored, |it| (&it.key, &it.scope), &environment.id, &slot);
+            }
+        }
+        Ok(view(project.variables_version, stored, &names))
     }
 
-    async fn view(&self, project: &Project) -> Result<VariablesView, Error> {
-        let stored = self.0.store.variables_get(&project.id).await.stored()?;
-        let items = stored.into_iter().map(|variable| VariableView {
-            key: variable.key.as_str().to_owned(),
-            value: (!variable.secret).then_some(variable.value),
-            secret: variable.secret,
-            exposure: variable.exposure,
-            updated_at: variable.updated_at,
-        });
-        Ok(VariablesView { version: project.variables_version, items: items.collect() })
+    async fn own(
+        &self,
+        principal: &Principal,
+        project: &str,
+        at: &VariablesAt,
+    ) -> Result<VariablesView, Error> {
+        self.get(principal, project, at, VariablesShown::Own).await
     }
 
-    /// Replaces all of them.
+    /// Replaces all that were set there.
     pub async fn replace(
         &self,
         principal: &Principal,
         project: &str,
+        at: &VariablesAt,
         items: Vec<NewVariable>,
         if_version: Option<u64>,
     ) -> Result<VariablesView, Error> {
         let found = policy::project(&self.0, principal, project, WRITE_PROJECT).await?;
-        let stored = self.0.store.variables_get(&found.id).await.stored()?;
-        let sealed = self.seal(&found, &stored, items)?;
+        let place = at::find(&self.0, principal, at, USE_ENVIRONMENT).await?;
+        let mut stored = self.0.store.variables_get(&found.id).await.stored()?;
+        stored.retain(|it| it.scope == place.scope);
+        let sealed = self.seal(&found, &place.scope, &stored, items)?;
         let expected = if_version.unwrap_or(found.variables_version);
         let deed = principal.does_to(&self.0, "variables.update", &found);
         let unit = self.0.store.begin().await.stored()?;
-        unit.variables_replace(&found.id, &sealed, expected).await.asked_for("variables", &found.name)?;
+        unit.variables_replace(&found.id, &place.scope, &sealed, expected)
+            .await
+            .asked_for("variables", &found.name)?;
+        let told = |these, those| told(&place, these, those);
         deed.before(told(&stored, &sealed)).after(told(&sealed, &stored)).commit(unit).await?;
-        self.view(&policy::project(&self.0, principal, project, READ_PROJECT).await?).await
+        self.own(principal, project, at).await
     }
 
     /// Sets one.
@@ -87,9 +127,10 @@ impl Variables {
         &self,
         principal: &Principal,
         project: &str,
+        at: &VariablesAt,
         item: NewVariable,
     ) -> Result<VariablesView, Error> {
-        self.change(principal, project, |items| {
+        self.change(principal, project, at, |items| {
             items.retain(|other| other.key != item.key);
             items.push(item);
         })
@@ -100,13 +141,14 @@ impl Variables {
         &self,
         principal: &Principal,
         project: &str,
+        at: &VariablesAt,
         key: &str,
     ) -> Result<VariablesView, Error> {
-        let before = self.get(principal, project).await?;
+        let before = self.own(principal, project, at).await?;
         if !before.items.iter().any(|item| item.key == key) {
-            return Err(Error::not_found("variable", key));
+            return Err(Error::not_found("variable", policy::shortened(key)));
         }
-        self.change(principal, project, |items| items.retain(|item| item.key != key)).await
+        self.change(principal, project, at, |items| items.retain(|item| item.key != key)).await
     }
 
     /// Reads, changes and writes, as long as nobody else wrote in between.
@@ -114,9 +156,10 @@ impl Variables {
         &self,
         principal: &Principal,
         project: &str,
+        at: &VariablesAt,
         change: impl FnOnce(&mut Vec<NewVariable>),
     ) -> Result<VariablesView, Error> {
-        let before = self.get(principal, project).await?;
+        let before = self.own(principal, project, at).await?;
         let mut items: Vec<NewVariable> = before
             .items
             .into_iter()
@@ -128,12 +171,13 @@ impl Variables {
             })
             .collect();
         change(&mut items);
-        self.replace(principal, project, items, Some(before.version)).await
+        self.replace(principal, project, at, items, Some(before.version)).await
     }
 
     fn seal(
         &self,
         project: &Project,
+        scope: &VariableScope,
         stored: &[StoredVariable],
         items: Vec<NewVariable>,
     ) -> Result<Vec<StoredVariable>, Error> {
@@ -142,7 +186,7 @@ impl Variables {
             return Err(Error::invalid("", format!("at most {MAXIMUM} variables")));
         }
         for (index, item) in items.into_iter().enumerate() {
-            match self.seal_one(project, stored, item) {
+            match self.seal_one(project, scope, stored, item) {
                 Ok(variable) => sealed.push(variable),
                 Err(Error::Validation(found)) => problems.extend(
                     found
@@ -162,6 +206,7 @@ impl Variables {
     fn seal_one(
         &self,
         project: &Project,
+        scope: &VariableScope,
         stored: &[StoredVariable],
         item: NewVariable,
     ) -> Result<StoredVariable, Error> {
@@ -179,29 +224,71 @@ impl Variables {
             return Ok(StoredVariable { exposure, ..before.clone() });
         }
         let value = if secret {
-            self.0.key.seal(&place(project, &key), &value, &*self.0.outside).map_err(Error::internal)?
+            self.0
+                .key
+                .seal(&place(project, scope, &key), &value, &*self.0.outside)
+                .map_err(Error::internal)?
         } else {
             value
         };
-        Ok(StoredVariable { key, value, secret, exposure, updated_at: now })
+        Ok(StoredVariable { scope: scope.clone(), key, value, secret, exposure, updated_at: now })
     }
 }
 
+fn view(
+    version: u64,
+    stored: Vec<StoredVariable>,
+    names: &BTreeMap<EnvironmentId, EnvironmentName>,
+) -> VariablesView {
+    let items = stored.into_iter().map(|variable| VariableView {
+        environment: at::environment_of(&variable.scope).and_then(|id| names.get(id).cloned()),
+        slot: match variable.scope {
+            VariableScope::Slot(_, slot) => Some(slot),
+            VariableScope::Project | VariableScope::Environment(_) => None,
+        },
+        key: variable.key.as_str().to_owned(),
+        value: (!variable.secret).then_some(variable.value),
+        secret: variable.secret,
+        exposure: variable.exposure,
+        updated_at: variable.updated_at,
+    });
+    VariablesView { version, items: items.collect() }
+}
+
 /// What is different in `these` from `those`: never a value, which may be secret without being called so.
-fn told(these: &[StoredVariable], those: &[StoredVariable]) -> Value {
+fn told(at: &at::Place, these: &[StoredVariable], those: &[StoredVariable]) -> Value {
     let different = these.iter().filter(|variable| !those.contains(variable));
-    let told =
-        |it: &StoredVariable| json!({ "key": it.key.as_str(), "secret": it.secret, "exposure": it.exposure });
+    let told = |it: &StoredVariable| {
+        let mut told = json!({ "key": it.key.as_str(), "secret": it.secret, "exposure": it.exposure });
+        at.tell(&mut told);
+        told
+    };
     Value::Array(different.map(told).collect())
 }
 
-/// The variables a new deployment gets, in the clear.
-pub(crate) async fn current(core: &Core, project: &Project) -> Result<Vec<Variable>, Error> {
+/// Those of a project that hold in a slot; values of secrets are sealed.
+pub(crate) async fn stored_in_force(
+    core: &Core,
+    project: &Project,
+    environment: &Environment,
+    slot: &SlotName,
+) -> Result<Vec<StoredVariable>, Error> {
     let stored = core.store.variables_get(&project.id).await.stored()?;
+    Ok(in_force(stored, |it| (&it.key, &it.scope), &environment.id, slot))
+}
+
+/// The variables a new deployment gets, in the clear.
+pub(crate) async fn current(
+    core: &Core,
+    project: &Project,
+    environment: &Environment,
+    slot: &SlotName,
+) -> Result<Vec<Variable>, Error> {
+    let stored = stored_in_force(core, project, environment, slot).await?;
     let open = |stored: StoredVariable| {
         let value = if stored.secret {
-            let opened =
-                core.key.open(&place(project, &stored.key), &stored.value).map_err(Error::internal)?;
+            let place = place(project, &stored.scope, &stored.key);
+            let opened = core.key.open(&place, &stored.value).map_err(Error::internal)?;
             opened.expose_secret().to_owned()
         } else {
             stored.value
@@ -211,6 +298,14 @@ pub(crate) async fn current(core: &Core, project: &Project) -> Result<Vec<Variab
     stored.into_iter().map(open).collect()
 }
 
-fn place(project: &Project, key: &VariableKey) -> String {
-    format!("variable/{}/{}", project.id, key.as_str())
+/// What a sealed value is bound to.
+fn place(project: &Project, scope: &VariableScope, key: &VariableKey) -> String {
+    let (project, key) = (&project.id, key.as_str());
+    match scope {
+        VariableScope::Project => format!("variable/{project}/{key}"),
+        VariableScope::Environment(environment) => format!("variable/{project}/{environment}/{key}"),
+        VariableScope::Slot(environment, slot) => {
+            format!("variable/{project}/{environment}/{}/{key}", slot.as_str())
+        }
+    }
 }

@@ -19,6 +19,7 @@ use pierhead_control::{
 };
 use pierhead_model::Timestamp;
 use pierhead_model::domain::DomainState;
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::remote::{Compared, References};
@@ -66,19 +67,32 @@ impl Detector for Blind {
 
 #[async_trait]
 impl Repositories for Blind {
-    async fn references(&self, repository: &RepositoryUrl, _: &[String]) -> Result<References, Error> {
-        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    async fn references(
+        &self,
+        repository: &RepositoryUrl,
+        _: &GitAccess,
+        _: &[String],
+    ) -> Result<References, Error> {
+        Err(unseen(repository))
     }
 
     async fn compare(
         &self,
-        repository: &RepositoryUrl,
+        (repository, _): (&RepositoryUrl, &GitAccess),
         _: Option<&str>,
         _: &str,
         _: &Folder,
     ) -> Result<Compared, Error> {
-        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+        Err(unseen(repository))
     }
+
+    async fn host_keys(&self, repository: &RepositoryUrl) -> Result<Vec<HostKey>, Error> {
+        Err(unseen(repository))
+    }
+}
+
+fn unseen(repository: &RepositoryUrl) -> Error {
+    Error::Unavailable { detail: format!("Nobody looks at {repository} here.") }
 }
 
 /// What an ingress was told.

@@ -90,6 +90,7 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
                 return Vec::new();
             }
             report.phase = Phase::Healthy;
+            report.steps.push(told(assignment));
             let built = match &assignment.work.source {
                 Source::Release { release } => release.clone(),
                 Source::Pipeline { .. } => unreachable!("no test here runs a pipeline"),
@@ -131,4 +132,19 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
     }
     report.sequence += 1;
     vec![AgentToControl::Report(report.clone())]
+}
+
+/// A step that says which variables came: nothing else of them is shown anywhere.
+fn told(assignment: &Assignment) -> StepReport {
+    let variables = assignment.work.variables.iter();
+    let pairs: Vec<String> = variables.map(|it| format!("{}={}", it.key.as_str(), it.value)).collect();
+    let now = Timestamp::now();
+    StepReport {
+        name: "told".into(),
+        started_at: now,
+        finished_at: Some(now),
+        exit_code: None,
+        note: Some(pairs.join(" ")),
+        status: None,
+    }
 }

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
     grants, ingress, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, registries,
-    runtimes, services, session, ship, slots, teams, tokens, up, users, validate, version,
+    runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -166,6 +166,9 @@ pub(crate) enum Command {
     /// Services of the catalogue, and their tags
     #[command(alias = "service")]
     Services(services::ServicesArgs),
+    /// What a project is built from, whether pushes arrive, and how its repository is entered
+    #[command(alias = "sources")]
+    Source(source::SourceArgs),
     /// Registries that images come from, and the accounts there
     #[command(alias = "registry")]
     Registries(registries::RegistriesArgs),
@@ -187,6 +190,10 @@ pub(crate) enum Command {
     /// Accounts of this server
     #[command(alias = "user")]
     Users(users::UsersArgs),
+    /// Who may make an account on this server
+    SignUp(sign_up::SignUpArgs),
+    /// Whether this server can send letters
+    Mail(sign_up::MailArgs),
     /// Where you are signed in
     #[command(alias = "session")]
     Sessions(users::SessionsArgs),
@@ -211,10 +218,10 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env", "domains", "certificates"]),
+    ("Configure", &["env", "source", "domains", "certificates"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
-    ("People", &["teams", "invitations", "grants", "users", "sessions", "tokens", "audit"]),
-    ("Platform", &["environments", "nodes"]),
+    ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
+    ("Platform", &["environments", "nodes", "mail"]),
     ("Tool", &["api", "completions", "version"]),
 ];
 

@@ -9,6 +9,7 @@ pub(crate) mod engine;
 pub(crate) mod host;
 pub(crate) mod ingress;
 pub(crate) mod logging;
+mod mail;
 pub(crate) mod plugin_trial;
 pub(crate) mod plugins;
 pub(crate) mod runtimes;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
 use pierhead_control::{
-    AcmeOptions, Cloudflare, CloudflareOptions, Control, EdgeOptions, Outside as _, PublicAddress, Resolver,
-    SourceOptions, StoredBlobs,
+    AcmeOptions, Cloudflare, CloudflareOptions, Control, EdgeOptions, Mailer, Outside as _, PublicAddress,
+    Resolver, SourceOptions, StoredBlobs,
 };
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::detector::{LocalDetector, LocalPushes, RemoteRepositories};
-use super::{certificates, engine, host, logging, server};
+use super::{certificates, engine, host, logging, mail, server};
 use crate::output::Printer;
 use crate::settings::Settings;
 
@@ -88,8 +88,12 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         ca_bundle,
         plugins: super::plugins::declarations()?,
         access: pierhead_control::AccessOptions {
-            console_url: format!("http://{}", settings.listen.value),
-            ..Default::default()
+            console_url: settings
+                .public_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", settings.listen.value)),
+            providers: settings.providers.clone(),
+            mailer: mailer(&settings)?,
         },
         edge: edge(&settings).await?,
     })
@@ -142,8 +146,9 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         }
         None => printer.say("Ingress  none in this process: pierhead ingress"),
     }
+    let api_options = pierhead_api::Options { public_url: settings.public_url.clone(), ..Default::default() };
     let (stop, stopped) = watch::channel(false);
-    let api = tokio::spawn(server::run(listener, pierhead_api::router(services), stopped));
+    let api = tokio::spawn(server::run(listener, pierhead_api::router_with(services, api_options), stopped));
     told_to_stop().await?;
     printer.say("Stopping; what is deployed keeps running.");
     stop.send_replace(true);
@@ -221,6 +226,14 @@ pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {
     options.disk_reserve_bytes = settings.disk_reserve_mb << 20;
     options.proxy_variables = settings.proxy_variables.clone();
     options
+}
+
+/// The way of letters, when there is one.
+fn mailer(settings: &Settings) -> Result<Option<Arc<dyn Mailer>>> {
+    let Some((server, from)) = settings.mail.clone() else { return Ok(None) };
+    let smtp = mail::Smtp::new(server, settings.mail_password.as_ref(), from)
+        .context("the mail server cannot be used")?;
+    Ok(Some(Arc::new(smtp)))
 }
 
 /// Two servers on one data directory would undo each other's work.

@@ -5,7 +5,9 @@
 //! name a file: a value in a flag is visible to everybody who can list processes.
 
 pub(crate) mod arguments;
+pub(crate) mod mail;
 pub(crate) mod parse;
+pub(crate) mod providers;
 pub(crate) mod registry;
 pub(crate) mod resolve;
 
@@ -15,9 +17,12 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::{IpNet, Ipv4Net};
+use lettre::message::Mailbox;
+use pierhead_control::ProviderOptions;
 use pierhead_model::hostname::Hostname;
 use secrecy::SecretString;
 
+use self::mail::MailServer;
 pub(crate) use arguments::{AgentFlags, Flags, IngressFlags};
 pub(crate) use resolve::{Resolved, config_file, load};
 
@@ -34,6 +39,13 @@ pub(crate) struct Settings {
     pub(crate) admin: Option<(String, SecretString)>,
     /// May hold a password.
     pub(crate) database_url: SecretString,
+    /// Where browsers find this server, without a slash at the end.
+    pub(crate) public_url: Option<String>,
+    /// How letters are sent, and where they come from.
+    pub(crate) mail: Option<(MailServer, Mailbox)>,
+    pub(crate) mail_password: Option<SecretString>,
+    /// Accounts elsewhere that people may sign in with.
+    pub(crate) providers: Vec<ProviderOptions>,
     pub(crate) allow_addresses: Vec<IpNet>,
     /// What webhooks for the whole installation are signed with.
     pub(crate) webhook_secret: Option<SecretString>,

@@ -33,6 +33,29 @@ impl Parse for PathBuf {
     }
 }
 
+/// Scheme and host, perhaps a port; no slash at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct PublicUrl(pub(crate) String);
+
+impl Parse for PublicUrl {
+    fn parse(text: &str) -> Result<Self, String> {
+        let refused = || {
+            "is not where browsers find this server: write for example https://deploy.example.com".to_owned()
+        };
+        let url: url::Url = text.parse().map_err(|_| refused())?;
+        let bare = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty();
+        let host = url
+            .host_str()
+            .filter(|_| bare && matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(refused)?;
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        Ok(Self(format!("{}://{host}{port}", url.scheme())))
+    }
+}
+
 impl Parse for SocketAddr {
     fn parse(text: &str) -> Result<Self, String> {
         let refused = "is not an address and port: write for example 127.0.0.1:8400, [::1]:8400 or :8400";
@@ -117,6 +140,20 @@ impl Parse for Ipv4Net {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_browsers_find_the_server() {
+        for (text, expected) in [
+            ("https://Deploy.example.com/", Some("https://deploy.example.com")),
+            ("http://10.0.0.5:8400", Some("http://10.0.0.5:8400")),
+            ("https://deploy.example.com/pierhead", None),
+            ("deploy.example.com", None),
+            ("ftp://deploy.example.com", None),
+            ("https://a@deploy.example.com", None),
+        ] {
+            assert_eq!(PublicUrl::parse(text).ok().map(|url| url.0).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn addresses_and_networks() {

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::parse::Parse;
+use super::mail::MailServer;
+use super::parse::{Parse, PublicUrl};
+use super::providers::{self, ProvidersError};
 use super::registry::{self, Default, KEYS, Key, Kind};
 use super::{Acme, Flags, Settings};
+use lettre::message::Mailbox;
 use secrecy::SecretString;
 
 use crate::environment::Environment;
@@ -49,6 +52,10 @@ pub(crate) enum SettingsError {
     WrongType { path: PathBuf, key: &'static str },
     #[error("`{key}` from {origin}: `{text}` {problem}")]
     Invalid { key: &'static str, origin: Origin, text: String, problem: String },
+    #[error("`mail.server` is set: say where letters come from with `mail.from` too")]
+    HalfTheMail,
+    #[error(transparent)]
+    Providers(#[from] ProvidersError),
     #[error("the first admin needs an email and a password: set {missing} too")]
     HalfAnAdmin { missing: &'static str },
     #[error("`{key}`: the file {} from {origin} cannot be read: it should hold the value and nothing else", path.display())]
@@ -182,6 +189,13 @@ impl Sources<'_> {
                 return Err(SettingsError::HalfAnAdmin { missing: registry::ADMIN_EMAIL.variable });
             }
         };
+        let mail_server = self.optional::<MailServer>(&registry::MAIL_SERVER)?;
+        let mail_from = self.optional::<Mailbox>(&registry::MAIL_FROM)?;
+        let mail = match (mail_server, mail_from) {
+            (Some(server), Some(from)) => Some((server.value, from.value)),
+            (Some(_), None) => return Err(SettingsError::HalfTheMail),
+            (None, _) => None,
+        };
         Ok(Settings {
             data_dir,
             listen: self.required(&registry::LISTEN, &below)?,
@@ -190,6 +204,13 @@ impl Sources<'_> {
             master_key: self.optional(&registry::MASTER_KEY)?.map(|key| key.value),
             admin,
             database_url: self.required(&registry::DATABASE_URL, &below)?.value,
+            public_url: self.optional::<PublicUrl>(&registry::PUBLIC_URL)?.map(|url| url.value.0),
+            mail,
+            mail_password: self.optional(&registry::MAIL_PASSWORD)?.map(|password| password.value),
+            providers: match self.optional::<PathBuf>(&registry::SIGN_IN_PROVIDERS)? {
+                Some(file) => providers::load(&file.value, self.environment)?,
+                None => Vec::new(),
+            },
             allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?.value,
             build_ca_bundle: self.required(&registry::BUILD_CA_BUNDLE, &below)?.value,
             build_concurrency: self.required(&registry::BUILD_CONCURRENCY, &below)?.value,

@@ -1,4 +1,4 @@
-//! Asking a service until it answers well often enough.
+//! Asking a service whether it is well.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::{Check, Health, Running};
 use crate::backoff::Backoff;
-use crate::health::{Answer, ask};
+pub use crate::health::Answer;
+use crate::health::ask as ask_at;
 use crate::steps::Context;
 
 /// The first questions come this fast: most services answer before a second has passed.
@@ -37,7 +38,7 @@ pub(super) async fn wait_until_good(
     let begun = Instant::now();
     let mut good = 0;
     loop {
-        match ask_once(context, running, health).await {
+        match ask(context, running, health).await {
             Answer::Good => {
                 good += 1;
                 if good >= health.healthy_after {
@@ -56,7 +57,8 @@ pub(super) async fn wait_until_good(
     }
 }
 
-async fn ask_once(context: &Context, running: &Running, health: &Health) -> Answer {
+/// Asks once.
+pub async fn ask(context: &Context, running: &Running, health: &Health) -> Answer {
     let timeout_ms = u32::try_from(health.timeout.as_millis()).unwrap_or(u32::MAX);
     let at = |port: u16| SocketAddr::new(running.address.into(), port);
     match &health.check {
@@ -67,11 +69,11 @@ async fn ask_once(context: &Context, running: &Running, health: &Health) -> Answ
                 timeout_ms,
                 ..HealthCheck::default()
             };
-            ask(&check, at(*port), host).await
+            ask_at(&check, at(*port), host).await
         }
         Check::Tcp { port } => {
             let check = HealthCheck { kind: HealthKind::Tcp, timeout_ms, ..HealthCheck::default() };
-            ask(&check, at(*port), "").await
+            ask_at(&check, at(*port), "").await
         }
         Check::Command(command) => match context.engine.exec(&running.id, command, health.timeout).await {
             Ok(executed) if executed.code == 0 => Answer::Good,

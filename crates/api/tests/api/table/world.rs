@@ -11,16 +11,17 @@ use pierhead_model::digest::Digest;
 use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{
-    DeploymentId, EnvironmentId, GrantId, InvitationId, NodeId, ProjectId, SlotId, TeamId, TokenId, UserId,
+    DeploymentId, EnvironmentId, GrantId, IdentityId, InvitationId, NodeId, ProjectId, SlotId, TeamId,
+    TokenId, UserId,
 };
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
-use pierhead_model::variable::{Exposure, VariableKey};
+use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    CertificateHead, Dial, Domain, Environment, Grant, GrantOn, InstanceRole, Invitation, NewDeployment,
-    Node, NodeLink, Project, ProjectOwner, Session, Slot, StoredCertificate, StoredVariable, Team, Token,
-    User,
+    CertificateHead, Dial, Domain, Environment, Grant, GrantOn, Identity, InstanceRole, Invitation,
+    NewDeployment, Node, NodeLink, Project, ProjectOwner, Session, Slot, StoredCertificate, StoredVariable,
+    Team, Token, User,
 };
 use serde_json::{Value, json};
 
@@ -51,6 +52,7 @@ pub(crate) struct Place {
     pub(crate) environment: String,
     pub(crate) node: String,
     /// Of the owner.
+    pub(crate) identity: String,
     pub(crate) session: String,
     pub(crate) token: String,
     /// A name that nothing has.
@@ -260,6 +262,17 @@ impl World {
             created_at: now(),
         };
         store.session_create(&session).await.unwrap();
+        let identity = Identity {
+            id: IdentityId::new(now(), random),
+            user: self.owner.clone(),
+            provider: "github".to_owned(),
+            issuer: "https://github.com".to_owned(),
+            subject: number.to_string(),
+            email: None,
+            created_at: now(),
+            last_used_at: now(),
+        };
+        store.identity_create(&identity).await.unwrap();
         let hour = now() + SignedDuration::from_hours(1);
         let token = self.owners_token(&format!("phd_pat_{number}"), hour, r#"["read"]"#).await;
         Place {
@@ -271,6 +284,7 @@ impl World {
             invitation: invitation.id.to_string(),
             environment: environment.name.to_string(),
             node: node.name,
+            identity: identity.id.to_string(),
             session: session.id.to_string(),
             token: token.to_string(),
             fresh: format!("fresh-{number}"),
@@ -295,13 +309,14 @@ impl World {
         };
         store.project_create(&project).await.unwrap();
         let variable = StoredVariable {
+            scope: VariableScope::Project,
             key: VariableKey::parse("KEY").unwrap(),
             value: "value".to_owned(),
             secret: false,
             exposure: Exposure::Runtime,
             updated_at: now(),
         };
-        store.variables_replace(&project.id, &[variable], 1).await.unwrap();
+        store.variables_replace(&project.id, &VariableScope::Project, &[variable], 1).await.unwrap();
         let local = store.environment_by_name(&EnvironmentName::local()).await.unwrap().unwrap();
         let slot = Slot {
             id: SlotId::new(now(), u128::from(number)),
@@ -387,6 +402,7 @@ impl World {
             .replace("{environment}", &place.environment)
             .replace("{node}", &place.node)
             .replace("{session}", &place.session)
+            .replace("{identity}", &place.identity)
             .replace("{token}", &place.token)
             .replace("{version}", "0")
             .replace("{code}", "internal")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pierhead_model::name::SlotName;
 use pierhead_model::pipeline::admission::{Authority, Ceiling};
 use pierhead_model::pipeline::catalogue::expand;
 use pierhead_model::pipeline::document::problem::has_errors;
@@ -16,6 +17,7 @@ use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::schemas::Schemas;
 use crate::services::auth::Principal;
+use crate::services::variables::stored_in_force;
 use crate::services::{catalogue, projects};
 
 /// What was found out about a document.
@@ -70,7 +72,7 @@ pub(super) async fn check(
         InstanceRole::User => Authority::Member,
     };
     let environment = projects::local(core).await?;
-    let mut problems = problems(core, project, &pipeline, authority, &environment, unset).await?;
+    let mut problems = problems(core, project, &pipeline, authority, (&environment, None), unset).await?;
     read.lines.locate(&mut problems);
     problems.sort_by_key(|problem| problem.line.unwrap_or_default());
     let graph = Graph::of(&pipeline);
@@ -78,18 +80,19 @@ pub(super) async fn check(
     Ok(Validation { pipeline: Some(pipeline), problems, rounds })
 }
 
-/// What is wrong with a pipeline that could be read, in an environment.
+/// What is wrong with a pipeline that could be read, in an environment and a slot of it. Without a slot, what is configured for
+/// any place counts as there.
 pub(crate) async fn problems(
     core: &Core,
     project: Option<&Project>,
     pipeline: &Pipeline,
     authority: Authority,
-    environment: &Environment,
+    (environment, slot): (&Environment, Option<&SlotName>),
     unset: Severity,
 ) -> Result<Vec<Problem>, Error> {
     let plugins = catalogue::all_plugins(core).await?;
     let configuration = match project {
-        Some(project) => Some(configuration(core, project).await?),
+        Some(project) => Some(configuration(core, project, slot.map(|slot| (environment, slot))).await?),
         None => None,
     };
     let context = Context {
@@ -111,8 +114,15 @@ pub(crate) const fn authority_of(elevated: bool) -> Authority {
 }
 
 /// Names only: no value is opened to check a pipeline.
-async fn configuration(core: &Core, project: &Project) -> Result<Configuration, Error> {
-    let stored = core.store.variables_get(&project.id).await.stored()?;
+async fn configuration(
+    core: &Core,
+    project: &Project,
+    place: Option<(&Environment, &SlotName)>,
+) -> Result<Configuration, Error> {
+    let stored = match place {
+        Some((environment, slot)) => stored_in_force(core, project, environment, slot).await?,
+        None => core.store.variables_get(&project.id).await.stored()?,
+    };
     let mut configuration = Configuration::default();
     for variable in stored {
         match SecretName::parse(variable.key.as_str()) {

@@ -67,9 +67,8 @@ pub(super) async fn answer(
     question: &DryRunQuestion,
 ) -> Result<DryRunView, Error> {
     let environment = environment(core, principal, question.environment.as_deref()).await?;
-    if let Some(slot) = &question.slot {
-        SlotName::parse(slot).map_err(|error| Error::invalid("/slot", error))?;
-    }
+    let slot = question.slot.as_deref().map(SlotName::parse).transpose();
+    let slot = slot.map_err(|error| Error::invalid("/slot", error))?.unwrap_or_else(SlotName::production);
     let mut problems = Vec::new();
     let pipeline = match choose(&version.pipeline, &question.inputs) {
         Ok(chosen) => chosen.pipeline,
@@ -79,8 +78,8 @@ pub(super) async fn answer(
         }
     };
     let authority = checking::authority_of(version.elevated);
-    let found =
-        checking::problems(core, Some(project), &pipeline, authority, &environment, Severity::Error).await?;
+    let place = (&environment, Some(&slot));
+    let found = checking::problems(core, Some(project), &pipeline, authority, place, Severity::Error).await?;
     problems.extend(found);
     let wanted = wanted(&pipeline, &project.settings.limits);
     let images: Vec<ImageReference> = wanted.images.keys().cloned().collect();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub use checking::Validation;
 pub use dry_run::{DryRunQuestion, DryRunView, ImageView};
 use pierhead_model::Timestamp;
+use pierhead_model::name::SlotName;
 use pierhead_model::pipeline::admission::{Authority, Ceiling, judge};
 use pierhead_model::pipeline::compose::{self, Note};
 use pierhead_model::pipeline::diff::{Change, diff};
@@ -26,6 +27,8 @@ pub(crate) use templates::Templates;
 use super::auth::Principal;
 use super::catalogue::{TagQuery, TagsView, tags};
 use super::page::{Page, PageRequest};
+use super::projects;
+use super::variables::stored_in_force;
 use crate::access::policy::{self, READ_PROJECT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
@@ -251,7 +254,8 @@ impl Pipelines {
             Release::Image(_) => Some(Kind::Image),
             Release::Run(_) => None,
         });
-        let variables = self.0.store.variables_get(&project.id).await.stored()?;
+        let local = projects::local(&self.0).await?;
+        let variables = stored_in_force(&self.0, project, &local, &SlotName::production()).await?;
         let variables: Vec<_> = variables
             .into_iter()
             .map(|StoredVariable { key, secret, exposure, .. }| Configured { key, secret, exposure })

@@ -198,29 +198,48 @@ impl Client<'_> {
         self.call(request.body(body)).await
     }
 
-    pub(crate) async fn variables(&self, project: &str) -> Result<Answer<Variables>, Error> {
-        self.call(self.request(Method::GET, &["projects", project, "variables"])).await
+    /// `show`: those set in this place, all, or what is in force there.
+    pub(crate) async fn variables(
+        &self,
+        project: &str,
+        at: &VariablesAt,
+        show: Option<&str>,
+    ) -> Result<Answer<Variables>, Error> {
+        let request = self.request(Method::GET, &["projects", project, "variables"]).query("show", show);
+        self.call(at.of(request)).await
     }
 
-    pub(crate) async fn variable_put(&self, project: &str, variable: &NewVariable) -> Result<Value, Error> {
+    pub(crate) async fn variable_put(
+        &self,
+        project: &str,
+        at: &VariablesAt,
+        variable: &NewVariable,
+    ) -> Result<Value, Error> {
         let NewVariable { key, value, secret, exposure } = variable;
         let body = VariableValue { value: value.as_deref(), secret: *secret, exposure: *exposure };
         let request = self.request(Method::PUT, &["projects", project, "variables", key]).body(&body);
-        self.call_raw(&request).await
+        self.call_raw(&at.of(request)).await
     }
 
-    pub(crate) async fn variable_delete(&self, project: &str, key: &str) -> Result<(), Error> {
-        self.call_raw(&self.request(Method::DELETE, &["projects", project, "variables", key])).await.map(drop)
+    pub(crate) async fn variable_delete(
+        &self,
+        project: &str,
+        at: &VariablesAt,
+        key: &str,
+    ) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &["projects", project, "variables", key]);
+        self.call_raw(&at.of(request)).await.map(drop)
     }
 
     pub(crate) async fn variables_replace(
         &self,
         project: &str,
+        at: &VariablesAt,
         items: Vec<NewVariable>,
         version: u64,
     ) -> Result<Value, Error> {
         let request = self.request(Method::PUT, &["projects", project, "variables"]);
-        self.call_raw(&request.body(&NewVariables { items }).if_match(version)).await
+        self.call_raw(&at.of(request).body(&NewVariables { items }).if_match(version)).await
     }
 
     pub(crate) async fn tokens(&self) -> Result<Answer<Vec<Token>>, Error> {
@@ -329,5 +348,22 @@ impl Client<'_> {
         items.truncate(limit);
         raw.truncate(limit);
         Ok(Answer { body: items, raw: json!({ "items": raw, "next_cursor": cursor }) })
+    }
+}
+
+/// Where variables are set: nothing is the whole project.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct VariablesAt {
+    pub(crate) environment: Option<String>,
+    pub(crate) slot: Option<String>,
+}
+
+impl VariablesAt {
+    pub(crate) const fn is_project(&self) -> bool {
+        self.environment.is_none() && self.slot.is_none()
+    }
+
+    fn of(&self, request: super::Request) -> super::Request {
+        request.query("environment", self.environment.as_deref()).query("slot", self.slot.as_deref())
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod calls;
 pub(crate) mod edge;
 pub(crate) mod pipelines;
 mod problem;
+pub(crate) mod sources;
 pub(crate) mod sse;
 pub(crate) mod types;
 

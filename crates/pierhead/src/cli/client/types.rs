@@ -298,6 +298,11 @@ pub(crate) struct Variables {
 
 #[derive(Deserialize)]
 pub(crate) struct Variable {
+    /// Where it was set: nothing for the whole project.
+    #[serde(default)]
+    pub(crate) environment: Option<String>,
+    #[serde(default)]
+    pub(crate) slot: Option<String>,
     pub(crate) key: String,
     #[serde(default)]
     pub(crate) value: Option<String>,

@@ -6,6 +6,8 @@
 /// One variable and the line it stands on.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// Counted from 1.
+    pub(crate) line: usize,
     pub(crate) key: String,
     pub(crate) value: String,
 }
@@ -47,7 +49,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, Malformed> {
             }
             _ => value.split(" #").next().unwrap_or_default().trim_end().to_owned(),
         };
-        entries.push(Entry { key: key.trim().to_owned(), value });
+        entries.push(Entry { line: index + 1, key: key.trim().to_owned(), value });
     }
     Ok(entries)
 }
@@ -135,7 +137,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(value in "[^\0]{0,40}") {
             let entries = parse(&line("KEY", &value)).unwrap();
-            prop_assert_eq!(entries, [Entry { key: "KEY".into(), value }]);
+            prop_assert_eq!(entries, [Entry { line: 1, key: "KEY".into(), value }]);
         }
     }
 }

@@ -1,4 +1,6 @@
-//! `env`: variables and secrets of a project.
+//! `env`: variables and secrets of a project, of an environment (`--environment`) and of slots (`--slot`).
+
+mod import;
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::dotenv;
 use crate::cli::client::Client;
+use crate::cli::client::calls::VariablesAt;
 use crate::cli::client::types::{NewVariable, Variable};
 use crate::cli::context::Context;
 use crate::cli::error::Error;
@@ -56,21 +59,31 @@ struct Kind {
     /// Never shown again
     #[arg(long)]
     secret: bool,
-    /// When it is there
-    #[arg(long, value_name = "WHEN", default_value = "runtime")]
-    exposure: When,
+    /// When it is there [default: runtime]
+    #[arg(long, value_name = "WHEN")]
+    exposure: Option<When>,
+}
+
+impl Kind {
+    fn exposure(self) -> Exposure {
+        self.exposure.unwrap_or(When::Runtime).into()
+    }
 }
 
 #[derive(Debug, Subcommand)]
 enum EnvCommand {
     /// List variables; secrets without their value
     #[command(visible_alias = "ls")]
-    List,
+    List {
+        /// What the next deployment gets: of several places the narrower one wins
+        #[arg(long)]
+        in_force: bool,
+    },
     /// Print one value
     Get { key: String },
     /// Set variables
     #[command(
-        after_help = "Examples:\n  pierhead env set LOG_LEVEL=debug A=1\n  pierhead env set --secret API_KEY        asks for the value\n  pierhead env set --secret API_KEY=- < key.txt"
+        after_help = "Examples:\n  pierhead env set LOG_LEVEL=debug A=1\n  pierhead env set --secret API_KEY        asks for the value\n  pierhead env set --secret API_KEY=- < key.txt\n  pierhead env set --slot 'pr-*' DATABASE_URL=…   for all previews"
     )]
     Set {
         /// KEY=VALUE; KEY alone asks; KEY=- reads stdin
@@ -91,11 +104,17 @@ enum EnvCommand {
         file: PathBuf,
         #[command(flatten)]
         kind: Kind,
+        /// Say what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Print the variables; secrets are left out
     Export {
         #[arg(long, value_name = "FORMAT", default_value = "dotenv")]
         format: Format,
+        /// The names alone, those of secrets too: what to fill in elsewhere
+        #[arg(long, conflicts_with = "format")]
+        names: bool,
         /// Into a file that only you can read
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -105,21 +124,42 @@ enum EnvCommand {
 pub(crate) async fn run(context: &Context, args: EnvArgs) -> Result<(), Error> {
     let client = context.client()?;
     let project = target::project(context, &client).await?.name;
-    match args.command.unwrap_or(EnvCommand::List) {
-        EnvCommand::List => list(context, &client, &project).await,
-        EnvCommand::Get { key } => get(context, &client, &project, &key).await,
-        EnvCommand::Set { assignments, kind } => set(context, &client, &project, &assignments, kind).await,
+    let globals = &context.globals;
+    let production = globals.prod.then(|| "production".to_owned());
+    let at =
+        VariablesAt { environment: globals.environment.clone(), slot: globals.slot.clone().or(production) };
+    let place = Place { context, client: &client, project: &project, at };
+    match args.command.unwrap_or(EnvCommand::List { in_force: false }) {
+        EnvCommand::List { in_force } => list(&place, in_force).await,
+        EnvCommand::Get { key } => get(&place, &key).await,
+        EnvCommand::Set { assignments, kind } => set(&place, &assignments, kind).await,
         EnvCommand::Unset { keys } => {
             for key in &keys {
-                client.variable_delete(&project, key).await?;
+                client.variable_delete(&project, &place.at, key).await?;
             }
             told(context, &format!("Removed {}.", keys.join(", ")));
             Ok(())
         }
-        EnvCommand::Import { file, kind } => import(context, &client, &project, &file, kind).await,
-        EnvCommand::Export { format, output } => {
-            export(context, &client, &project, format, output.as_deref()).await
+        EnvCommand::Import { file, kind, dry_run } => import::run(&place, &file, kind, dry_run).await,
+        EnvCommand::Export { format, names, output } => {
+            export(&place, format, names, output.as_deref()).await
         }
+    }
+}
+
+/// Whose variables are meant.
+struct Place<'p> {
+    context: &'p Context,
+    client: &'p Client<'p>,
+    project: &'p str,
+    at: VariablesAt,
+}
+
+impl Place<'_> {
+    /// What a deployment would see: the project's own when no place was named.
+    async fn seen(&self) -> Result<Vec<Variable>, Error> {
+        let show = (!self.at.is_project()).then_some("in_force");
+        Ok(self.client.variables(self.project, &self.at, show).await?.body.items)
     }
 }
 
@@ -127,22 +167,37 @@ fn told(context: &Context, what: &str) {
     context.say(&format!("{what} It counts from the next deployment: pierhead deploy"));
 }
 
-async fn list(context: &Context, client: &Client<'_>, project: &str) -> Result<(), Error> {
-    let variables = client.variables(project).await?;
-    let mut table = Table::new(&["KEY", "VALUE", "EXPOSURE", "CHANGED"]);
+async fn list(place: &Place<'_>, in_force: bool) -> Result<(), Error> {
+    let Place { context, client, project, at } = place;
+    let (at, show) = match (in_force, at.is_project()) {
+        (true, true) => {
+            (&VariablesAt { environment: Some("local".to_owned()), slot: None }, Some("in_force"))
+        }
+        (true, false) => (at, Some("in_force")),
+        (false, true) => (at, Some("all")),
+        (false, false) => (at, None),
+    };
+    let variables = client.variables(project, at, show).await?;
+    let mut table = Table::new(&["KEY", "VALUE", "EXPOSURE", "WHERE", "CHANGED"]);
     for variable in variables.body.items {
         let value = match (&variable.value, variable.secret) {
             (_, true) => "(secret)".to_owned(),
             (value, false) => safe_text::plain(&value.as_deref().unwrap_or_default().replace('\n', "\\n")),
         };
         let exposure = json!(variable.exposure).as_str().unwrap_or_default().to_owned();
-        table.row([variable.key, value, exposure, context.moment(variable.updated_at)]);
+        let within = match (&variable.environment, &variable.slot) {
+            (Some(environment), Some(slot)) => format!("{environment}/{slot}"),
+            (Some(environment), None) => environment.clone(),
+            (None, _) => "everywhere".to_owned(),
+        };
+        table.row([variable.key, value, exposure, within, context.moment(variable.updated_at)]);
     }
     context.show_table(&variables.raw, &table, "No variable yet: pierhead env set KEY=VALUE")
 }
 
-async fn get(context: &Context, client: &Client<'_>, project: &str, key: &str) -> Result<(), Error> {
-    let variables = client.variables(project).await?.body.items;
+async fn get(place: &Place<'_>, key: &str) -> Result<(), Error> {
+    let (context, project) = (place.context, place.project);
+    let variables = place.seen().await?;
     let found = variables.into_iter().find(|variable| variable.key == key);
     let variable = found.ok_or_else(|| {
         Error::not_found(format!("{project} has no variable {key}"), "See them with: pierhead env list")
@@ -163,13 +218,8 @@ async fn get(context: &Context, client: &Client<'_>, project: &str, key: &str) -
     }
 }
 
-async fn set(
-    context: &Context,
-    client: &Client<'_>,
-    project: &str,
-    assignments: &[String],
-    kind: Kind,
-) -> Result<(), Error> {
+async fn set(place: &Place<'_>, assignments: &[String], kind: Kind) -> Result<(), Error> {
+    let Place { context, client, project, at } = place;
     let mut variables = Vec::new();
     for assignment in assignments {
         let (key, value) = match assignment.split_once('=') {
@@ -190,7 +240,7 @@ async fn set(
     }
     let mut answers = Vec::new();
     for variable in &variables {
-        answers.push(client.variable_put(project, variable).await?);
+        answers.push(client.variable_put(project, at, variable).await?);
     }
     let keys: Vec<&str> = variables.iter().map(|variable| variable.key.as_str()).collect();
     told(context, &format!("Set {}.", keys.join(", ")));
@@ -203,58 +253,21 @@ fn checked(key: &str, value: String, kind: Kind) -> Result<NewVariable, Error> {
     };
     let key = VariableKey::parse(key).map_err(refused)?;
     check_value(&key, &value).map_err(refused)?;
-    Ok(NewVariable {
-        key: key.into(),
-        value: Some(value),
-        secret: kind.secret,
-        exposure: kind.exposure.into(),
-    })
-}
-
-/// Replaces the whole set at once, on the condition that nobody else changed it meanwhile.
-async fn import(
-    context: &Context,
-    client: &Client<'_>,
-    project: &str,
-    file: &std::path::Path,
-    kind: Kind,
-) -> Result<(), Error> {
-    let from_stdin = file.as_os_str() == "-";
-    let text = read_all((!from_stdin).then(|| context.path(file)).as_deref())?;
-    let entries = dotenv::parse(&text)
-        .map_err(|error| Error::usage(format!("{}: {error}", file.display()), "Nothing was set."))?;
-    let mut items = Vec::new();
-    for entry in entries {
-        items.push(checked(&entry.key, entry.value, kind)?);
-    }
-    let count = items.len();
-    let existing = client.variables(project).await?;
-    let version = existing.body.version;
-    let kept = existing
-        .body
-        .items
-        .into_iter()
-        .filter(|old| !items.iter().any(|new| new.key == old.key))
-        .collect::<Vec<_>>();
-    items.extend(kept.into_iter().map(|old| NewVariable {
-        key: old.key,
-        value: old.value,
-        secret: old.secret,
-        exposure: old.exposure,
-    }));
-    let answer = client.variables_replace(project, items, version).await?;
-    told(context, &format!("Set {count} variables."));
-    context.show(&answer, Vec::new)
+    Ok(NewVariable { key: key.into(), value: Some(value), secret: kind.secret, exposure: kind.exposure() })
 }
 
 async fn export(
-    context: &Context,
-    client: &Client<'_>,
-    project: &str,
+    place: &Place<'_>,
     format: Format,
+    names: bool,
     output: Option<&std::path::Path>,
 ) -> Result<(), Error> {
-    let variables = client.variables(project).await?.body.items;
+    let context = place.context;
+    let mut variables = place.seen().await?;
+    if names {
+        let blank = |it: Variable| Variable { value: None, secret: false, ..it };
+        variables = variables.into_iter().map(blank).collect();
+    }
     let (secrets, plain): (Vec<_>, Vec<_>) = variables.into_iter().partition(|variable| variable.secret);
     let pairs = || {
         plain.iter().map(|variable| (variable.key.as_str(), variable.value.as_deref().unwrap_or_default()))
