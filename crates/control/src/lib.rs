@@ -318,6 +318,11 @@ impl Control {
         self.core.ingresses.attach(link)
     }
 
+    /// The way in for ingresses that come later.
+    pub fn door(&self) -> Door {
+        Door(Arc::clone(&self.core))
+    }
+
     /// Stops deciding. What was decided is stored, and the next control plane goes on with it.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -325,6 +330,22 @@ impl Control {
             // A reconciler that panicked has stopped too.
             let _ = task.await;
         }
+    }
+}
+
+/// Where ingresses come in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Door(Arc<Core>);
+
+impl Door {
+    /// Speaks with an ingress.
+    pub fn attach_ingress(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
+        self.0.ingresses.attach(link)
+    }
+
+    /// The way to services on other machines.
+    pub fn tunnels(&self) -> Arc<dyn Tunnels> {
+        Arc::new(fleet::NodeTunnels(Arc::clone(&self.0)))
     }
 }
 

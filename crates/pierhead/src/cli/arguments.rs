@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments, grants, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
+    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Up(Box<up::UpArgs>),
     /// Start a node on this machine, for a control plane on another
     Agent(Box<agent::AgentArgs>),
+    /// Start an ingress of its own, beside a server on this machine
+    Ingress(Box<ingress::IngressArgs>),
     /// Build and list the runtime images of this machine
     #[command(visible_alias = "runtime")]
     Runtimes(runtimes::RuntimesArgs),
@@ -212,7 +214,7 @@ pub(crate) enum Command {
 
 /// The groups of the root help, in the order in which somebody new needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Start a server", &["up", "agent", "runtimes"]),
+    ("Start a server", &["up", "agent", "ingress", "runtimes"]),
     ("Sign in", &["login", "logout", "whoami"]),
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),

@@ -80,7 +80,7 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("domain_renew", Rule::WriteProject, &[409]),
     row("project_certificate_list", Rule::ReadProject, &[200]),
     // What the example has is no certificate.
-    row("project_certificate_create", Rule::WriteProject, &[422]),
+    with("project_certificate_create", Rule::WriteProject, &[422], |_| json!({ "chain": "-", "key": "-" })),
     row("project_certificate_delete", Rule::DeleteVariable, &[204]),
     row("pipeline_get", Rule::ReadProject, &[200]),
     row("pipeline_save", Rule::WriteProject, &[201]),
@@ -159,7 +159,7 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("template_create", Rule::AdminToWrite, &[201, 409]),
     row("template_delete", Rule::AdminToWrite, &[204, 404]),
     row("certificate_list", Rule::AdminToRead, &[200]),
-    row("certificate_create", Rule::AdminToWrite, &[422]),
+    with("certificate_create", Rule::AdminToWrite, &[422], |_| json!({ "chain": "-", "key": "-" })),
     // It is a project's.
     row("certificate_delete", Rule::AdminToWrite, &[404]),
     row("registry_list", Rule::AdminToRead, &[200]),

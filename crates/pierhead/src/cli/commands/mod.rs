@@ -12,6 +12,7 @@ pub(crate) mod dotenv;
 pub(crate) mod env;
 pub(crate) mod environments;
 pub(crate) mod grants;
+pub(crate) mod ingress;
 pub(crate) mod init;
 pub(crate) mod invitations;
 pub(crate) mod link;
