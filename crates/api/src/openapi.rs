@@ -21,7 +21,7 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::access::{FIRST_MESSAGE, OPEN, needed};
 use crate::problem;
 
-const TAGS: [(&str, &str); 15] = [
+const TAGS: &[(&str, &str)] = &[
     ("access", "Signing in, tokens, who one is."),
     ("teams", "Who works together, and what they may do."),
     ("deployments", "Made, watched, cancelled, repeated, rolled back."),
@@ -138,7 +138,7 @@ pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
         .build();
     document.servers = Some(vec![Server::new("/")]);
     let tag = |(name, description)| TagBuilder::new().name(name).description(Some(description)).build();
-    document.tags = Some(TAGS.into_iter().map(tag).collect());
+    document.tags = Some(TAGS.iter().copied().map(tag).collect());
     let requests = schemas_of_requests(&document);
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()

@@ -181,7 +181,7 @@ impl Control {
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             images: Images::new(allow_addresses.clone(), ca_bundle.as_deref())?,
-            outgoing: Outgoing::new(allow_addresses, ca_bundle.as_deref())?,
+            outgoing: Outgoing::new(allow_addresses.clone(), ca_bundle.as_deref())?,
             signals,
             store,
             outside,

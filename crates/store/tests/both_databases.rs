@@ -24,7 +24,10 @@ use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, Domain, DomainLooked, Environment, Identity, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, Store, StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, StoreError, User, Visibility,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, Domain,
+    DomainLooked, Environment, Identity, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion, Node,
+    NodeLink, Options, Project, Slot, Store, StoreError, StoredAccess, StoredCertificate, StoredCredentials,
+    StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, User, Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
+    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
+    grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects,
+    registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users,
+    validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 

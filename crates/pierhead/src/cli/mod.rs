@@ -137,7 +137,10 @@ fn tell_canonical(context: &Context, canonical: &str) {
 
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
-    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots, source, status, teams, tokens, up, users, validate, verify, version,
+        agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
+        environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines,
+        plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots, source, status,
+        teams, tokens, up, users, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
