@@ -1,5 +1,4 @@
 //! A hostname of one's own, end to end: claimed, proved in DNS, vouched for by an authority, visited by TLS.
-#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! Letters, taken by a real SMTP server: invitations, sign-ups, passwords set anew; put off, refused, and interrupted by a crash.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::time::{Duration, Instant};
 

@@ -89,7 +89,7 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("pipeline_version_get", Rule::ReadProject, &[200]),
     row("pipeline_diff", Rule::ReadProject, &[200]),
     row("pipeline_dry_run", Rule::ReadProjectByPost, &[200]),
-    row("pipeline_tags", Rule::ReadProject, &[404]),
+    row("pipeline_tags", Rule::ReadProject, &[200]),
     row("deployment_get", Rule::ReadProject, &[200]),
     row("deployment_events", Rule::ReadProject, &[200]),
     row("deployment_cancel", Rule::WriteProject, &[202]),
