@@ -235,7 +235,10 @@ impl World {
         let path = self.options.data_dir.join(format!("agent/runs/{deployment}.json"));
         let notes: serde_json::Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
         let steps = notes["state"]["steps"].as_object().unwrap();
-        steps.iter().map(|(name, step)| (name.clone(), step["state"]["name"].as_str().unwrap().to_owned())).collect()
+        steps
+            .iter()
+            .map(|(name, step)| (name.clone(), step["state"]["name"].as_str().unwrap().to_owned()))
+            .collect()
     }
 
     /// A site is live first, and what its build made goes then.
