@@ -87,6 +87,7 @@ pub(crate) struct Signals {
     pub(crate) images: Signal,
     pub(crate) nodes: Signal,
     pub(crate) sources: Signal,
+    pub(crate) tokens: Signal,
     pub(crate) notices: Signal,
     pub(crate) sleep: Signal,
     pub(crate) letters: Signal,

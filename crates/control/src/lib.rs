@@ -11,6 +11,7 @@ mod core;
 mod edge;
 mod error;
 mod fleet;
+mod forge;
 mod images;
 mod ingresses;
 mod lifecycle;
@@ -67,6 +68,9 @@ pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
 pub use services::events::EventView;
+pub use services::github::{
+    ConnectionBegun, GithubAppView, GithubView, InstallationView, ManifestView, NewGithubApp, RepositoryView,
+};
 pub use services::grants::{GrantView, NewGrant};
 pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
@@ -88,6 +92,7 @@ pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderVi
 pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
 pub use services::source_access::AccessView;
+pub use services::source_links::{LinkView, NewLink};
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
@@ -270,6 +275,11 @@ impl Control {
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
             core.signals.sources.clone(),
+            stop.subscribe(),
+        ));
+        tasks.push(drive(
+            Arc::new(reconcilers::tokens::Tokens(Arc::clone(&core))),
+            core.signals.tokens.clone(),
             stop.subscribe(),
         ));
         tasks.push(drive(

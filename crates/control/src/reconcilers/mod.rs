@@ -30,5 +30,6 @@ pub(crate) mod removals;
 pub(crate) mod routes;
 pub(crate) mod sleep;
 pub(crate) mod sources;
+pub(crate) mod tokens;
 
 pub(crate) use driver::{Reconciler, Signal, drive};

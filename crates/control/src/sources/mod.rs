@@ -9,6 +9,7 @@
 //! - [`signature`], [`payload`]: how each provider signs, and what its words mean.
 //! - [`access`]: how a repository is entered that not everybody may read.
 //! - [`following`]: which references a project follows, and which slot each deploys to.
+//! - [`installations`]: what becomes of an app's installation.
 //! - [`judge`]: what was dealt with and where the branch is → what follows.
 //! - [`heads`]: a head becomes a deployment, unless there is a reason to skip it.
 
@@ -16,6 +17,7 @@ pub(crate) mod access;
 pub(crate) mod following;
 pub(crate) mod heads;
 pub(crate) mod hooks;
+pub(crate) mod installations;
 pub(crate) mod judge;
 pub(crate) mod payload;
 pub(crate) mod signature;

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 mod corpus;
+mod description;
+mod github;
 mod intake;
 mod moves;
 mod notices;

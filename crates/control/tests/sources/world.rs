@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use parking_lot::Mutex;
 use pierhead_control::{
-    Client, Control, DeploymentFilter, DeploymentView, Detector, Error, Incoming, MasterKey, NewProject,
-    Outside, PageRequest, Principal, PublicAddress, Received, Repositories, Services, SourceOptions,
+    Client, Control, DeploymentFilter, DeploymentView, Detector, Error, Incoming, MasterKey, NewAccount,
+    NewProject, Outside, PageRequest, Principal, PublicAddress, Received, Repositories, Services,
+    SourceOptions,
 };
 use pierhead_model::Timestamp;
 use pierhead_model::git_access::{GitAccess, HostKey};
@@ -50,6 +51,8 @@ pub(crate) struct Pretended {
     pub(crate) down: Mutex<bool>,
     /// What the last look had to show.
     pub(crate) entered_with: Mutex<Option<GitAccess>>,
+    /// The same, by place.
+    pub(crate) entered: Mutex<HashMap<String, GitAccess>>,
     /// Keys of its ssh servers.
     pub(crate) shown: Mutex<Vec<String>>,
 }
@@ -77,6 +80,7 @@ impl Repositories for Pretended {
     ) -> Result<References, Error> {
         *self.looks.lock() += 1;
         *self.entered_with.lock() = Some(access.clone());
+        self.entered.lock().insert(repository.place(), access.clone());
         if *self.down.lock() {
             return Err(Error::Unavailable { detail: "the host does not answer".into() });
         }
@@ -183,6 +187,16 @@ impl World {
         let tokens = services.auth.login("ada@example.com", password(), Client::default()).await.unwrap();
         let admin = services.auth.authenticate(&tokens.access_token).await.unwrap();
         Self { services, admin, repositories, host, control: Some(control), _folder: folder }
+    }
+
+    /// Somebody else who is signed in.
+    pub(crate) async fn person(&self, email: &str) -> Principal {
+        let link = self.services.invitations.invite_account(&self.admin, email).await.unwrap().link.unwrap();
+        let (_, token) = link.split_once('#').unwrap();
+        let new = NewAccount { token: token.into(), name: None, password: "correct horse battery".into() };
+        let auth = &self.services.auth;
+        let tokens = self.services.invitations.create_account(auth, new, Client::default()).await.unwrap();
+        auth.authenticate(&tokens.access_token).await.unwrap()
     }
 
     /// A project of `https://git.example.com/team/<name>`.
