@@ -209,7 +209,7 @@ impl Control {
             auth,
             web,
             detector,
-            (Arc::clone(&sources.repositories), sources.pushes),
+            (Arc::clone(&sources.repositories), sources.pushes.clone()),
         ));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
@@ -270,6 +270,11 @@ impl Control {
                 core.signals.notices.clone(),
                 stop.subscribe(),
             ),
+            drive(
+                Arc::new(reconcilers::feedback::Feedback::new(Arc::clone(&core))),
+                core.signals.feedback.clone(),
+                stop.subscribe(),
+            ),
             wake_when_something_happened(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
@@ -277,6 +282,13 @@ impl Control {
             core.signals.sources.clone(),
             stop.subscribe(),
         ));
+        if let Some(host) = sources.pushes {
+            tasks.push(drive(
+                Arc::new(reconcilers::pushed::Pushed { core: Arc::clone(&core), host }),
+                core.signals.pushed.clone(),
+                stop.subscribe(),
+            ));
+        }
         tasks.push(drive(
             Arc::new(reconcilers::tokens::Tokens(Arc::clone(&core))),
             core.signals.tokens.clone(),
@@ -384,7 +396,10 @@ fn wake_when_something_happened(core: Arc<Core>, mut stop: watch::Receiver<bool>
         loop {
             tokio::select! {
                 changed = events.changed() => match changed {
-                    Ok(()) => core.signals.notices.raise(),
+                    Ok(()) => {
+                        core.signals.notices.raise();
+                        core.signals.feedback.raise();
+                    }
                     Err(_) => return,
                 },
                 _ = stop.wait_for(|stop| *stop) => return,

@@ -55,7 +55,7 @@ pub struct InstallationToken {
     pub expires_at: Timestamp,
 }
 
-mod link {
+pub(crate) mod link {
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

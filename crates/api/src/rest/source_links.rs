@@ -27,15 +27,18 @@ pub(crate) struct SourceConnection {
     webhook: bool,
     /// Why it is not used.
     unused: Option<String>,
+    /// Why something was not told there.
+    problem: Option<String>,
     created_by: String,
     created_at: Time,
 }
 
 impl From<LinkView> for SourceConnection {
     fn from(view: LinkView) -> Self {
-        let LinkView { provider, repository, api_url, webhook, unused, created_by, created_at } = view;
+        let LinkView { provider, repository, api_url, webhook, unused, problem, created_by, created_at } =
+            view;
         let created_at = created_at.into();
-        Self { provider, repository, api_url, webhook, unused, created_by, created_at }
+        Self { provider, repository, api_url, webhook, unused, problem, created_by, created_at }
     }
 }
 

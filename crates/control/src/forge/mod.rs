@@ -10,13 +10,16 @@
 //! - [`link`]: the way to the service of a project's repository, and whether it may be used.
 //! - [`tokens`]: tokens of an installation, each for one repository and one purpose.
 //! - [`hook`]: webhooks that are made there.
+//! - [`tell`], [`words`]: what is said there of a deployment.
 
 pub(crate) mod account;
 pub(crate) mod app;
 pub(crate) mod call;
 pub(crate) mod hook;
 pub(crate) mod link;
+pub(crate) mod tell;
 pub(crate) mod tokens;
+pub(crate) mod words;
 
 /// Which service, and how Pierhead comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]

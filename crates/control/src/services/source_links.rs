@@ -2,7 +2,7 @@
 
 use pierhead_model::Timestamp;
 use pierhead_model::source::RepositoryUrl;
-use pierhead_store::{Project, SourceLink};
+use pierhead_store::{Feedback, Project, SourceLink};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -43,6 +43,8 @@ pub struct LinkView {
     pub webhook: bool,
     /// Why it is not used.
     pub unused: Option<String>,
+    /// Why the newest deployment that was not told there was not.
+    pub problem: Option<String>,
     pub created_by: String,
     pub created_at: Timestamp,
 }
@@ -357,7 +359,7 @@ fn api_of(forge: Forge, repository: &RepositoryUrl, told: Option<&str>) -> Resul
     Ok(url)
 }
 
-pub(super) fn view(project: &Project, link: SourceLink) -> LinkView {
+pub(super) fn view(project: &Project, link: SourceLink, told: &[Feedback]) -> LinkView {
     let unused = link::why_unused(project, &link);
     LinkView {
         provider: link.provider,
@@ -365,6 +367,7 @@ pub(super) fn view(project: &Project, link: SourceLink) -> LinkView {
         api_url: link.api_url,
         webhook: link.hook.is_some(),
         unused,
+        problem: told.iter().find(|it| it.told != Some(it.state)).and_then(|it| it.answer.clone()),
         created_by: link.created_by,
         created_at: link.created_at,
     }

@@ -169,8 +169,9 @@ impl Sources {
         let verdict = verdict(secret_since.is_some() || installation_secret, &deliveries, &followed);
         let followed = followed.into_iter().map(into_view).collect();
         let access = source_access::view(project, store.source_access(&project.id).await.stored()?);
-        let link =
-            store.source_link(&project.id).await.stored()?.map(|link| source_links::view(project, link));
+        let told = store.feedback_of(&project.id, SHOWN).await.stored()?;
+        let link = store.source_link(&project.id).await.stored()?;
+        let link = link.map(|link| source_links::view(project, link, &told));
         Ok(SourceView { followed, secret_since, installation_secret, deliveries, verdict, access, link })
     }
 }

@@ -73,6 +73,12 @@ pub trait Pushes: Send + Sync + std::fmt::Debug {
         pack: BoxStream<'static, std::io::Result<Bytes>>,
     ) -> Result<(Bytes, Vec<(String, String)>), Error>;
 
+    /// The projects that have a repository here.
+    async fn hosted(&self) -> Result<Vec<ProjectId>, Error>;
+
+    /// Removes a project's repository.
+    async fn forget(&self, project: &ProjectId) -> Result<(), Error>;
+
     /// The files of a commit, each stored as a blob.
     async fn snapshot(&self, project: &ProjectId, commit: &str) -> Result<(FileTree, Commit), Error>;
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use parking_lot::Mutex;
 use pierhead_control::{
-    Client, Control, DeploymentFilter, DeploymentView, Detector, Error, Incoming, MasterKey, NewAccount,
-    NewProject, Outside, PageRequest, Principal, PublicAddress, Received, Repositories, Services,
+    Client, Control, DeploymentFilter, DeploymentView, Detector, Error, Incoming, Mailer, MasterKey,
+    NewAccount, NewProject, Outside, PageRequest, Principal, PublicAddress, Received, Repositories, Services,
     SourceOptions,
 };
 use pierhead_model::Timestamp;
@@ -21,6 +21,8 @@ use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_store::Store;
 use serde_json::{Value, json};
+
+use crate::agent::{self, obey};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const INSTALLATION: &str = "the secret of the whole installation";
@@ -153,7 +155,16 @@ impl World {
         Self::with(vec![range.parse().unwrap()]).await
     }
 
+    /// One that can send letters.
+    pub(crate) async fn posting(mailer: Arc<dyn Mailer>) -> Self {
+        Self::made(Vec::new(), Some(mailer)).await
+    }
+
     async fn with(allow_addresses: Vec<ipnet::IpNet>) -> Self {
+        Self::made(allow_addresses, None).await
+    }
+
+    async fn made(allow_addresses: Vec<ipnet::IpNet>, mailer: Option<Arc<dyn Mailer>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database_url = format!("sqlite://{}", folder.path().join("db").display());
         let data_dir = folder.path().to_owned();
@@ -176,7 +187,7 @@ impl World {
             allow_addresses,
             ca_bundle: None,
             plugins: Vec::new(),
-            access: pierhead_control::AccessOptions::default(),
+            access: pierhead_control::AccessOptions { mailer, ..Default::default() },
             edge: Default::default(),
         })
         .await
@@ -260,6 +271,13 @@ impl World {
     /// Moves the clock on.
     pub(crate) fn later(&self, seconds: i64) {
         *self.host.0.lock() += seconds;
+    }
+
+    /// An agent that does at once what it is told.
+    pub(crate) fn attach_agent(&self) {
+        let (to_agent, from_control) = pierhead_wire::link::memory();
+        self.control.as_ref().unwrap().attach_local_agent(to_agent);
+        tokio::spawn(obey(agent::Pretended::default(), from_control));
     }
 
     pub(crate) async fn stop(mut self) {

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
     ("0024_source_links", include_str!("schema/0024_source_links.sql")),
+    ("0025_feedback", include_str!("schema/0025_feedback.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
