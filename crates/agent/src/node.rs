@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use pierhead_engine::Engine;
 use pierhead_model::id::ProjectId;
-use pierhead_wire::BlobChannel;
+use pierhead_wire::{BlobChannel, Leaders};
 use tokio::sync::Notify;
 
 use crate::Tools;
@@ -32,6 +32,7 @@ pub(crate) struct Node {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<dyn BlobChannel>,
     pub(crate) runtimes: Arc<dyn RuntimeImages>,
+    pub(crate) leaders: Arc<dyn Leaders>,
     pub(crate) plugins: PluginBuilder,
     pub(crate) book: Book,
     pub(crate) logs: Logs,
@@ -82,6 +83,7 @@ impl Node {
             engine: tools.engine,
             blobs: tools.blobs,
             runtimes: tools.runtimes,
+            leaders: tools.leaders,
             reports_due,
             lines_due,
             options,

@@ -23,6 +23,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod shares;
 mod sign_in;
 mod sleepers;
 mod sources;
@@ -47,7 +48,7 @@ use pierhead_model::name::EnvironmentName;
 pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeState, StoredNotice};
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
-use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
+use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Leaders, Tunnels};
 pub use sealing::{MasterKey, SealError};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
@@ -59,7 +60,7 @@ pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::certificates::{CertificateView, NewCertificate};
 pub use services::clones::NewClone;
 pub use services::deployments::{
-    Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
+    Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment, ShareView,
 };
 pub use services::detection::Detector;
 pub use services::domains::{DomainCertificate, DomainView, NewDomain};
@@ -72,7 +73,7 @@ pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
-pub use services::logs::{LogItem, LogPage, LogQuery};
+pub use services::logs::{LogItem, LogOf, LogPage, LogQuery};
 pub use services::mailing::{LetterView, MailView};
 pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
 pub use services::page::{Page, PageRequest};
@@ -311,6 +312,11 @@ impl Control {
     /// The way to services on other machines, for an ingress in this process.
     pub fn tunnels(&self) -> Arc<dyn Tunnels> {
         Arc::new(fleet::NodeTunnels(Arc::clone(&self.core)))
+    }
+
+    /// The ways of the agent of this machine to the nodes that lead what it has a share of.
+    pub fn leaders(&self) -> Arc<dyn Leaders> {
+        Arc::new(fleet::LeadersOf { core: Arc::clone(&self.core), node: self.local_node.clone() })
     }
 
     /// Speaks with an ingress.

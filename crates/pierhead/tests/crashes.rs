@@ -43,9 +43,10 @@ const POINTS: [&str; 25] = [
 const AT_FIRST_START: [&str; 1] = ["store.migrate.before_commit"];
 
 /// Driven by the tests of nodes, of pipelines, of webhooks and of sleep.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 7] = [
     "control.rotate_token.before_disconnect",
     "agent.run_noted",
+    "control.shares_planned",
     "store.delivery.before_commit",
     "store.delivery.after_commit",
     "agent.frozen",

@@ -115,7 +115,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     control.attach_local_agent(to_agent);
     let engine = engine::connect(&settings.engine_socket).await?;
     let runtimes = RuntimeBuilder::new(Arc::clone(&engine), data_dir.join("runtimes"));
-    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes) };
+    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes), leaders: control.leaders() };
     let agent = Agent::start(agent_options, tools, from_control).await?;
 
     let services = control.services();

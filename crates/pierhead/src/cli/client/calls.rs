@@ -28,6 +28,8 @@ pub(crate) struct LogFilter {
     pub(crate) search: Option<String>,
     pub(crate) stream: Option<String>,
     pub(crate) step: Option<String>,
+    /// Whose log, of a deployment that is on several nodes.
+    pub(crate) node: Option<String>,
 }
 
 impl LogFilter {
@@ -40,6 +42,7 @@ impl LogFilter {
             .query("q", self.search.as_deref())
             .query("stream", self.stream.as_deref())
             .query("step", self.step.as_deref())
+            .query("node", self.node.as_deref())
     }
 }
 
