@@ -40,6 +40,7 @@ mod executor;
 mod firewall;
 mod gc;
 mod git;
+pub mod handover;
 mod health;
 mod identity;
 mod images;

@@ -1,6 +1,7 @@
 //! What the agent's tasks share.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -14,6 +15,7 @@ use crate::address::AddressPolicy;
 use crate::book::Book;
 use crate::durable;
 use crate::git::Source;
+use crate::handover;
 use crate::identity::Identity;
 use crate::images::{Images, Seeks};
 use crate::layers::Layers;
@@ -29,6 +31,8 @@ use crate::rests::Rests;
 pub(crate) struct Node {
     pub(crate) options: Options,
     pub(crate) layout: Layout,
+    /// The program that hands secrets to processes in containers.
+    pub(crate) init: PathBuf,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<dyn BlobChannel>,
     pub(crate) runtimes: Arc<dyn RuntimeImages>,
@@ -59,6 +63,7 @@ impl Node {
         let (reports_due, lines_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let policy = AddressPolicy::new(options.allow_addresses.clone());
         Ok(Self {
+            init: handover::install(&layout.root().join("init"))?,
             book: Book::open(layout.reports(), Arc::clone(&reports_due))?,
             logs: Logs::open(layout.logs(), Arc::clone(&lines_due))?,
             layers: Layers::open(&layout, Arc::clone(&tools.blobs))?,

@@ -15,14 +15,14 @@ use crate::links::Links;
 use crate::mail::Mailer;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
-use crate::sealing::MasterKey;
+use crate::sealing::Keyring;
 use crate::sleepers::Sleepers;
 
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) outside: Arc<dyn Outside>,
-    pub(crate) key: MasterKey,
+    pub(crate) key: Keyring,
     pub(crate) install: InstallId,
     /// Grows with each start; every write of the lifecycle carries it.
     pub(crate) epoch: u64,

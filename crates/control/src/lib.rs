@@ -92,6 +92,7 @@ use crate::ingresses::Ingresses;
 use crate::links::Links;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
+use crate::sealing::Keyring;
 use crate::services::auth::Auth;
 use crate::sleepers::Sleepers;
 
@@ -144,6 +145,9 @@ impl Control {
             access,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
+        // Before anything is changed: with the wrong key nothing is, and whoever runs with the right one runs on.
+        let first_start = store.setting_get(access::token_keys::SETTING).await.stored()?.is_none();
+        let key = Keyring::load(&store, key, first_start, &*outside).await?;
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let (drained, signals) = (Signal::default(), Signals::default());
         let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));

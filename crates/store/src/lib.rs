@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod blobs;
 mod catalogue;
+mod data_keys;
 mod db;
 mod deliveries;
 mod deployments;
@@ -40,6 +41,7 @@ pub use access::{InstanceRole, Session, Token, User};
 pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use blobs::BlobStore;
 pub use catalogue::{CatalogueEntry, CatalogueKind};
+pub use data_keys::WrappedKey;
 pub use deliveries::Delivery;
 pub use deployments::{
     AcceptedHead, Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary,

@@ -14,6 +14,7 @@ use super::compile::millis;
 use super::environment::{self, APP};
 use super::network::{self, name_of};
 use super::{Run, StepError};
+use crate::handover::{self, Handover};
 use crate::labels;
 use crate::overlay::make_app_folder;
 use crate::pipeline::Base;
@@ -36,13 +37,27 @@ pub(crate) async fn launch(run: &Run, release: &Release) -> Result<Instance, Ste
     };
     let found =
         run.node.engine.find(&name_of(run)).await.map_err(StepError::engine("looking for the container"))?;
-    let id = match found {
-        Some(container) => container.id,
-        None => create(run, release, start).await?,
+    let runs =
+        found.as_ref().is_some_and(|it| matches!(it.state, State::Running { .. } | State::Paused { .. }));
+    if run.held.secrets_missing && !runs {
+        run.log.say("service", "waiting for the control plane: only it knows this deployment's secrets");
+        // The worker begins anew when they have come.
+        return std::future::pending().await;
+    }
+    let (id, handover) = match found {
+        Some(container) if runs || !handover::is_needed(&container) => (container.id, None),
+        found => {
+            let (spec, handover) = describe(run, release, start).await?;
+            let id = match found {
+                Some(container) => container.id,
+                None => create(run, spec).await?,
+            };
+            (id, handover)
+        }
     };
     pierhead_model::crash_point!("agent.container_created");
     let (engine, starting) = (Arc::clone(&run.node.engine), id.clone());
-    run.settle("starting the service", async move { engine.start(&starting).await }).await?;
+    run.settle("starting the service", handover::start(engine, starting, handover)).await?;
     run.has_started(id.clone());
     pierhead_model::crash_point!("agent.container_started");
     let container =
@@ -66,12 +81,19 @@ pub(crate) const fn settings_of(release: &Release) -> Option<&StartSettings> {
     }
 }
 
-async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<ContainerId, StepError> {
-    if run.held.secrets_missing {
-        run.log.say("service", "waiting for the control plane: only it knows this deployment's secrets");
-        // The worker begins anew when they have come.
-        return std::future::pending().await;
-    }
+async fn create(run: &Run, spec: ContainerSpec) -> Result<ContainerId, StepError> {
+    let engine = Arc::clone(&run.node.engine);
+    let created =
+        run.settle("creating the service's container", async move { engine.create(&spec).await }).await?;
+    Ok(created.id)
+}
+
+/// The container, without its secrets, and these.
+async fn describe(
+    run: &Run,
+    release: &Release,
+    start: &StartSettings,
+) -> Result<(ContainerSpec, Option<Handover>), StepError> {
     let network = network::ensure(run).await?;
     let limits = &run.held.assignment.work.limits;
     let limits = EngineLimits::new(u64::from(limits.memory_mb) << 20, millis(limits.cpu), limits.pids);
@@ -113,10 +135,7 @@ async fn create(run: &Run, release: &Release, start: &StartSettings) -> Result<C
     spec.env = environment::of_service(run, start);
     spec.labels = labels::of_object(&run.identity, &run.held, "service");
     spec.network = NetworkMode::Named { network, aliases: Vec::new() };
-    let engine = Arc::clone(&run.node.engine);
-    let created =
-        run.settle("creating the service's container", async move { engine.create(&spec).await }).await?;
-    Ok(created.id)
+    run.conceal(spec).await
 }
 
 /// The user's command, run by a shell inside the container and nowhere else.

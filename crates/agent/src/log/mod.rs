@@ -177,11 +177,8 @@ impl Logs {
         }
         let spool = Spool::open(self.folder.join(deployment.as_str()), lines)?;
         let state = Mutex::new(State { spool, lost: 0, sent_at: None });
-        let log = Arc::new(DeploymentLog {
-            state,
-            changed: Arc::clone(&self.changed),
-            mask: Mutex::default(),
-        });
+        let log =
+            Arc::new(DeploymentLog { state, changed: Arc::clone(&self.changed), mask: Mutex::default() });
         open.insert(deployment.clone(), Arc::clone(&log));
         Ok(log)
     }

@@ -226,8 +226,15 @@ mod tests {
     #[test]
     fn a_secret_within_a_secret_is_taken_out_with_it() {
         assert_eq!(Mask::new(["hunter", "hunter2"]).apply("hunter2 hunter".into()), "[secret] [secret]");
-        assert_eq!(Mask::new(["abcdef", "defghi"]).apply("1abcdefghi2".into()), "1[secret]2", "nor what overlaps");
-        assert_eq!(Mask::new(["abcd"]).and(&Mask::new(["efgh"])).apply("abcdefgh".into()), "[secret][secret]");
+        assert_eq!(
+            Mask::new(["abcdef", "defghi"]).apply("1abcdefghi2".into()),
+            "1[secret]2",
+            "nor what overlaps"
+        );
+        assert_eq!(
+            Mask::new(["abcd"]).and(&Mask::new(["efgh"])).apply("abcdefgh".into()),
+            "[secret][secret]"
+        );
         assert_eq!(Mask::new([]).apply("abcd".into()), "abcd");
     }
 

@@ -373,3 +373,50 @@ async fn thirty_five_deployments_at_once_have_networks_of_their_own() {
     real.sweep().await;
     assert!(real.lab.engine.network_list(&real.owner()).await.unwrap().is_empty());
 }
+
+/// What anybody who may talk to the engine is shown of a container, and of commands in it.
+fn shown(container: &str) -> String {
+    let ask = |arguments: &[&str]| {
+        let output = Command::new("docker").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let filter = format!("name={container}");
+    ["inspect", "exec", "diff", "top", "ps"]
+        .map(|what| match what {
+            "exec" => ask(&["exec", container, "env"]),
+            "top" => ask(&["top", container, "-eo", "pid,args"]),
+            "ps" => ask(&["ps", "--all", "--no-trunc", "--filter", &filter]),
+            what => ask(&[what, container]),
+        })
+        .concat()
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_process_and_nothing_that_the_engine_shows() {
+    let real = real(9).await;
+    let lab = &real.lab;
+    lab.networks(219, real.subnet).await;
+    let url = format!("postgres://u:{SECRET}@db/x\nsecond 'line'");
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&url));
+    let holds = format!("test \"$(printf %s \"$URL\" | sha256sum | cut -c1-64)\" = {hash}");
+    let words = |script: String| ["sh", "-c", &script].map(str::to_owned).to_vec();
+    // Commands that are run in it later see what it sees.
+    let mut service =
+        lab.service("web", &real.image, Check::Command(words(format!("{holds} && test -e /tmp/up"))));
+    service.entrypoint = Some(words(format!("{holds} || exit 9; touch /tmp/up; exec sleep 3600")));
+    service.variables = vec![("URL".to_owned(), url), ("PLAIN".to_owned(), "shown".to_owned())];
+    service.secret_values = vec![SECRET.to_owned()];
+    for start in ["the first", "after it was stopped"] {
+        let started = service::start(&lab.context, &service, &CancellationToken::new()).await.unwrap();
+        assert!(matches!(started, Started::Healthy(_)), "{start}: {started:?} {:?}", lab.memory.printed());
+        let shown = shown(&service.container());
+        assert!(shown.contains("PLAIN=shown") && !shown.contains(SECRET), "{shown}");
+        end::stop(&lab.context, &service.container(), Duration::ZERO).await.unwrap();
+    }
+    // Found running, it is left as it is: nothing is handed over twice.
+    let first = service::start(&lab.context, &service, &CancellationToken::new()).await.unwrap();
+    let again = service::start(&lab.context, &service, &CancellationToken::new()).await.unwrap();
+    assert_eq!(first, again);
+    real.sweep().await;
+}

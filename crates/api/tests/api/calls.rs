@@ -121,7 +121,8 @@ async fn variables_go_in_and_secrets_do_not_come_out() {
     let put = platform.call("PUT", previews, Some(json!({ "value": "hunter3", "secret": true }))).await;
     assert_eq!((put.status.as_u16(), put.text.contains("hunter3")), (200, false), "{}", put.text);
     let seen = platform.call("GET", "/projects/shop/variables?slot=pr-7&show=in_force", None).await;
-    let places: Vec<_> = seen.json()["items"].as_array().unwrap().iter().map(|it| it["slot"].clone()).collect();
+    let places: Vec<_> =
+        seen.json()["items"].as_array().unwrap().iter().map(|it| it["slot"].clone()).collect();
     assert_eq!(places, [json!("pr-*"), json!(null)], "{}", seen.text);
     for refused in ["?environment=nowhere", "?slot=A%20B", "?show=in_force", "?where=x"] {
         let path = format!("/projects/shop/variables{refused}");

@@ -224,7 +224,10 @@ impl Variables {
             return Ok(StoredVariable { exposure, ..before.clone() });
         }
         let value = if secret {
-            self.0.key.seal(&place(project, scope, &key), &value, &*self.0.outside).map_err(Error::internal)?
+            self.0
+                .key
+                .seal(&place(project, scope, &key), &value, &*self.0.outside)
+                .map_err(Error::internal)?
         } else {
             value
         };

@@ -96,8 +96,7 @@ async fn a_place_is_an_environment_and_a_slot_or_a_beginning_of_slots() {
         ]
     );
     for (environment, slot) in [(Some("elsewhere"), None), (None, Some("Not A Slot")), (None, Some("*x"))] {
-        let asked =
-            variables.get(&world.admin, "shop", &at(environment, slot), VariablesShown::Own).await;
+        let asked = variables.get(&world.admin, "shop", &at(environment, slot), VariablesShown::Own).await;
         assert!(asked.is_err(), "{environment:?} {slot:?}");
     }
     let of_all = variables.get(&world.admin, "shop", &at(None, None), VariablesShown::InForce).await;

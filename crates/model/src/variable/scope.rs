@@ -23,7 +23,10 @@ impl SlotPattern {
             Some(beginning) => {
                 let fits = SlotName::parse(&format!("{beginning}a")).is_ok();
                 if !fits {
-                    return Err(InvalidName::Characters { what: "slot", name: text.chars().take(80).collect() });
+                    return Err(InvalidName::Characters {
+                        what: "slot",
+                        name: text.chars().take(80).collect(),
+                    });
                 }
             }
         }

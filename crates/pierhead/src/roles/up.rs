@@ -33,7 +33,8 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     let data_dir = &settings.data_dir.value;
     fs_err::create_dir_all(data_dir)?;
     let _lock = lock(&settings)?;
-    let key = host::master_key(settings.master_key.as_ref(), data_dir)?;
+    let previous = settings.master_key_previous.as_ref();
+    let key = host::master_key(settings.master_key.as_ref(), previous, data_dir)?;
     let listener = TcpListener::bind(settings.listen.value).await.with_context(|| {
         format!("cannot listen on {}: is another Pierhead running?", settings.listen.value)
     })?;

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) base_domain: Resolved<Hostname>,
     /// 32 bytes in base64; `None` means: the one in the data directory, made when it is missing.
     pub(crate) master_key: Option<SecretString>,
+    /// The one before, while it is exchanged.
+    pub(crate) master_key_previous: Option<SecretString>,
     /// The first admin's email and password.
     pub(crate) admin: Option<(String, SecretString)>,
     /// May hold a password.

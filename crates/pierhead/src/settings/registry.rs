@@ -68,6 +68,9 @@ keys! {
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,
         Default::None("`master.key` in the data directory, made on the first start with mode 0600"),
         "Encrypts every stored secret: 32 bytes in base64";
+    MASTER_KEY_PREVIOUS = "master_key_previous", "PIERHEAD_MASTER_KEY_PREVIOUS", "master-key-previous-file", "FILE", Secret,
+        Default::None("`master.key.previous` in the data directory, when there is one"),
+        "The master key before, to exchange it: given once beside the new one, then never again";
     ADMIN_EMAIL = "admin_email", "PIERHEAD_ADMIN_EMAIL", "admin-email", "EMAIL", Plain,
         Default::None("a one-time set-up link is printed"),
         "Makes the first admin when the database is empty";

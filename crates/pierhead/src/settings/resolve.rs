@@ -188,6 +188,7 @@ impl Sources<'_> {
             ingress_listen: self.required(&registry::INGRESS_LISTEN, &below)?,
             base_domain: self.required(&registry::BASE_DOMAIN, &below)?,
             master_key: self.optional(&registry::MASTER_KEY)?.map(|key| key.value),
+            master_key_previous: self.optional(&registry::MASTER_KEY_PREVIOUS)?.map(|key| key.value),
             admin,
             database_url: self.required(&registry::DATABASE_URL, &below)?.value,
             allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?.value,

@@ -10,7 +10,7 @@ use super::connect::write_options;
 /// Any constant; it only has to be the same in every version.
 const LOCK: i64 = 0x70_6865_6164;
 
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 11] = [
     ("0001_foundation", include_str!("schema/0001_foundation.sql")),
     ("0002_nodes", include_str!("schema/0002_nodes.sql")),
     ("0003_node_links", include_str!("schema/0003_node_links.sql")),
@@ -21,6 +21,7 @@ const MIGRATIONS: [(&str, &str); 10] = [
     ("0009_variable_scopes", include_str!("schema/0009_variable_scopes.sql")),
     ("0016_rotated_tokens", include_str!("schema/0016_rotated_tokens.sql")),
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
+    ("0019_data_keys", include_str!("schema/0019_data_keys.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Check, Health, Running};
 use crate::backoff::Backoff;
+use crate::handover::written;
 use crate::health::{Answer, ask};
 use crate::steps::Context;
 
@@ -79,9 +80,15 @@ async fn ask_once(context: &Context, running: &Running, health: &Health) -> Answ
                 let said = String::from_utf8_lossy(&executed.output);
                 let said = said.lines().next_back().unwrap_or_default().trim();
                 let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-                Answer::Bad(format!("`{}` ended with exit code {}{said}", command.join(" "), executed.code))
+                Answer::Bad(format!(
+                    "`{}` ended with exit code {}{said}",
+                    written(command).join(" "),
+                    executed.code
+                ))
             }
-            Err(error) => Answer::Bad(format!("`{}` could not be asked: {error}", command.join(" "))),
+            Err(error) => {
+                Answer::Bad(format!("`{}` could not be asked: {error}", written(command).join(" ")))
+            }
         },
         Check::Process => Answer::Good,
     }

@@ -10,8 +10,9 @@ use pierhead_engine::state::{Container, ContainerId, Exit, State};
 use pierhead_model::deployment::{Failure, Reason};
 use tokio_util::sync::CancellationToken;
 
-use super::{Running, Service, Started, health, spec, volumes};
+use super::{Check, Running, Service, Started, health, spec, volumes};
 use crate::backoff::Backoff;
+use crate::handover;
 use crate::steps::output::{Collector, Stdout, runs};
 use crate::steps::{Context, StepError, end};
 
@@ -83,11 +84,15 @@ async fn try_starts(
             true => Some(Ipv4Addr::LOCALHOST),
             false => found.addresses.get(&service.networks.outside).copied(),
         };
+        let mut health = service.health.clone();
+        if let Check::Command(command) = &mut health.check {
+            *command = handover::inside(&found, command);
+        }
         let healthy = async {
             match address.filter(|_| runs(&found.state)) {
                 Some(address) => {
                     let running = Running { id: id.clone(), address };
-                    health::wait_until_good(context, &running, &service.health, last).await;
+                    health::wait_until_good(context, &running, &health, last).await;
                     running
                 }
                 // It has ended already: whoever waits for that learns how.
@@ -128,20 +133,29 @@ async fn launch(
 ) -> Result<(ContainerId, Container), StepError> {
     let find = || context.engine.find(container);
     let found = context.patiently("looking for the service's container", find).await?;
-    let id = match found.filter(|found| found.state != State::Dead) {
-        Some(found) => found.id,
+    // The image may have to be asked what it runs; only of a container that has secrets and does not run.
+    let concealed = async || {
+        let (engine, init) = (&*context.engine, &context.init);
+        let secrets: Vec<&str> = service.secret_values.iter().map(String::as_str).collect();
+        let concealed = handover::conceal(engine, init, spec::of(service, container), &secrets).await;
+        concealed.map_err(StepError::engine("looking at the service's image"))
+    };
+    let (id, handover) = match found.filter(|found| found.state != State::Dead) {
+        Some(found) if runs(&found.state) || !handover::is_needed(&found) => (found.id, None),
+        Some(found) => (found.id, concealed().await?.1),
         None => {
             end::remove(context, container).await?;
             volumes::ensure(context, &service.place, &service.volumes).await?;
-            let (engine, spec) = (Arc::clone(&context.engine), spec::of(service, container));
+            let (spec, handover) = concealed().await?;
+            let engine = Arc::clone(&context.engine);
             let made = context
                 .settle("creating the service's container", async move { engine.create(&spec).await })
                 .await?;
-            made.id
+            (made.id, handover)
         }
     };
     let (engine, starting) = (Arc::clone(&context.engine), id.clone());
-    context.settle("starting the service", async move { engine.start(&starting).await }).await?;
+    context.settle("starting the service", handover::start(engine, starting, handover)).await?;
     let found = context.patiently("looking at the service", || context.engine.inspect(&id)).await?;
     Ok((id, found))
 }

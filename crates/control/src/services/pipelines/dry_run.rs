@@ -79,8 +79,7 @@ pub(super) async fn answer(
     };
     let authority = checking::authority_of(version.elevated);
     let place = (&environment, Some(&slot));
-    let found =
-        checking::problems(core, Some(project), &pipeline, authority, place, Severity::Error).await?;
+    let found = checking::problems(core, Some(project), &pipeline, authority, place, Severity::Error).await?;
     problems.extend(found);
     let wanted = wanted(&pipeline, &project.settings.limits);
     let images: Vec<ImageReference> = wanted.images.keys().cloned().collect();

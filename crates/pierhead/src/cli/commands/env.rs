@@ -170,7 +170,9 @@ fn told(context: &Context, what: &str) {
 async fn list(place: &Place<'_>, in_force: bool) -> Result<(), Error> {
     let Place { context, client, project, at } = place;
     let (at, show) = match (in_force, at.is_project()) {
-        (true, true) => (&VariablesAt { environment: Some("local".to_owned()), slot: None }, Some("in_force")),
+        (true, true) => {
+            (&VariablesAt { environment: Some("local".to_owned()), slot: None }, Some("in_force"))
+        }
         (true, false) => (at, Some("in_force")),
         (false, true) => (at, Some("all")),
         (false, false) => (at, None),
@@ -251,12 +253,7 @@ fn checked(key: &str, value: String, kind: Kind) -> Result<NewVariable, Error> {
     };
     let key = VariableKey::parse(key).map_err(refused)?;
     check_value(&key, &value).map_err(refused)?;
-    Ok(NewVariable {
-        key: key.into(),
-        value: Some(value),
-        secret: kind.secret,
-        exposure: kind.exposure(),
-    })
+    Ok(NewVariable { key: key.into(), value: Some(value), secret: kind.secret, exposure: kind.exposure() })
 }
 
 async fn export(

@@ -35,12 +35,7 @@ pub(super) async fn run(place: &Place<'_>, file: &Path, kind: Kind, dry_run: boo
         .items
         .into_iter()
         .filter(|old| !items.iter().any(|new| new.key == old.key))
-        .map(|old| NewVariable {
-            key: old.key,
-            value: old.value,
-            secret: old.secret,
-            exposure: old.exposure,
-        })
+        .map(|old| NewVariable { key: old.key, value: old.value, secret: old.secret, exposure: old.exposure })
         .collect();
     items.extend(kept);
     let answer = client.variables_replace(project, at, items, version).await?;
