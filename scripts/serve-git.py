@@ -4,17 +4,21 @@
     serve-git.py FOLDER PORT_FILE
 
 Each folder NAME becomes http://127.0.0.1:PORT/NAME.git with one commit of its files. The port is written to PORT_FILE.
-Pushes are possible, so that a test can change a repository.
+Pushes are possible, so that a test can change a repository. With GIT_SERVE_CERTIFICATE (a certificate and its key in one
+file) it speaks TLS, and with GIT_SERVE_ACCOUNT (NAME:TOKEN) nobody else gets in.
 """
+import base64
 import http.server
 import os
 import pathlib
+import ssl
 import subprocess
 import sys
 import tempfile
 
 source, port_file = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
 repositories = pathlib.Path(tempfile.mkdtemp(prefix="pierhead-git-"))
+account, certificate = os.environ.get("GIT_SERVE_ACCOUNT"), os.environ.get("GIT_SERVE_CERTIFICATE")
 clean = {
     "PATH": os.environ["PATH"], "HOME": str(repositories), "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "Pierhead", "GIT_AUTHOR_EMAIL": "demo@pierhead.invalid",
@@ -38,8 +42,20 @@ for folder in sorted(path for path in source.iterdir() if path.is_dir()):
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def admitted(self):
+        """Whether the request shows the account; otherwise it is told to."""
+        wanted = account and "Basic " + base64.b64encode(account.encode()).decode()
+        if not wanted or self.headers.get("authorization") == wanted:
+            return True
+        self.send_response(401)
+        self.send_header("www-authenticate", 'Basic realm="git"')
+        self.send_header("content-length", "0")
+        self.end_headers()
+        return False
+
     def do_GET(self):
-        self.answer(b"")
+        if self.admitted():
+            self.answer(b"")
 
     def do_POST(self):
         if self.headers.get("transfer-encoding", "").lower() == "chunked":
@@ -50,7 +66,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.readline()
         else:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.answer(body)
+        if self.admitted():
+            self.answer(body)
 
     def answer(self, body):
         path, _, query = self.path.partition("?")
@@ -77,5 +94,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+if certificate:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 port_file.write_text(str(server.server_address[1]))
 server.serve_forever()

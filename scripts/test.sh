@@ -14,12 +14,13 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 scripts/bootstrap.sh dockerd=docker.io iptables=iptables ip=iproute2 mmdebstrap=mmdebstrap git=git python3=python3 pip3=python3-pip cc=build-essential \
-    psql=postgresql docker-registry=docker-registry htpasswd=apache2-utils openssl=openssl
+    psql=postgresql sshd=openssh-server docker-registry=docker-registry htpasswd=apache2-utils openssl=openssl pebble=pebble
 scripts/dockerd.sh start "$work/dockerd.pid"
 PIERHEAD_TEST_POSTGRES_URL=$(scripts/postgres.sh start "$work/postgres")
 export PIERHEAD_TEST_POSTGRES_URL
 
 scripts/console.sh check
+scripts/peers.sh
 cargo build --workspace --all-targets
 # The runtimes that end-to-end tests build with; made once per machine.
 PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$CARGO_TARGET_DIR/debug/pierhead" runtimes build node python php plugin

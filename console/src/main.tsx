@@ -23,7 +23,8 @@ window.addEventListener("vite:preloadError", (event) => {
   location.reload();
 });
 
-await session.adopt();
+// Without an answer one is shown the sign-in page, which says so.
+await session.ask().catch(() => undefined);
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no place for the console.");

@@ -38,11 +38,26 @@ const setup = createRoute({
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  validateSearch: (search): { next?: string | undefined } => ({ next: text(search["next"]) }),
+  validateSearch: (search): { next?: string | undefined; problem?: string | undefined } => ({ next: text(search["next"]), problem: text(search["problem"]) }),
   beforeLoad: ({ search }) => {
     if (session.isSignedIn) throw redirect({ href: inside(search.next) });
   },
   component: lazyRouteComponent(() => import("./access/login-page"), "LoginPage"),
+});
+
+const signUp = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-up",
+  beforeLoad: () => {
+    if (session.isSignedIn) throw redirect({ to: "/" });
+  },
+  component: lazyRouteComponent(() => import("./access/sign-up-page"), "SignUpPage"),
+});
+
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: "/reset",
+  component: lazyRouteComponent(() => import("./access/reset-page"), "ResetPage"),
 });
 
 const invitation = createRoute({
@@ -283,9 +298,16 @@ const tokens = createRoute({
   component: lazyRouteComponent(() => import("./account/tokens-page"), "TokensPage"),
 });
 
+const users = createRoute({
+  getParentRoute: () => app,
+  path: "/users",
+  component: lazyRouteComponent(() => import("./users/users-page"), "UsersPage"),
+});
+
 const profile = createRoute({
   getParentRoute: () => app,
   path: "/account/profile",
+  validateSearch: (search): { problem?: string | undefined } => ({ problem: text(search["problem"]) }),
   component: lazyRouteComponent(() => import("./account/profile-page"), "ProfilePage"),
 });
 
@@ -306,6 +328,8 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     login,
+    signUp,
+    reset,
     invitation,
     app.addChildren([
       home,
@@ -325,6 +349,7 @@ export const router = createRouter({
       teams,
       team,
       audit,
+      users,
       tokens,
       profile,
       nowhere,

@@ -108,7 +108,7 @@ function NewAccount({ email, token }: { email: string; token: string }) {
   const [isTried, setIsTried] = useState(false);
   const navigate = useNavigate();
   const make = useMutation({
-    mutationFn: () => answer(api.POST("/api/v1/auth/accept", { body: { token, name: name.trim() || null, password } })),
+    mutationFn: () => answer(api.POST("/api/v1/auth/browser/accept", { body: { token, name: name.trim() || null, password } })),
     onSuccess: async (signedIn) => {
       session.begin(signedIn);
       await navigate({ to: "/" });

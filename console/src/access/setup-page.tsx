@@ -33,7 +33,7 @@ export function SetupPage() {
   });
   const setUp = useMutation({
     mutationFn: ({ token, email, password }: Values) =>
-      answer(api.POST("/api/v1/auth/setup", { body: { token: token.trim(), email, password } })),
+      answer(api.POST("/api/v1/auth/browser/setup", { body: { token: token.trim(), email, password } })),
     onSuccess: async (signedIn) => {
       session.begin(signedIn);
       await navigate({ to: "/projects/new" });

@@ -10,6 +10,7 @@ import { CopyId } from "@/ui/copy";
 import { Page, useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { Skeleton } from "@/ui/skeleton";
+import { IdentitiesCard } from "./identities-card";
 import { PasswordCard } from "./password-card";
 import { SessionsCard } from "./sessions-card";
 
@@ -61,6 +62,7 @@ export function ProfilePage() {
           </span>
         </label>
       </Card>
+      <IdentitiesCard />
       <SessionsCard />
       {me.data !== undefined && <PasswordCard email={me.data.email} />}
       <SelfCheck />

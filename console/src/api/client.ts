@@ -1,4 +1,4 @@
-/** The typed client: adds the token, exchanges it when it has expired, makes every failure a `ProblemError`. */
+/** The typed client: proves that changes are ours, notices the end of a session, makes every failure a `ProblemError`. */
 
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema";
@@ -16,18 +16,19 @@ export async function answer<T>(call: Promise<{ data?: T; error?: unknown; respo
   return data as T;
 }
 
-/** `fetch` with the token of this session, and once more with a new one when it was refused. */
+/** `fetch` with the proof that a change comes from this page; notices when the session is over. */
 export async function authorized(request: Request): Promise<Response> {
-  if (request.method === "POST" && !request.url.includes("/auth/")) {
-    request.headers.set("idempotency-key", randomKey());
-  }
-  const token = request.url.includes("/auth/login") ? null : await session.accessToken();
-  if (token === null) return reach(request);
-  const again = request.clone();
-  const response = await reach(withToken(request, token));
-  if (response.status !== 401 || !(await session.renew(token))) return response;
-  const fresh = await session.accessToken();
-  return fresh === null ? response : reach(withToken(again, fresh));
+  const isChange = request.method !== "GET" && request.method !== "HEAD";
+  const isAccess = request.url.includes("/api/v1/auth/");
+  if (request.method === "POST" && !isAccess) request.headers.set("idempotency-key", randomKey());
+  const again = isChange ? request.clone() : null;
+  const sent = session.csrf;
+  const response = await reach(proven(request));
+  if (response.status === 401 && !isAccess) session.end();
+  if (response.status !== 403 || again === null || isAccess) return response;
+  // Another tab may have signed in anew: the token belongs to the session.
+  await session.ask();
+  return session.csrf === null || session.csrf === sent ? response : reach(proven(again));
 }
 
 /** For what the document cannot describe: streams. */
@@ -37,8 +38,8 @@ export async function open(path: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
-function withToken(request: Request, token: string): Request {
-  request.headers.set("authorization", `Bearer ${token}`);
+function proven(request: Request): Request {
+  if (session.csrf !== null && request.method !== "GET") request.headers.set("x-csrf-token", session.csrf);
   return request;
 }
 

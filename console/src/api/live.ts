@@ -66,28 +66,22 @@ class Live {
 
   #connectSoon(afterMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#connect(), afterMs);
+    this.#timer = setTimeout(() => this.#connect(), afterMs);
   }
 
-  async #connect(): Promise<void> {
+  #connect(): void {
     if (this.#client === null || this.#socket !== null) return;
-    let token: string | null = null;
-    try {
-      token = await session.accessToken();
-    } catch {
-      this.#retry();
-      return;
-    }
-    // Signed out while we waited: the shell starts us again after the next sign-in.
-    if (token === null) return;
+    // The shell starts us again after the next sign-in.
+    if (!session.isSignedIn) return;
     const address = new URL("/api/v1/events", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     if (this.#last !== null) address.searchParams.set("after", String(this.#last));
     const socket = new WebSocket(address);
     this.#socket = socket;
     const isAgain = this.#failures > 0 || this.#last !== null;
+    let hasOpened = false;
     socket.addEventListener("open", () => {
-      socket.send(JSON.stringify({ token }));
+      hasOpened = true;
       this.#failures = 0;
       this.#set("live");
       if (isAgain) void this.#client?.invalidateQueries();
@@ -98,7 +92,8 @@ class Live {
     socket.addEventListener("close", ({ code }) => {
       if (this.#socket !== socket) return;
       this.#socket = null;
-      if (code === SIGN_IN_FIRST) void session.renew(token).catch(() => false);
+      // A refusal before it opened does not say why.
+      if (code === SIGN_IN_FIRST || !hasOpened) void session.ask().catch(() => undefined);
       this.#retry();
     });
   }

@@ -157,6 +157,26 @@ export const tokensQuery = () =>
     queryFn: async ({ signal }) => (await answer(api.GET("/api/v1/tokens", { signal }))).items,
   });
 
+/** What the sign-in page offers: the same for strangers. */
+export const signInOptionsQuery = () =>
+  queryOptions({
+    queryKey: keys.signInOptions(),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/auth/options", { signal })),
+    staleTime: 30_000,
+  });
+
+export const identitiesQuery = () =>
+  queryOptions({
+    queryKey: keys.identities(),
+    queryFn: async ({ signal }) => (await answer(api.GET("/api/v1/me/identities", { signal }))).items,
+  });
+
+export const mailQuery = () =>
+  queryOptions({
+    queryKey: keys.mail(),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/settings/mail", { signal })),
+  });
+
 export const verdictQuery = () =>
   queryOptions({
     queryKey: keys.verdict(),

@@ -1,45 +1,32 @@
 /**
- * Who is signed in, in this browser.
+ * Whether somebody is signed in, in this browser.
  *
- * Tokens live in memory and in `sessionStorage`, so that they survive a reload and not the browser. A refresh token is good
- * once, and using it twice ends the session; so tabs tell each other about new tokens, and take turns to ask for them.
+ * The session itself is in a cookie that no page can read. A page has the token that every change sends along, to prove that the
+ * change comes from a page of this server; without the cookie it is worth nothing. Tabs share the cookie, so they tell each
+ * other when it changes.
  */
 
-import type { components } from "./schema";
 import { ProblemError, problemOf, unreachable } from "./problem";
 
-type SignedIn = components["schemas"]["SignedIn"];
-
-interface Tokens {
-  access: string;
-  refresh: string;
-  /** In milliseconds since 1970. */
-  expiresAt: number;
-}
-
-type Message = { kind: "ask" } | { kind: "tokens"; tokens: Tokens; replaced: string | null } | { kind: "ended" };
-
-const KEY = "pierhead.session";
-const LOCK = "pierhead.session.refresh";
-/** How long before its end a token is exchanged. */
-const MARGIN_MS = 60_000;
-/** How long a new tab waits for another one to share its session. */
-const ANSWER_MS = 120;
+const CHANNEL = "pierhead.session";
 
 class Session {
-  #tokens: Tokens | null = read();
-  #refreshing: Promise<boolean> | null = null;
+  #csrf: string | null = null;
+  #asking: Promise<void> | null = null;
   readonly #listeners = new Set<() => void>();
-  readonly #tabs = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(KEY);
+  readonly #tabs = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
 
   constructor() {
-    this.#tabs?.addEventListener("message", (event: MessageEvent<Message>) => {
-      this.#heard(event.data);
-    });
+    this.#tabs?.addEventListener("message", () => void this.ask().catch(() => undefined));
   }
 
   get isSignedIn(): boolean {
-    return this.#tokens !== null;
+    return this.#csrf !== null;
+  }
+
+  /** What a change sends along; `null` for strangers. */
+  get csrf(): string | null {
+    return this.#csrf;
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -47,131 +34,40 @@ class Session {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Asks the other tabs for their session when this one has none. */
-  async adopt(): Promise<void> {
-    const tabs = this.#tabs;
-    if (this.#tokens !== null || tabs === null) return;
-    await new Promise<void>((resolve) => {
-      const done = this.subscribe(() => finish());
-      const timer = setTimeout(() => finish(), ANSWER_MS);
-      const finish = () => {
-        clearTimeout(timer);
-        done();
-        resolve();
-      };
-      tabs.postMessage({ kind: "ask" } satisfies Message);
+  /** Asks the server whether the cookie of this browser is good. */
+  async ask(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = null;
     });
+    return this.#asking;
   }
 
-  begin(signedIn: SignedIn): void {
-    this.#set(fromAnswer(signedIn), null);
+  /** Somebody signed in on this page. */
+  begin({ csrf_token }: { csrf_token: string }): void {
+    this.#set(csrf_token);
+    this.#tabs?.postMessage("changed");
   }
 
-  /** Forgets the tokens here and in the other tabs. */
+  /** The session is over, for all tabs. */
   end(): void {
-    if (this.#tokens === null) return;
-    this.#tokens = null;
-    write(null);
-    this.#tabs?.postMessage({ kind: "ended" } satisfies Message);
-    this.#notify();
+    if (this.#csrf === null) return;
+    this.#set(null);
+    this.#tabs?.postMessage("changed");
   }
 
-  /** A token to send, exchanged first when it is about to expire; `null` for strangers. */
-  async accessToken(): Promise<string | null> {
-    const tokens = this.#tokens;
-    if (tokens !== null && Date.now() > tokens.expiresAt - MARGIN_MS) await this.renew(tokens.access);
-    return this.#tokens?.access ?? null;
-  }
-
-  /** Exchanges the refresh token unless `refused` was replaced already; whether there is another token to try. */
-  async renew(refused: string): Promise<boolean> {
-    if (this.#tokens === null) return false;
-    if (this.#tokens.access !== refused) return true;
-    this.#refreshing ??= alone(() => this.#exchange(refused)).finally(() => {
-      this.#refreshing = null;
-    });
-    return this.#refreshing;
-  }
-
-  async #exchange(refused: string): Promise<boolean> {
-    const tokens = this.#tokens;
-    if (tokens === null) return false;
-    // Another tab was here while we waited for our turn.
-    if (tokens.access !== refused) return true;
-    const response = await fetch("/api/v1/auth/refresh", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ refresh_token: tokens.refresh }),
-    }).catch(() => {
+  async #ask(): Promise<void> {
+    const response = await fetch("/api/v1/auth/csrf").catch(() => {
       throw unreachable();
     });
-    if (response.ok) {
-      this.#set(fromAnswer((await response.json()) as SignedIn), tokens.refresh);
-      return true;
-    }
-    const problem = await problemOf(response);
-    if (problem.status >= 500 || problem.status === 429) throw problem;
-    this.end();
-    return false;
+    if (response.ok) this.#set(((await response.json()) as { csrf_token: string }).csrf_token);
+    else if (response.status === 401) this.#set(null);
+    else throw await problemOf(response);
   }
 
-  #set(tokens: Tokens, replaced: string | null): void {
-    this.#tokens = tokens;
-    write(tokens);
-    this.#tabs?.postMessage({ kind: "tokens", tokens, replaced } satisfies Message);
-    this.#notify();
-  }
-
-  #heard(message: Message): void {
-    if (message.kind === "ask") {
-      if (this.#tokens !== null) {
-        this.#tabs?.postMessage({ kind: "tokens", tokens: this.#tokens, replaced: null } satisfies Message);
-      }
-      return;
-    }
-    if (message.kind === "ended") {
-      if (this.#tokens === null) return;
-      this.#tokens = null;
-    } else {
-      if (this.#tokens !== null && this.#tokens.refresh !== message.replaced) return;
-      this.#tokens = message.tokens;
-    }
-    write(this.#tokens);
-    this.#notify();
-  }
-
-  #notify(): void {
+  #set(csrf: string | null): void {
+    if (this.#csrf === csrf) return;
+    this.#csrf = csrf;
     for (const listener of this.#listeners) listener();
-  }
-}
-
-function fromAnswer({ access_token, refresh_token, expires_in }: SignedIn): Tokens {
-  return { access: access_token, refresh: refresh_token, expiresAt: Date.now() + expires_in * 1000 };
-}
-
-/** Runs one at a time over all tabs, where the browser can do that (it needs HTTPS or localhost). */
-async function alone<T>(work: () => Promise<T>): Promise<T> {
-  const locks = (navigator as { locks?: LockManager }).locks;
-  return locks === undefined ? work() : locks.request(LOCK, work);
-}
-
-function read(): Tokens | null {
-  try {
-    const value = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Partial<Tokens> | null;
-    const { access, refresh, expiresAt } = value ?? {};
-    if (typeof access !== "string" || typeof refresh !== "string" || typeof expiresAt !== "number") return null;
-    return { access, refresh, expiresAt };
-  } catch {
-    return null;
-  }
-}
-
-function write(tokens: Tokens | null): void {
-  try {
-    if (tokens === null) sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, JSON.stringify(tokens));
-  } catch {
-    // Without storage the session lasts until the next reload.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Reads server-sent events from a response: `EventSource` cannot send a token. */
+/** Reads server-sent events from a response: `EventSource` does not say why it was refused. */
 
 export interface ServerEvent {
   event: string;

@@ -102,8 +102,9 @@ fn without_secrets(held: &Held) -> Held {
     let all = variables.len();
     variables.retain(|variable| !variable.secret);
     let keys = kept.assignment.work.keys.take();
+    let access = kept.assignment.work.access.take();
     let variables = kept.assignment.work.variables.len();
-    kept.secrets_missing = variables < all || keys.is_some();
+    kept.secrets_missing = variables < all || keys.is_some() || access.is_some();
     kept
 }
 
@@ -149,6 +150,7 @@ pub(crate) mod tests {
                 deployment_hostname: Hostname::parse("3x9mq2p7ab.localhost").unwrap(),
                 no_cache: false,
                 keys: None,
+                access: None,
             },
             rest: pierhead_model::sleep::RestOrder::default(),
             known: None,

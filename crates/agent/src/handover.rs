@@ -166,14 +166,6 @@ pub(crate) fn inside(container: &Container, command: &[String]) -> Vec<String> {
     before.iter().map(|word| (*word).to_owned()).chain(command.iter().cloned()).collect()
 }
 
-/// A command as its author wrote it.
-pub(crate) fn written(command: &[String]) -> &[String] {
-    match command {
-        [program, _, rest @ ..] if program == PROGRAM => rest,
-        command => command,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;

@@ -14,8 +14,9 @@ use hyper_util::rt::TokioIo;
 use pierhead_model::health::{HealthCheck, HealthKind, is_good_status};
 use tokio::net::TcpStream;
 
+/// What came of a question.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     Good,
     /// Why not, for people.
     Bad(String),

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use pierhead_build::{DetectError, Directory};
 use pierhead_model::Timestamp;
 use pierhead_model::deployment::CloneFailure;
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::id::ProjectId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::remote::{Compared, References};
@@ -59,7 +60,8 @@ impl Inspector {
         let source = self.source(folder.path())?;
         // The mirror is this folder's only one: any name will do.
         let project = ProjectId::new(Timestamp::UNIX_EPOCH, 0);
-        let wanted = Wanted { project: &project, repository, reference };
+        let access = GitAccess::none();
+        let wanted = Wanted { project: &project, repository, reference, access: &access };
         let tree = folder.path().join("tree");
         let fetched = source.fetch(wanted, &tree, Arc::new(AtomicBool::new(false))).await;
         fetched?;
@@ -69,23 +71,29 @@ impl Inspector {
     /// Where the references that match one of `patterns` are.
     pub async fn references(
         &self,
-        repository: &RepositoryUrl,
+        entered: (&RepositoryUrl, &GitAccess),
         patterns: &[String],
     ) -> Result<References, InspectError> {
         let folder = self.folder().map_err(InspectError::Node)?;
-        self.source(folder.path())?.references(repository, patterns).await.map_err(InspectError::from)
+        self.source(folder.path())?.references(entered, patterns).await.map_err(InspectError::from)
+    }
+
+    /// The keys that the ssh server of a repository shows now.
+    pub async fn host_keys(&self, repository: &RepositoryUrl) -> Result<Vec<HostKey>, InspectError> {
+        let folder = self.folder().map_err(InspectError::Node)?;
+        self.source(folder.path())?.host_keys(repository).await.map_err(InspectError::from)
     }
 
     /// What a commit is, and whether it differs from another one below a folder.
     pub async fn compare(
         &self,
-        repository: &RepositoryUrl,
+        entered: (&RepositoryUrl, &GitAccess),
         commits: (Option<&str>, &str),
         root: &Folder,
     ) -> Result<Compared, InspectError> {
         let folder = self.folder().map_err(InspectError::Node)?;
         let source = self.source(folder.path())?;
-        source.compare(repository, commits, root, folder.path()).await.map_err(InspectError::from)
+        source.compare(entered, commits, root, folder.path()).await.map_err(InspectError::from)
     }
 
     fn source(&self, folder: &Path) -> Result<Source, InspectError> {

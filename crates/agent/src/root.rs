@@ -131,7 +131,7 @@ impl Desk {
         };
         let held: Vec<_> = desk.assignments.all().map(Arc::clone).collect();
         for held in held {
-            desk.employ(held, false);
+            desk.employ(held);
         }
         Ok(desk)
     }
@@ -196,10 +196,7 @@ impl Desk {
             Ok(None) => {}
             Ok(Some(held)) => match self.told.get(&deployment) {
                 Some(told) => drop(told.send(held)),
-                None => {
-                    let fresh = self.node.book.get(&deployment).is_none();
-                    self.employ(held, fresh);
-                }
+                None => self.employ(held),
             },
             // Not acknowledged by a report, so it will be told again.
             Err(error) => tracing::error!(%deployment, %error, "an assignment cannot be written"),
@@ -217,10 +214,10 @@ impl Desk {
         self.node.book.restore(known.report).await
     }
 
-    fn employ(&mut self, held: Arc<Held>, fresh: bool) {
+    fn employ(&mut self, held: Arc<Held>) {
         let deployment = held.assignment.deployment.clone();
         let (told, receiver) = watch::channel(held);
-        let worker = self.workers.spawn(worker::work(Arc::clone(&self.node), receiver, fresh));
+        let worker = self.workers.spawn(worker::work(Arc::clone(&self.node), receiver));
         self.names.insert(worker.id(), deployment.clone());
         self.told.insert(deployment, told);
     }
@@ -238,7 +235,7 @@ impl Desk {
         }
         self.told.remove(&deployment);
         if let (Some(held), false) = (self.assignments.get(&deployment).map(Arc::clone), cancelled) {
-            self.employ(held, false);
+            self.employ(held);
         }
     }
 

@@ -21,13 +21,20 @@ use crate::problem::Problem;
 use crate::{Shared, git};
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 19] = [
+pub(crate) const OPEN: [&str; 26] = [
     "/",
     "/api/docs",
     "/api/v1/auth/accept",
     "/api/v1/auth/browser",
+    "/api/v1/auth/browser/accept",
+    "/api/v1/auth/browser/setup",
+    "/api/v1/auth/callback/{provider}",
     "/api/v1/auth/invitation",
     "/api/v1/auth/login",
+    "/api/v1/auth/options",
+    "/api/v1/auth/password/forgot",
+    "/api/v1/auth/password/reset",
+    "/api/v1/auth/providers/{provider}",
     "/api/v1/auth/refresh",
     "/api/v1/auth/setup",
     "/api/v1/hooks/{provider}",
@@ -71,7 +78,7 @@ pub(crate) async fn check(
     let token = if git { password(request.headers()) } else { bearer(request.headers()) };
     let caller = match token {
         None if git => return Ok(who_are_you()),
-        None if let Some(cookie) = cookie(request.headers()) => {
+        None if let Some(cookie) = session_cookie(request.headers()) => {
             let caller =
                 Caller::of(&app, cookie, needed(request.method()), address(request.extensions())).await?;
             if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -106,10 +113,21 @@ pub(crate) const COOKIE: &str = "__Host-pierhead";
 /// Where a page proves that a change comes from it.
 pub(crate) const CSRF: &str = "x-csrf-token";
 
-fn cookie(headers: &HeaderMap) -> Option<SecretString> {
+/// What a browser keeps while it is at a provider to sign in.
+pub(crate) const FLOW_COOKIE: &str = "__Host-pierhead-flow";
+
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<SecretString> {
+    cookie(headers, COOKIE)
+}
+
+pub(crate) fn sign_in_cookie(headers: &HeaderMap) -> Option<SecretString> {
+    cookie(headers, FLOW_COOKIE)
+}
+
+fn cookie(headers: &HeaderMap, wanted: &str) -> Option<SecretString> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.into())
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value.into())
 }
 
 /// A browser sends its cookies whoever asks it to: a change must come from a page of this server, and prove it.
@@ -120,7 +138,7 @@ fn own_change(app: &Shared, principal: &Principal, headers: &HeaderMap) -> Resul
     let sent = headers.get(CSRF).and_then(|sent| sent.to_str().ok());
     let proven = match (&principal.via, sent) {
         (Via::Session(session), Some(sent)) => app.services.auth.csrf_fits(session, sent),
-        (Via::Session(_) | Via::Token(_) | Via::Invitation(_) | Via::Setup, _) => false,
+        _ => false,
     };
     if own && proven {
         return Ok(());

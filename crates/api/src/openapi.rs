@@ -21,7 +21,7 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::access::{FIRST_MESSAGE, OPEN, needed};
 use crate::problem;
 
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("access", "Signing in, tokens, who one is."),
     ("teams", "Who works together, and what they may do."),
     ("deployments", "Made, watched, cancelled, repeated, rolled back."),
@@ -31,6 +31,7 @@ const TAGS: [(&str, &str); 14] = [
     ("sources", "Webhooks, and the branches that are followed."),
     ("slots", "The stable places of a project."),
     ("variables", "Configuration and secrets."),
+    ("domains", "Hostnames of a project's own."),
     ("pipelines", "Graphs of steps: their versions, checks and differences."),
     ("catalogue", "Registries, services and plugins, kept by admins."),
     ("environments", "Where deployments run."),

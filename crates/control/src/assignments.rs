@@ -10,6 +10,7 @@ use pierhead_store::DeploymentRecord;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::services::runs;
+use crate::sources::access;
 use crate::work::WorkRecord;
 
 /// How long after its end a deployment that was live keeps running although no ingress said that it has drained.
@@ -41,6 +42,12 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
                 let logins = logins.as_deref().unwrap_or_default();
                 assignment.work.keys = Some(runs::keys(core, &assignment.deployment, logins));
             }
+            if matches!(assignment.work.source, Source::Git { .. }) && is_fetched(&record) {
+                let trusted = !WorkRecord::from_text(&record.work)?.by_stranger;
+                let access = access::of_project(core, &assignment.project_id, trusted).await?;
+                let anything = access.credential.is_some() || !access.host_keys.is_empty();
+                assignment.work.access = anything.then_some(access);
+            }
             assignments.push(Wanted { assignment, report: record.report });
         }
     }
@@ -53,6 +60,11 @@ pub(crate) async fn remind(core: &Core, wanted: &mut Wanted) -> Result<(), Error
     let lines = core.store.logs().last(&wanted.assignment.deployment).await.stored()?;
     wanted.assignment.known = Some(Known { report, lines });
     Ok(())
+}
+
+/// Its source may still be wanted.
+fn is_fetched(record: &DeploymentRecord) -> bool {
+    matches!(record.deployment.state, State::Queued | State::Building) && record.release.is_none()
 }
 
 /// Ended, and its node has proved that nothing of it is left.

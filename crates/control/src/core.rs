@@ -7,6 +7,7 @@ use pierhead_store::Store;
 use pierhead_wire::BlobChannel;
 use secrecy::SecretString;
 
+use crate::edge::Edge;
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
 use crate::images::Images;
@@ -16,6 +17,7 @@ use crate::mail::Mailer;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::sealing::Keyring;
+use crate::sign_in::ProviderOptions;
 use crate::sleepers::Sleepers;
 
 #[derive(Debug)]
@@ -41,33 +43,24 @@ pub(crate) struct Core {
     /// What webhooks for the whole installation are signed with.
     pub(crate) webhook_secret: Option<SecretString>,
     pub(crate) access: AccessOptions,
+    pub(crate) edge: Edge,
 }
 
 /// Who may come in, and how letters are sent.
 #[derive(Debug, Clone)]
 pub struct AccessOptions {
-    pub sign_up: SignUp,
     /// Without one, links are shown to who asks for them.
     pub mailer: Option<Arc<dyn Mailer>>,
     /// Where people find the console; no slash at the end.
     pub console_url: String,
+    /// Accounts elsewhere that people may sign in with.
+    pub providers: Vec<ProviderOptions>,
 }
 
 impl Default for AccessOptions {
     fn default() -> Self {
-        Self { sign_up: SignUp::default(), mailer: None, console_url: "http://127.0.0.1:8400".to_owned() }
+        Self { mailer: None, console_url: "http://127.0.0.1:8400".to_owned(), providers: Vec::new() }
     }
-}
-
-/// Who may make an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SignUp {
-    /// Nobody: administrators know everybody already.
-    Closed,
-    #[default]
-    ByInvitation,
-    /// Everybody whose address a letter reaches.
-    Open,
 }
 
 impl Core {
@@ -92,6 +85,9 @@ pub(crate) struct Signals {
     pub(crate) nodes: Signal,
     pub(crate) sources: Signal,
     pub(crate) sleep: Signal,
+    pub(crate) letters: Signal,
+    pub(crate) domains: Signal,
+    pub(crate) certificates: Signal,
 }
 
 /// How the ingress is reached from outside.

@@ -106,6 +106,16 @@ impl Error {
         Self::Validation(vec![FieldProblem::new(pointer, detail)])
     }
 
+    /// The same, where what was wrong is a part of something larger.
+    #[must_use]
+    pub fn below(self, pointer: &str) -> Self {
+        let moved = |it: FieldProblem| FieldProblem { pointer: format!("{pointer}{}", it.pointer), ..it };
+        match self {
+            Self::Validation(problems) => Self::Validation(problems.into_iter().map(moved).collect()),
+            error => error,
+        }
+    }
+
     /// A document with mistakes: those that keep it from being used, not the warnings.
     pub(crate) fn from_problems(problems: &[Problem]) -> Self {
         let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);

@@ -4,6 +4,8 @@
 //! again. A deployment that left the table is *draining* until every ingress has said that none of its requests is in
 //! flight any more (or that its drain time is over): only then may its containers go.
 
+mod vouching;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::routing;
 use crate::sleepers::Sleepers;
+pub(crate) use vouching::Vouched;
+use vouching::Vouching;
 
 /// Changes that may wait for one slow ingress; beyond that it gets the whole table again.
 const BACKLOG: usize = 64;
@@ -37,6 +41,9 @@ struct Inner {
     state: Mutex<State>,
     /// The newest generation that every connected ingress answers by.
     applied: watch::Sender<u64>,
+    vouching: Vouching,
+    /// The newest change of the challenges that every connected ingress answers by.
+    answering: watch::Sender<u64>,
     /// Raised when a deployment has drained.
     drained: Signal,
     /// Raised when services that should stop may be stopped now.
@@ -66,6 +73,8 @@ struct State {
 struct Session {
     changes: mpsc::Sender<ControlToIngress>,
     applied: u64,
+    /// The newest change of the challenges that it answers by.
+    answering: u64,
 }
 
 impl Ingresses {
@@ -83,7 +92,8 @@ impl Ingresses {
         outside: Arc<dyn Outside>,
     ) -> Self {
         let (state, applied) = (Mutex::default(), watch::Sender::new(0));
-        Self(Arc::new(Inner { epoch, state, applied, drained, held, sleepers, outside }))
+        let (vouching, answering) = (Vouching::default(), watch::Sender::new(0));
+        Self(Arc::new(Inner { epoch, state, applied, vouching, answering, drained, held, sleepers, outside }))
     }
 
     /// Makes `table` what every ingress shows. Returns its generation, the old one when nothing changed.
@@ -170,6 +180,24 @@ impl Ingresses {
         (self.0.state.lock().generation, *self.0.applied.borrow())
     }
 
+    /// Makes these the certificates that every ingress serves.
+    pub(crate) fn vouch(&self, vouched: Vouched) {
+        self.0.vouching.vouch(vouched);
+    }
+
+    /// Has every connected ingress answer a challenge, and waits until they do.
+    pub(crate) async fn answer(&self, token: &str, answer: String) {
+        let version = self.0.vouching.answer(token, Some(answer));
+        self.0.settle_answers();
+        // The sender lives as long as `self`.
+        let _ = self.0.answering.subscribe().wait_for(|answering| *answering >= version).await;
+    }
+
+    /// A challenge is over.
+    pub(crate) fn answer_no_more(&self, token: &str) {
+        self.0.vouching.answer(token, None);
+    }
+
     pub(crate) fn table(&self) -> BTreeMap<Hostname, Route> {
         self.0.state.lock().table.clone()
     }
@@ -209,7 +237,7 @@ impl Inner {
             // The queue is new and empty, so there is room.
             let _ = changes.try_send(state.whole(self.epoch));
         }
-        state.sessions.insert(id, Session { changes, applied: 0 });
+        state.sessions.insert(id, Session { changes, applied: 0, answering: 0 });
         self.sleepers.disturbed(self.outside.now());
         self.held.raise();
         id
@@ -221,8 +249,17 @@ impl Inner {
         mut link: End<ControlToIngress, IngressToControl>,
         queue: &mut mpsc::Receiver<ControlToIngress>,
     ) {
+        let mut follower = self.vouching.follow();
         loop {
             tokio::select! {
+                messages = follower.next() => {
+                    let Some(messages) = messages else { return };
+                    for message in messages {
+                        if link.send(message).await.is_err() {
+                            return;
+                        }
+                    }
+                }
                 change = queue.recv() => {
                     let Some(change) = change else { return };
                     if link.send(change).await.is_err() {
@@ -256,6 +293,14 @@ impl Inner {
                 None
             }
             IngressToControl::Applied { .. } => None,
+            IngressToControl::Answering { version } => {
+                if let Some(session) = state.sessions.get_mut(&id) {
+                    session.answering = session.answering.max(version);
+                }
+                drop(state);
+                self.settle_answers();
+                None
+            }
             IngressToControl::WantTable => Some(state.whole(self.epoch)),
             IngressToControl::Drained { deployment } => {
                 self.let_go(&mut state, id, Some(&deployment));
@@ -279,6 +324,8 @@ impl Inner {
         self.sleepers.disturbed(self.outside.now());
         self.let_go(&mut state, id, None);
         self.settle(&state);
+        drop(state);
+        self.settle_answers();
     }
 
     /// One ingress has nothing of `deployment` (of any, when `None`) in flight any more.
@@ -293,6 +340,13 @@ impl Inner {
         if state.draining.len() < before {
             self.drained.raise();
         }
+    }
+
+    /// Without any ingress nobody is waited for.
+    fn settle_answers(&self) {
+        let state = self.state.lock();
+        let everywhere = state.sessions.values().map(|session| session.answering).min().unwrap_or(u64::MAX);
+        self.answering.send_replace(everywhere);
     }
 
     fn settle(&self, state: &State) {

@@ -8,6 +8,7 @@ mod assignments;
 mod blobs;
 mod capacity;
 mod core;
+mod edge;
 mod error;
 mod fleet;
 mod images;
@@ -21,6 +22,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod sign_in;
 mod sleepers;
 mod sources;
 #[cfg(test)]
@@ -30,9 +32,13 @@ mod work;
 use std::sync::Arc;
 
 pub use blobs::StoredBlobs;
+pub use edge::EdgeOptions;
+pub use edge::authority::AcmeOptions;
+pub use edge::names::{Answer, Names, NoResolver, Resolver};
+pub use edge::records::{Cloudflare, CloudflareOptions, Records};
 pub use error::{Error, FieldProblem};
 use ipnet::IpNet;
-pub use mail::{Letter, Mailer};
+pub use mail::{Letter, MailError, Mailer};
 pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
@@ -45,15 +51,17 @@ pub use sealing::{MasterKey, SealError};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
-    BrowserSession, Client, InstanceRole, NewToken, Principal, Scope, Scopes, SessionView, TokenView, Tokens,
-    Via,
+    BrowserSession, Client, InstanceRole, NewToken, Principal, SESSION_LIFETIME_S, Scope, Scopes,
+    SessionView, TokenView, Tokens, Via,
 };
 pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
+pub use services::certificates::{CertificateView, NewCertificate};
 pub use services::clones::NewClone;
 pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
+pub use services::domains::{DomainCertificate, DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
@@ -61,9 +69,12 @@ pub use services::events::EventView;
 pub use services::grants::{GrantView, NewGrant};
 pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
+pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
+pub use services::mailing::{LetterView, MailView};
 pub use services::page::{Page, PageRequest};
+pub use services::passwords::ResetLink;
 pub use services::pipelines::{
     ComposeImport, DryRunQuestion, DryRunView, ImageView, NewTemplate, PipelineView, Saved, Validation,
 };
@@ -71,20 +82,25 @@ pub use services::projects::{NewProject, OwnerView, ProjectView};
 pub use services::pushes::PushView;
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
+pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderView, SignInOptions};
+pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
+pub use services::source_access::AccessView;
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
 pub use services::verification::Check;
 pub use services::{Health, Services};
+pub use sign_in::{ProviderKind, ProviderOptions, Refusal};
 pub use sources::hooks::{Incoming, Received};
 pub use sources::{Pushes, Repositories, SourceOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use crate::core::{AccessOptions, PublicAddress, SignUp};
+pub use crate::core::{AccessOptions, PublicAddress};
 use crate::core::{Core, Signals};
+use crate::edge::Edge;
 use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
 use crate::images::Images;
@@ -94,6 +110,7 @@ use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::sealing::Keyring;
 use crate::services::auth::Auth;
+use crate::sign_in::web::Web;
 use crate::sleepers::Sleepers;
 
 /// What a control plane is made of.
@@ -115,6 +132,7 @@ pub struct Options {
     /// Those that come with this version.
     pub plugins: Vec<pierhead_model::pipeline::plugin::PluginDeclaration>,
     pub access: AccessOptions,
+    pub edge: EdgeOptions,
 }
 
 /// A running control plane.
@@ -143,6 +161,7 @@ impl Control {
             ca_bundle,
             plugins,
             access,
+            edge,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         // Before anything is changed: with the wrong key nothing is, and whoever runs with the right one runs on.
@@ -162,7 +181,7 @@ impl Control {
             fleet: Fleet::default(),
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
-            images: Images::new(allow_addresses, ca_bundle.as_deref())?,
+            images: Images::new(allow_addresses.clone(), ca_bundle.as_deref())?,
             signals,
             store,
             outside,
@@ -172,13 +191,21 @@ impl Control {
             public,
             webhook_secret: sources.webhook_secret,
             access,
+            edge: Edge::new(edge)?,
         });
         let local_node = ensure_local_places(&core, base_domain).await?;
         services::registries::seed(&core).await?;
         services::catalogue::provide(&core, plugins).await?;
         services::sources::follow_all(&core).await?;
         let auth = Auth::new(Arc::clone(&core), access::token_keys::load(&core).await?)?;
-        let services = Arc::new(Services::new(&core, auth, detector, sources.pushes));
+        let web = Web::new(allow_addresses, ca_bundle.as_deref())?;
+        let services = Arc::new(Services::new(
+            &core,
+            auth,
+            web,
+            detector,
+            (Arc::clone(&sources.repositories), sources.pushes),
+        ));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
         let mut tasks = vec![
@@ -213,8 +240,23 @@ impl Control {
                 stop.subscribe(),
             ),
             drive(
+                Arc::new(reconcilers::letters::Letters(Arc::clone(&core))),
+                core.signals.letters.clone(),
+                stop.subscribe(),
+            ),
+            drive(
                 Arc::new(reconcilers::sleep::Sleep(Arc::clone(&core))),
                 core.signals.sleep.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::domains::Domains(Arc::clone(&core))),
+                core.signals.domains.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::certificates::Certificates::new(Arc::clone(&core))),
+                core.signals.certificates.clone(),
                 stop.subscribe(),
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),

@@ -24,6 +24,9 @@ pub(crate) struct WorkRecord {
     pub(crate) health: HealthCheck,
     pub(crate) variables: Vec<SealedVariable>,
     pub(crate) no_cache: bool,
+    /// Nobody of the project wrote what is fetched, and nobody let it have secrets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_stranger: bool,
     /// Of a release that was built before; what is built now reports its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<Commit>,
@@ -92,6 +95,7 @@ impl WorkRecord {
             deployment_hostname,
             no_cache: self.no_cache,
             keys: None,
+            access: None,
         })
     }
 

@@ -152,10 +152,11 @@ impl ControlLink {
                 }
                 return;
             }
-            ControlToIngress::Challenges { answers } => {
+            ControlToIngress::Challenges { version, answers } => {
                 if let Some(tls) = &self.context.tls {
                     tls.challenge(answers);
                 }
+                self.context.outbox.answering(version);
                 return;
             }
             message @ (ControlToIngress::Table { .. } | ControlToIngress::Change { .. }) => message,

@@ -22,6 +22,7 @@ pub(crate) struct Outbox {
 struct Pending {
     want_table: bool,
     applied: Option<(u64, u64)>,
+    answering: Option<u64>,
     drained: VecDeque<DeploymentId>,
     wake: BTreeSet<DeploymentId>,
     active: BTreeSet<DeploymentId>,
@@ -35,6 +36,11 @@ impl Outbox {
 
     pub(crate) fn applied(&self, epoch: u64, generation: u64) {
         self.pending.lock().applied = Some((epoch, generation));
+        self.filled.notify_one();
+    }
+
+    pub(crate) fn answering(&self, version: u64) {
+        self.pending.lock().answering = Some(version);
         self.filled.notify_one();
     }
 
@@ -65,6 +71,9 @@ impl Outbox {
         }
         if let Some((epoch, generation)) = pending.applied.take() {
             return Some(IngressToControl::Applied { epoch, generation });
+        }
+        if let Some(version) = pending.answering.take() {
+            return Some(IngressToControl::Answering { version });
         }
         if std::mem::take(&mut pending.want_table) {
             return Some(IngressToControl::WantTable);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::deployment::Failure;
 use crate::digest::Digest;
+use crate::git_access::GitAccess;
 use crate::health::HealthCheck;
 use crate::hostname::Hostname;
 use crate::id::{DeploymentId, ProjectId};
@@ -81,6 +82,9 @@ pub struct Work {
     /// What a run of a pipeline needs and may not write down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<RunKeys>,
+    /// How the repository is entered. Not written down either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<GitAccess>,
 }
 
 /// What a run of a pipeline needs and may not write down.

@@ -49,6 +49,11 @@ impl Hostname {
         &self.0
     }
 
+    /// Whether it is `other`, or a name inside of it.
+    pub fn is_or_is_below(&self, other: &Self) -> bool {
+        self.0.strip_suffix(other.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
     /// The stable hostname of a slot.
     pub fn of_slot(slot: &SlotName, project: &ProjectName, base: &Self) -> Self {
         if slot.is_production() {

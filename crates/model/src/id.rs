@@ -143,9 +143,13 @@ typed_ids! {
     /// One message of the outbox.
     EventId = "evt";
     GrantId = "grt";
+    /// An account elsewhere that somebody signs in with.
+    IdentityId = "idn";
     /// One installation of Pierhead: nothing that carries another one is ever touched.
     InstallId = "ins";
     InvitationId = "inv";
+    /// A letter on its way.
+    LetterId = "ltr";
     NodeId = "nod";
     ProjectId = "prj";
     SlotId = "slt";

@@ -24,10 +24,13 @@
 pub mod access;
 pub mod address;
 pub mod assignment;
+pub mod certificate;
 pub mod code;
 pub mod crash;
 pub mod deployment;
 pub mod digest;
+pub mod domain;
+pub mod git_access;
 pub mod health;
 pub mod hostname;
 pub mod id;

@@ -87,6 +87,18 @@ impl RepositoryUrl {
         self.0.starts_with("ssh:")
     }
 
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+
+    /// The host, and the port when it is not the scheme's own: whom a credential is shown to.
+    pub fn authority(&self) -> &str {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        host.strip_suffix(usual_port(scheme)).unwrap_or(host)
+    }
+
     /// Host and path, however the address is written: what two addresses of one repository have in common.
     ///
     /// Hosting services take no notice of case, and neither does this: it finds candidates and proves nothing.
@@ -95,15 +107,19 @@ impl RepositoryUrl {
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let usual = match scheme {
-            "https" => ":443",
-            "http" => ":80",
-            _ => ":22",
-        };
-        let host = host.strip_suffix(usual).unwrap_or(host);
+        let host = host.strip_suffix(usual_port(scheme)).unwrap_or(host);
         let path = path.trim_matches('/').to_ascii_lowercase();
         let path = path.strip_suffix(".git").unwrap_or(&path);
         format!("{host}/{path}")
+    }
+}
+
+/// The port that is meant when there is none.
+fn usual_port(scheme: &str) -> &'static str {
+    match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => ":22",
     }
 }
 

@@ -36,7 +36,13 @@ struct NoAddress {
 
 /// Resolves names to addresses that the filter permits, all of them: which one is dialled is the dialler's choice.
 #[derive(Clone)]
-pub(crate) struct JudgingResolver(pub(crate) Arc<dyn AddressFilter>);
+pub struct JudgingResolver(pub Arc<dyn AddressFilter>);
+
+impl std::fmt::Debug for JudgingResolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JudgingResolver").finish_non_exhaustive()
+    }
+}
 
 impl Resolve for JudgingResolver {
     fn resolve(&self, name: Name) -> Resolving {
@@ -55,7 +61,7 @@ impl Resolve for JudgingResolver {
 }
 
 /// Judges a host that is written as an address.
-pub(crate) fn judge_literal(filter: &dyn AddressFilter, url: &Url) -> Result<(), RegistryError> {
+pub fn judge_literal(filter: &dyn AddressFilter, url: &Url) -> Result<(), RegistryError> {
     let address: IpAddr = match url.host() {
         Some(Host::Ipv4(address)) => address.into(),
         Some(Host::Ipv6(address)) => address.into(),
@@ -69,7 +75,7 @@ pub(crate) fn judge_literal(filter: &dyn AddressFilter, url: &Url) -> Result<(),
 }
 
 /// What the resolver said, if that is why a request failed.
-pub(crate) fn refusal(error: &(dyn StdError + 'static)) -> Option<RegistryError> {
+pub fn refusal(error: &(dyn StdError + 'static)) -> Option<RegistryError> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(no_address) = error.downcast_ref::<NoAddress>() {

@@ -21,6 +21,7 @@ pub struct User {
     /// Lower case.
     pub email: String,
     pub name: String,
+    /// Empty for who has no password: see [`User::password`].
     pub password_hash: String,
     pub role: InstanceRole,
     pub created_at: Timestamp,
@@ -28,6 +29,13 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// Since when it is known that the address is theirs.
     pub verified_at: Option<Timestamp>,
+}
+
+impl User {
+    /// The hash of their password, if they have one: who signs in with an account elsewhere need not.
+    pub fn password(&self) -> Option<String> {
+        Some(self.password_hash.clone()).filter(|hash| !hash.is_empty())
+    }
 }
 
 /// One sign-in on one device: a family of refresh tokens of which the newest is valid.

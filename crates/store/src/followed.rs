@@ -219,6 +219,18 @@ impl Store {
         transaction.commit().await.map_err(error)
     }
 
+    /// What kept a project's references from being looked at may be gone: nobody asks for anything, but they are due.
+    pub async fn followed_hurry(&self, project: &ProjectId, now: Timestamp) -> Result<(), StoreError> {
+        let done = row::Entity::update_many()
+            .col_expr(row::Column::LookAt, Expr::value(now.as_millisecond()))
+            .filter(row::Column::ProjectId.eq(project.to_string()))
+            .filter(row::Column::LookAt.gt(now.as_millisecond()))
+            .filter(row::Column::Problem.is_not_null())
+            .exec(&self.db)
+            .await;
+        done.map(drop).map_err(|error| StoreError::from_db("asking to look at branches", error))
+    }
+
     /// Follows a reference no longer.
     pub async fn followed_forget(&self, project: &ProjectId, reference: &str) -> Result<(), StoreError> {
         let done =

@@ -344,7 +344,11 @@ impl Store {
         self.pipelines_delete(id).await?;
         self.followed_delete(id).await?;
         self.hooks_delete(id).await?;
+        self.source_access_delete(id).await?;
         self.uploads_delete(id).await?;
+        self.orders_delete(id).await?;
+        self.certificates_delete(id).await?;
+        self.domains_delete(id).await?;
         self.grants_of_project_delete(id).await?;
         let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))

@@ -9,6 +9,7 @@ use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Phase, Report};
 use pierhead_model::deployment::{Event, Failure, Reason, State};
 use pierhead_model::digest::Digest;
+use pierhead_model::git_access::HostKey;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, EnvironmentId, InstallId, NodeId, ProjectId, SlotId};
 use pierhead_model::limit::Limits;
@@ -20,7 +21,7 @@ use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
     AuditFilter, Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewAudit,
     NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, Store, StoreError,
-    StoredCredentials, StoredRegistry, StoredVariable, Visibility,
+    StoredAccess, StoredCredentials, StoredGitCredential, StoredRegistry, StoredVariable, Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -190,6 +191,7 @@ on_both!(
     a_pipeline_version_is_written_once_and_numbered_in_order,
     the_catalogue_is_changed_by_who_has_seen_it,
     a_host_has_one_registry,
+    a_credential_and_host_keys_do_not_disturb_each_other,
     a_slot_expires_unless_it_is_extended_first,
 );
 
@@ -456,6 +458,33 @@ async fn a_host_has_one_registry(world: &World) {
     store.registry_delete(&registry.name).await.unwrap();
     assert_eq!(store.registry_get(&registry.name).await.unwrap(), None);
     assert!(matches!(store.registry_delete(&registry.name).await, Err(StoreError::NotFound { .. })));
+}
+
+async fn a_credential_and_host_keys_do_not_disturb_each_other(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    assert_eq!(store.source_access(project).await.unwrap(), StoredAccess::default());
+    let blob = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    let host_keys = vec![HostKey::new("git.example.com", "ssh-ed25519", blob).unwrap()];
+    store.source_host_keys_put(project, &host_keys).await.unwrap();
+    let credential = StoredGitCredential {
+        kind: "key".into(),
+        authority: "git.example.com".into(),
+        username: None,
+        sealed: "sealed".into(),
+        public_key: Some("ssh-ed25519 AAAA".into()),
+        created_by: "ada@example.com".into(),
+        created_at: now(),
+    };
+    store.source_credential_put(project, Some(credential.clone())).await.unwrap();
+    let both = StoredAccess { credential: Some(credential), host_keys: host_keys.clone() };
+    assert_eq!(store.source_access(project).await.unwrap(), both);
+    store.source_host_keys_put(project, &[]).await.unwrap();
+    let without_keys = StoredAccess { host_keys: Vec::new(), ..both };
+    assert_eq!(store.source_access(project).await.unwrap(), without_keys);
+    store.source_host_keys_put(project, &host_keys).await.unwrap();
+    store.source_credential_put(project, None).await.unwrap();
+    let without_credential = StoredAccess { credential: None, host_keys };
+    assert_eq!(store.source_access(project).await.unwrap(), without_credential);
 }
 
 async fn a_slot_expires_unless_it_is_extended_first(world: &World) {

@@ -10,6 +10,8 @@ pub struct GitServer {
     process: Child,
     port: u16,
     folder: tempfile::TempDir,
+    /// `NAME:TOKEN`, where only one account gets in, over TLS.
+    account: Option<String>,
 }
 
 impl GitServer {
@@ -20,7 +22,26 @@ impl GitServer {
         for (name, files) in repositories {
             write(&folder.path().join("sources").join(name), files);
         }
-        Self::serve(folder)
+        Self::serve(folder, None)
+    }
+
+    /// The same over TLS, for one account only: `NAME:TOKEN`. Its certificate is [`Self::authority`]'s.
+    pub fn private(account: &str, repositories: &[(&str, &[(&str, &str)])]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, files) in repositories {
+            write(&folder.path().join("sources").join(name), files);
+        }
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = made.cert.pem();
+        fs_err::write(folder.path().join("authority.pem"), &certificate).unwrap();
+        let both = format!("{certificate}{}", made.signing_key.serialize_pem());
+        fs_err::write(folder.path().join("server.pem"), both).unwrap();
+        Self::serve(folder, Some(account.to_owned()))
+    }
+
+    /// The certificate of a private server, which is its own authority.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
     }
 
     /// One repository per name, with the files of a folder in its first commit.
@@ -33,13 +54,18 @@ impl GitServer {
                 Command::new("cp").arg("--archive").arg(from).arg(sources.join(name)).status().unwrap();
             assert!(copied.success(), "copying {}", from.display());
         }
-        Self::serve(folder)
+        Self::serve(folder, None)
     }
 
-    fn serve(folder: tempfile::TempDir) -> Self {
+    fn serve(folder: tempfile::TempDir, account: Option<String>) -> Self {
         let script = crate::repository_root().join("scripts/serve-git.py");
         let port_file = folder.path().join("port");
-        let process = Command::new("python3")
+        let mut command = Command::new("python3");
+        if let Some(account) = &account {
+            command.env("GIT_SERVE_ACCOUNT", account);
+            command.env("GIT_SERVE_CERTIFICATE", folder.path().join("server.pem"));
+        }
+        let process = command
             .arg(script)
             .arg(folder.path().join("sources"))
             .arg(&port_file)
@@ -55,11 +81,12 @@ impl GitServer {
                 None => std::thread::sleep(Duration::from_millis(10)),
             }
         };
-        Self { process, port, folder }
+        Self { process, port, folder, account }
     }
 
     pub fn url(&self, name: &str) -> String {
-        format!("http://127.0.0.1:{}/{name}.git", self.port)
+        let scheme = if self.account.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}/{name}.git", self.port)
     }
 
     /// Adds a commit that changes these files.

@@ -3,25 +3,37 @@
 //! Every test has its own ports, data directory and labels, and removes what it made in the engine even when it fails.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test helper fails its test")]
 
+mod browser;
+mod dns;
 mod engine;
 mod git;
+mod github_accounts;
 mod hook;
 mod machine;
 mod namespace;
 mod node;
+mod pebble;
+mod peer;
 mod process;
 mod relay;
 mod server;
+mod ssh;
 mod wire;
 
 use std::path::{Path, PathBuf};
 
+pub use browser::Browser;
+pub use dns::Dns;
 pub use git::GitServer;
+pub use github_accounts::GitHubAccounts;
 pub use hook::Hook;
 pub use machine::Machine;
 pub use node::NodeAgent;
+pub use pebble::Pebble;
+pub use peer::Peer;
 pub use relay::Relay;
-pub use server::{Ended, Server};
+pub use server::{Ended, Server, free_port};
+pub use ssh::SshGit;
 pub use wire::Wire;
 
 /// The folder of the workspace.

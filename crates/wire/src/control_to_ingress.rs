@@ -17,6 +17,6 @@ pub enum ControlToIngress {
     Change { epoch: u64, from: u64, generation: u64, upserts: Vec<Route>, removals: Vec<Hostname> },
     /// All certificates there are (`whole`), or those that changed and the names of those that are gone.
     Certificates { whole: bool, certificates: Vec<Certificate>, removals: Vec<String> },
-    /// The answers to all challenges of certificate authorities that are open now, by token.
-    Challenges { answers: HashMap<String, String> },
+    /// The answers to all challenges of certificate authorities that are open now, by token. `version` counts the changes.
+    Challenges { version: u64, answers: HashMap<String, String> },
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum IngressToControl {
     /// New requests are answered by this generation of the table.
     Applied { epoch: u64, generation: u64 },
+    /// Authorities are answered by this version of the challenges.
+    Answering { version: u64 },
     /// A change did not fit: send the whole table.
     WantTable,
     /// A deployment that left the table has no request in flight any more, or its drain time is over.

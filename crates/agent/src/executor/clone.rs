@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use pierhead_build::{DetectError, Directory};
 use pierhead_model::assignment::Source;
 use pierhead_model::deployment::Reason;
+use pierhead_model::git_access::GitAccess;
 use pierhead_model::plan::BuildPlan;
 
 use super::{Run, StepError, handed};
@@ -26,7 +27,10 @@ pub(super) async fn clone(run: &Run) -> Result<PathBuf, StepError> {
     let work = run.folder("");
     run.blocking("making the run's folder", move || make_app_folder(&work)).await?;
     let checkout = run.folder("checkout");
-    let wanted = Wanted { project: &assignment.project_id, repository, reference: reference.as_ref() };
+    let none = GitAccess::none();
+    let access = assignment.work.access.as_ref().unwrap_or(&none);
+    let wanted =
+        Wanted { project: &assignment.project_id, repository, reference: reference.as_ref(), access };
     let commit = run.node.source.fetch(wanted, &checkout, run.stop_flag()).await;
     let commit = commit.map_err(|error| {
         run.log.say("clone", &error.detail);

@@ -160,7 +160,7 @@ async fn over(run: &Run, id: &ContainerId, why: StepError) -> StepError {
 }
 
 /// Waits for the end of a container, also across a restart of the engine.
-pub(crate) async fn wait(run: &Run, id: &ContainerId) -> Result<Exit, StepError> {
+async fn wait(run: &Run, id: &ContainerId) -> Result<Exit, StepError> {
     let begun = Instant::now();
     loop {
         match run.node.engine.wait(id).await {
@@ -242,7 +242,7 @@ fn says_it_could_not_fork(line: &str) -> bool {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Copied {
+enum Copied {
     /// The output has ended, or cannot be read further.
     End,
     TooMuch,
@@ -276,7 +276,7 @@ async fn copy_all(run: &Run, id: &ContainerId, step: &str, printed: &Printed) ->
 }
 
 /// Whether the container runs, or nobody knows.
-pub(crate) async fn may_print(run: &Run, id: &ContainerId) -> bool {
+async fn may_print(run: &Run, id: &ContainerId) -> bool {
     match run.node.engine.inspect(id).await {
         Ok(container) => matches!(container.state, State::Running { .. } | State::Paused { .. }),
         Err(error) => !error.is_not_found(),
@@ -314,7 +314,7 @@ async fn copy(
             log.append(step, entries);
             return Copied::TooMuch;
         }
-        log.append_from(step, entries, lines.cursor());
+        log.append(step, entries);
     }
     Copied::End
 }
@@ -338,58 +338,11 @@ impl Lines {
         self.at = Some(chunk.at);
     }
 
-    /// Where reading may go on after a crash: only where no line is half read.
-    fn cursor(&self) -> Option<LogCursor> {
-        self.splitters.iter().all(Splitter::is_empty).then_some(self.last).flatten()
-    }
-
     fn finish(&mut self) -> Vec<Entry> {
         let time = self.at.unwrap_or_else(pierhead_model::Timestamp::now);
         let streams = [LogStream::Stdout, LogStream::Stderr];
         let rest = self.splitters.iter_mut().zip(streams);
         rest.filter_map(|(splitter, stream)| Some(Entry { time, stream, text: splitter.finish()? })).collect()
-    }
-}
-
-/// Follows a service's output from where it was left, until it ends.
-pub(crate) async fn follow(run: &Run, id: &ContainerId) {
-    read_service(run, id, Follow::Yes, &Printed::default()).await;
-}
-
-/// Reads what a service said since it was last read: the last words of one that has ended.
-pub(crate) async fn drain(run: &Run, id: &ContainerId) {
-    let printed = Printed::default();
-    let mut reading = std::pin::pin!(read_service(run, id, Follow::No, &printed));
-    if rest(&mut reading, &printed).await.is_none() {
-        run.log.say("service", "the end of the output did not arrive");
-    }
-}
-
-async fn read_service(run: &Run, id: &ContainerId, how: Follow, printed: &Printed) -> Copied {
-    if run.held.secrets_missing {
-        // What it prints may hold secrets that this process cannot recognise yet. The engine keeps it until they have come.
-        return match how {
-            Follow::Yes => std::future::pending().await,
-            Follow::No => Copied::End,
-        };
-    }
-    // Two readers from one place would write every line twice.
-    let _reading = run.reading.lock().await;
-    let cursor = run.log.cursor().unwrap_or_default();
-    match run.node.engine.logs(id, cursor, how).await {
-        Ok(logs) => {
-            // What runs may print for ever; only a build is ended for it.
-            let mut lines = Lines::default();
-            let copied = copy(logs, &run.log, "service", printed, &mut lines).await;
-            run.log.append_from("service", lines.finish(), lines.last);
-            copied
-        }
-        Err(error) => {
-            if !error.is_not_found() {
-                tracing::warn!(deployment = %run.id, %error, "a service's output cannot be read");
-            }
-            Copied::End
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The steps of a run, from a repository to a healthy deployment.
+//! Builds: from sources to a release, and what a release gives to the container that runs it.
 //!
 //! A step returns what it made or why not; it never cleans up. Removing is done in one place, by label and by id
 //! ([`crate::undo`]), whatever step failed or was cut: the worker drops the running step to cancel it, at any await.
@@ -12,7 +12,6 @@ mod environment;
 mod handed;
 mod image;
 mod network;
-mod probe_start;
 mod release;
 mod service;
 mod site;
@@ -22,17 +21,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
 use pierhead_engine::Error as EngineError;
 use pierhead_engine::spec::ContainerSpec;
-use pierhead_engine::state::ContainerId;
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Phase, Report, Source, StepReport, Work};
 use pierhead_model::deployment::{Failure, Reason};
 use pierhead_model::id::DeploymentId;
 use pierhead_model::plan::{BuildPlan, Kind};
 use pierhead_model::release::Release;
-use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::assignments::Held;
@@ -44,11 +40,8 @@ use crate::log::DeploymentLog;
 use crate::node::Node;
 
 pub(crate) use compile::millis;
-pub(crate) use container::{drain, wait};
-pub(crate) use image::tag_of as image_tag_of;
-pub(crate) use network::name_of;
-pub(crate) use probe_start::{start, tell, wait_until_good};
-pub(crate) use service::{Instance, app_base, launch, shell};
+pub(crate) use network::ensure as ensure_network;
+pub(crate) use service::{app_base, image_base};
 
 /// One attempt at a deployment.
 #[derive(Debug)]
@@ -58,11 +51,6 @@ pub(crate) struct Run {
     pub(crate) identity: Identity,
     pub(crate) id: DeploymentId,
     pub(crate) log: Arc<DeploymentLog>,
-    /// A container of the service was started.
-    started: Notify,
-    container: Mutex<Option<ContainerId>>,
-    /// One reader of the service's output at a time.
-    reading: tokio::sync::Mutex<()>,
     settling: TaskTracker,
     stopped: Arc<AtomicBool>,
 }
@@ -136,9 +124,6 @@ impl Run {
             identity,
             id,
             log,
-            started: Notify::new(),
-            container: Mutex::new(None),
-            reading: tokio::sync::Mutex::new(()),
             settling: TaskTracker::new(),
             stopped: Arc::new(AtomicBool::new(false)),
         })

@@ -20,7 +20,7 @@ pub(super) async fn ahead(run: &Run) {
 }
 
 /// Makes the deployment's network, or takes the one that is there.
-pub(super) async fn ensure(run: &Run) -> Result<String, StepError> {
+pub(crate) async fn ensure(run: &Run) -> Result<String, StepError> {
     run.node.networked.lock().insert(run.held.assignment.project_id.clone());
     let name = name_of(run);
     let labels = labels::of_object(&run.identity, &run.held, "network");

@@ -13,6 +13,7 @@ const MEANINGS: &[(&str, CloneFailure)] = &[
     ("operation too slow", CloneFailure::Timeout),
     ("timed out", CloneFailure::Timeout),
     ("certificate", CloneFailure::CertificateInvalid),
+    ("host key verification failed", CloneFailure::HostKeyChanged),
     ("could not read username", CloneFailure::NoCredentials),
     ("could not read password", CloneFailure::NoCredentials),
     ("authentication failed", CloneFailure::NoCredentials),
@@ -100,6 +101,14 @@ mod tests {
             (
                 "ERROR: Repository not found.\nfatal: Could not read from remote repository.\n",
                 CloneFailure::RepositoryNotFound,
+            ),
+            (
+                "No ED25519 host key is known for repository and you have requested strict checking.\nHost key verification failed.\nfatal: Could not read from remote repository.\n",
+                CloneFailure::HostKeyChanged,
+            ),
+            (
+                "remote: HTTP Basic: Access denied\nfatal: Authentication failed for 'https://h/a.git/'\n",
+                CloneFailure::NoCredentials,
             ),
             ("fatal: index-pack failed\n", CloneFailure::Other),
         ] {

@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
+use super::entry::Entry;
+
 /// `http.curloptResolve`, which pins a connection to judged addresses, is there from this version on.
 const OLDEST: (u32, u32) = (2, 37);
 /// What is kept of git's own words.
 const MAX_STDERR: u64 = 64 << 10;
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Settings that hold whatever a repository or a machine says.
 const SETTINGS: &[&str] = &[
@@ -40,8 +42,14 @@ const SETTINGS: &[&str] = &[
     "fetch.fsck.badTimezone=ignore",
 ];
 
-/// Constant, so that no text of a stranger reaches the shell that git starts it with.
-const SSH: &str = "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=/dev/null \
+/// Constant, so that no text of a stranger reaches the shell that git starts it with. The paths are [`Entry`]'s.
+///
+/// The server is known by the keys that were approved for it, and by nothing else; the key that it is shown is the one that
+/// was made for it.
+const SSH: &str = "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=repository \
+                   -o UserKnownHostsFile=\"\\\"$PIERHEAD_KNOWN_HOSTS\\\"\" -o GlobalKnownHostsFile=/dev/null \
+                   -o IdentityFile=\"\\\"$PIERHEAD_IDENTITY\\\"\" -o IdentitiesOnly=yes -o IdentityAgent=none \
+                   -o PreferredAuthentications=publickey -o UpdateHostKeys=no -o VerifyHostKeyDNS=no \
                    -o ProxyCommand=none -o PermitLocalCommand=no -o ForwardAgent=no -o ConnectTimeout=15";
 
 /// The git program and how it may be used.
@@ -135,8 +143,20 @@ impl Git {
         timeout: Duration,
         max_stdout: u64,
     ) -> Result<Finished, RunError> {
+        self.run_with(&Entry::default(), arguments, timeout, max_stdout).await
+    }
+
+    /// The same, let in where one needs to be.
+    pub(super) async fn run_with(
+        &self,
+        entry: &Entry,
+        arguments: Vec<String>,
+        timeout: Duration,
+        max_stdout: u64,
+    ) -> Result<Finished, RunError> {
         let mut command = Command::new("git");
         command.args(arguments).env_clear().envs(self.environment()).current_dir(&self.home);
+        command.envs(entry.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         let mut group = Group { child: command.spawn().map_err(RunError::NotRun)? };

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use pierhead_model::deployment::CloneFailure;
+use pierhead_model::git_access::GitAccess;
 use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Commit, Folder, RepositoryUrl};
 
-use super::classify::{classify, sentence};
+use super::classify::sentence;
 use super::mirror::{ended, local};
 use super::remote::Remote;
 use super::{CloneError, Source};
@@ -22,20 +23,21 @@ impl Source {
     /// Where the references that match one of `patterns` are.
     pub(crate) async fn references(
         &self,
-        repository: &RepositoryUrl,
+        (repository, access): (&RepositoryUrl, &GitAccess),
         patterns: &[String],
     ) -> Result<References, CloneError> {
-        let remote = self.remotes.open(repository).await?;
-        let mut command = pinned(&remote);
+        let remote = self.remotes.open(repository, access).await?;
+        let mut command = remote.settings();
         command.extend(["ls-remote", "--symref", "--", &remote.url].map(str::to_owned));
         command.extend(patterns.iter().cloned());
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
-        let finished = self.git.run(self.git.arguments(None, &command), PATIENCE, MAX_LIST).await;
+        let arguments = self.git.arguments(None, &command);
+        let finished = self.git.run_with(&remote.entry, arguments, PATIENCE, MAX_LIST).await;
         let finished = finished.map_err(|error| ended(&error))?;
         if !finished.success {
-            let said = sentence(&finished.stderr);
-            let detail = format!("the repository does not say where its branches are: {said}");
-            return Err(CloneError::new(classify(&finished.stderr), detail));
+            return Err(
+                remote.explained(&finished.stderr, "the repository does not say where its branches are")
+            );
         }
         Ok(parse(&String::from_utf8_lossy(&finished.stdout)))
     }
@@ -44,12 +46,12 @@ impl Source {
     /// can leave them out. `scratch` is an empty folder.
     pub(crate) async fn compare(
         &self,
-        repository: &RepositoryUrl,
+        (repository, access): (&RepositoryUrl, &GitAccess),
         (from, to): (Option<&str>, &str),
         folder: &Folder,
         scratch: &Path,
     ) -> Result<Compared, CloneError> {
-        let remote = self.remotes.open(repository).await?;
+        let remote = self.remotes.open(repository, access).await?;
         let bare = scratch.join("compared.git");
         let shown = bare.display().to_string();
         let init = self.git.arguments(None, &["init", "--quiet", "--bare", "--", &shown]);
@@ -72,7 +74,7 @@ impl Source {
     }
 
     async fn fetch_bare(&self, remote: &Remote, bare: &Path, commit: &str) -> Result<(), CloneError> {
-        let mut command = pinned(remote);
+        let mut command = remote.settings();
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none"];
         command.extend(fetch.map(str::to_owned));
         if remote.smart {
@@ -80,7 +82,8 @@ impl Source {
         }
         command.extend(["--".to_owned(), remote.url.clone(), commit.to_owned()]);
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
-        let finished = self.git.run(self.git.arguments(Some(bare), &command), PATIENCE, 4096).await;
+        let arguments = self.git.arguments(Some(bare), &command);
+        let finished = self.git.run_with(&remote.entry, arguments, PATIENCE, 4096).await;
         let finished = finished.map_err(|error| ended(&error))?;
         if finished.success {
             return Ok(());
@@ -88,11 +91,6 @@ impl Source {
         let detail = format!("the commit {commit} cannot be fetched: {}", sentence(&finished.stderr));
         Err(CloneError::new(CloneFailure::CommitGone, detail))
     }
-}
-
-fn pinned(remote: &Remote) -> Vec<String> {
-    let pin = remote.pin.as_ref().map(|pin| format!("http.curloptResolve={pin}"));
-    pin.into_iter().flat_map(|pin| ["-c".to_owned(), pin]).collect()
 }
 
 /// The subject and the author, as two fields that end with a NUL.

@@ -13,7 +13,7 @@ use pierhead_model::source::{Commit, GitReference};
 use tokio::sync::OwnedMutexGuard;
 
 use super::CloneError;
-use super::classify::{classify, sentence};
+use super::classify::sentence;
 use super::command::{Finished, Git, RunError};
 use super::remote::{Remote, empty_sentence};
 use crate::durable;
@@ -179,11 +179,8 @@ impl Mirror<'_> {
         depth: Depth,
         limits: &CloneLimits,
     ) -> Result<(), CloneError> {
-        let pin = remote.pin.as_ref().map(|pin| format!("http.curloptResolve={pin}"));
-        let mut command = Vec::new();
-        if let Some(pin) = &pin {
-            command.extend(["-c", pin]);
-        }
+        let settings = remote.settings();
+        let mut command: Vec<&str> = settings.iter().map(String::as_str).collect();
         command.extend([
             "fetch",
             "--quiet",
@@ -199,15 +196,13 @@ impl Mirror<'_> {
         arguments.push(format!("--git-dir={}", self.path.display()));
         arguments.extend(command.into_iter().map(str::to_owned));
         let finished = tokio::select! {
-            finished = git.run(arguments, limits.timeout, 4096) => finished.map_err(|error| ended(&error))?,
+            finished = git.run_with(&remote.entry, arguments, limits.timeout, 4096) => finished.map_err(|error| ended(&error))?,
             error = too_large(self.path.join("objects"), limits.bytes) => return Err(error),
         };
         if finished.success {
             return Ok(());
         }
-        let kind = classify(&finished.stderr);
-        let said = sentence(&finished.stderr);
-        Err(CloneError::new(kind, format!("the repository cannot be fetched: {said}{}", remedy(kind))))
+        Err(remote.explained(&finished.stderr, "the repository cannot be fetched"))
     }
 
     async fn commit_of(&self, git: &Git, name: &str) -> Result<String, CloneError> {
@@ -231,13 +226,10 @@ impl Mirror<'_> {
 
     /// An empty repository, or one that has other branches: their names help.
     async fn explain_missing(&self, git: &Git, remote: &Remote, wanted: Option<&GitReference>) -> CloneError {
-        let pin = remote.pin.as_ref().map(|pin| format!("http.curloptResolve={pin}"));
-        let mut command: Vec<&str> = Vec::new();
-        if let Some(pin) = &pin {
-            command.extend(["-c", pin]);
-        }
+        let settings = remote.settings();
+        let mut command: Vec<&str> = settings.iter().map(String::as_str).collect();
         command.extend(["ls-remote", "--heads", "--", &remote.url]);
-        let listed = git.run(git.arguments(None, &command), LOCAL, MAX_LIST).await;
+        let listed = git.run_with(&remote.entry, git.arguments(None, &command), LOCAL, MAX_LIST).await;
         let listed =
             listed.map(|finished| String::from_utf8_lossy(&finished.stdout).into_owned()).unwrap_or_default();
         let heads: Vec<_> =
@@ -331,20 +323,4 @@ pub(super) fn ended(error: &RunError) -> CloneError {
         RunError::TooMuch(_) => CloneFailure::TooLarge,
     };
     CloneError::new(kind, error.to_string())
-}
-
-fn remedy(kind: CloneFailure) -> &'static str {
-    match kind {
-        CloneFailure::NoCredentials => ". Check the address, or give the project access to the repository",
-        CloneFailure::RepositoryNotFound => ". Check the address",
-        CloneFailure::Timeout | CloneFailure::Unreachable => ". Try again later",
-        CloneFailure::CertificateInvalid => ". Renew the certificate, or add its authority to the CA bundle",
-        CloneFailure::AddressRefused
-        | CloneFailure::NoSuchReference
-        | CloneFailure::CommitGone
-        | CloneFailure::EmptyRepository
-        | CloneFailure::TooLarge
-        | CloneFailure::Submodule
-        | CloneFailure::Other => "",
-    }
 }

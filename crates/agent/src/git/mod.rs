@@ -10,8 +10,10 @@
 
 mod classify;
 mod command;
+mod entry;
 mod export;
 mod host;
+mod host_keys;
 mod look;
 mod mirror;
 mod remote;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pierhead_model::deployment::{CloneFailure, Failure, Reason};
+use pierhead_model::git_access::GitAccess;
 use pierhead_model::id::ProjectId;
 use pierhead_model::source::{Commit, GitReference, RepositoryUrl};
 
@@ -73,6 +76,7 @@ pub(crate) struct Wanted<'w> {
     pub(crate) project: &'w ProjectId,
     pub(crate) repository: &'w RepositoryUrl,
     pub(crate) reference: Option<&'w GitReference>,
+    pub(crate) access: &'w GitAccess,
 }
 
 impl Source {
@@ -85,7 +89,7 @@ impl Source {
         let git = Git::new(layout.empty_home(), ca_bundle.map(Path::to_path_buf));
         Self {
             mirrors: Mirrors::new(layout.mirrors()),
-            remotes: Remotes::new(policy, ca_bundle.map(Path::to_path_buf)),
+            remotes: Remotes::new(policy, ca_bundle.map(Path::to_path_buf), layout.root().join("entries")),
             git,
             limits,
         }
@@ -111,8 +115,8 @@ impl Source {
         let links =
             export::export(&self.git, mirror.path(), &hash, target, &mut budget, Arc::clone(&stop)).await?;
         if !links.is_empty() {
-            submodule::fetch_all(self, &mirror, wanted.repository, &hash, links, target, budget, stop)
-                .await?;
+            let parent = (wanted.repository, &wanted.access.for_submodules());
+            submodule::fetch_all(self, &mirror, parent, &hash, links, target, budget, stop).await?;
         }
         Ok(commit)
     }
@@ -125,7 +129,7 @@ impl Source {
         {
             return Ok(reference.as_str().to_owned());
         }
-        let remote = self.remotes.open(wanted.repository).await?;
+        let remote = self.remotes.open(wanted.repository, wanted.access).await?;
         mirror.fetch(&self.git, &remote, wanted.reference, &self.limits).await
     }
 }

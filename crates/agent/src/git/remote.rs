@@ -6,16 +6,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use pierhead_model::deployment::CloneFailure;
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::source::RepositoryUrl;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use url::{Host, Url};
 
-use super::CloneError;
+use super::classify::{classify, sentence};
+use super::entry::{self, Entry};
+use super::{CloneError, host_keys};
 use crate::address::{AddressError, AddressPolicy};
 
 const MAX_REDIRECTS: usize = 5;
@@ -31,46 +35,121 @@ pub(super) struct Remote {
     pub(super) pin: Option<String>,
     /// Whether the server speaks git's own protocol; plain files over HTTP cannot be fetched shallowly.
     pub(super) smart: bool,
+    pub(super) entry: Arc<Entry>,
+    /// For ssh: the host, and the keys that it may show.
+    known: Option<(String, Vec<HostKey>)>,
+}
+
+impl Remote {
+    /// What belongs on git's command line before the command.
+    pub(super) fn settings(&self) -> Vec<String> {
+        let pin = self.pin.as_ref().map(|pin| format!("http.curloptResolve={pin}"));
+        let settings = pin.into_iter().chain(self.entry.settings.iter().cloned());
+        settings.flat_map(|setting| ["-c".to_owned(), setting]).collect()
+    }
+
+    /// A failure of git's, with what is known of this remote.
+    pub(super) fn explained(&self, stderr: &str, what: &str) -> CloneError {
+        let kind = classify(stderr);
+        match &self.known {
+            Some((host, keys)) if kind == CloneFailure::HostKeyChanged => host_keys::changed(host, keys),
+            _ => CloneError::new(kind, format!("{what}: {}{}", sentence(stderr), remedy(kind))),
+        }
+    }
+}
+
+pub(super) fn remedy(kind: CloneFailure) -> &'static str {
+    match kind {
+        CloneFailure::NoCredentials => {
+            ". Check the address, or give the project a deploy key or a token that may read the repository"
+        }
+        CloneFailure::RepositoryNotFound => {
+            ". Check the address, and that the project's credential may read it"
+        }
+        CloneFailure::Timeout | CloneFailure::Unreachable => ". Try again later",
+        CloneFailure::CertificateInvalid => ". Renew the certificate, or add its authority to the CA bundle",
+        CloneFailure::AddressRefused
+        | CloneFailure::HostKeyUnknown
+        | CloneFailure::HostKeyChanged
+        | CloneFailure::NoSuchReference
+        | CloneFailure::CommitGone
+        | CloneFailure::EmptyRepository
+        | CloneFailure::TooLarge
+        | CloneFailure::Submodule
+        | CloneFailure::Other => "",
+    }
 }
 
 /// Opens repositories.
 #[derive(Debug)]
 pub(super) struct Remotes {
-    policy: AddressPolicy,
+    pub(super) policy: AddressPolicy,
     ca_bundle: Option<PathBuf>,
+    /// Where credentials lie on a machine that has no memory for files.
+    entries: PathBuf,
 }
 
 impl Remotes {
-    pub(super) const fn new(policy: AddressPolicy, ca_bundle: Option<PathBuf>) -> Self {
-        Self { policy, ca_bundle }
+    pub(super) fn new(policy: AddressPolicy, ca_bundle: Option<PathBuf>, entries: PathBuf) -> Self {
+        entry::sweep(&entries);
+        Self { policy, ca_bundle, entries }
     }
 
-    pub(super) async fn open(&self, repository: &RepositoryUrl) -> Result<Remote, CloneError> {
+    pub(super) async fn open(
+        &self,
+        repository: &RepositoryUrl,
+        access: &GitAccess,
+    ) -> Result<Remote, CloneError> {
         let url = Url::parse(repository.as_str()).map_err(|_| {
             CloneError::new(CloneFailure::Unreachable, format!("`{repository}` is not an address"))
         })?;
-        if repository.is_ssh() { self.open_ssh(&url).await } else { self.open_http(url).await }
+        if repository.is_ssh() {
+            self.open_ssh(&url, repository, access).await
+        } else {
+            self.open_http(url, access.token_for(repository)).await
+        }
     }
 
     /// The host is replaced by a judged address: ssh would resolve the name again.
-    async fn open_ssh(&self, url: &Url) -> Result<Remote, CloneError> {
+    async fn open_ssh(
+        &self,
+        url: &Url,
+        repository: &RepositoryUrl,
+        access: &GitAccess,
+    ) -> Result<Remote, CloneError> {
+        let host = repository.authority().to_owned();
+        let keys = access.host_keys_of(&host);
+        if keys.is_empty() {
+            return Err(host_keys::unknown(&host, &self.host_keys(repository).await?));
+        }
+        let entry = Entry::ssh(&keys, access.key_for(repository), &self.entries)
+            .map_err(|error| CloneError::internal("writing the repository's key", &error))?;
         let addresses = self.policy.resolve(url).await.map_err(|error| refused(&error))?;
         let address = addresses.first().map(SocketAddr::ip);
         let address =
             address.ok_or_else(|| CloneError::new(CloneFailure::Unreachable, "the host has no address"))?;
-        let host = match address {
+        let ip = match address {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("[{address}]"),
         };
         let user = if url.username().is_empty() { String::new() } else { format!("{}@", url.username()) };
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Ok(Remote { url: format!("ssh://{user}{host}{port}{}", url.path()), pin: None, smart: true })
+        Ok(Remote {
+            url: format!("ssh://{user}{ip}{port}{}", url.path()),
+            pin: None,
+            smart: true,
+            entry: Arc::new(entry),
+            known: Some((host, keys)),
+        })
     }
 
-    async fn open_http(&self, mut url: Url) -> Result<Remote, CloneError> {
+    /// A token is shown to the server it is for, and to none that a redirect leads to.
+    async fn open_http(&self, mut url: Url, token: Option<(&str, &str)>) -> Result<Remote, CloneError> {
+        let origin = url.origin();
         for _ in 0..=MAX_REDIRECTS {
             let addresses = self.policy.resolve(&url).await.map_err(|error| refused(&error))?;
-            let response = self.ask(&url, &addresses).await?;
+            let token = token.filter(|_| url.origin() == origin);
+            let response = self.ask(&url, &addresses, token).await?;
             let status = response.status();
             if status.is_redirection() {
                 url = next_hop(&url, &response)?;
@@ -79,11 +158,19 @@ impl Remotes {
             let kind =
                 response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
             let smart = kind.starts_with("application/x-git-upload-pack-advertisement");
-            check_status(&url, status)?;
+            check_status(&url, status, token.is_some())?;
             if !smart {
                 check_dumb(&url, response).await?;
             }
-            return Ok(Remote { pin: pin(&url, &addresses), url: url.to_string(), smart });
+            let entry = match token {
+                Some((username, token)) => {
+                    Entry::token(&url.origin().ascii_serialization(), username, token, &self.entries)
+                        .map_err(|error| CloneError::internal("writing the repository's token", &error))?
+                }
+                None => Entry::default(),
+            };
+            let pin = pin(&url, &addresses);
+            return Ok(Remote { pin, url: url.to_string(), smart, entry: Arc::new(entry), known: None });
         }
         Err(CloneError::new(
             CloneFailure::Unreachable,
@@ -91,7 +178,12 @@ impl Remotes {
         ))
     }
 
-    async fn ask(&self, url: &Url, addresses: &[SocketAddr]) -> Result<reqwest::Response, CloneError> {
+    async fn ask(
+        &self,
+        url: &Url,
+        addresses: &[SocketAddr],
+        token: Option<(&str, &str)>,
+    ) -> Result<reqwest::Response, CloneError> {
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -109,7 +201,10 @@ impl Remotes {
         let mut refs = url.clone();
         refs.set_path(&format!("{}/info/refs", url.path().trim_end_matches('/')));
         refs.set_query(Some(SERVICE));
-        let request = client.get(refs).header("Git-Protocol", "version=2");
+        let mut request = client.get(refs).header("Git-Protocol", "version=2");
+        if let Some((username, token)) = token {
+            request = request.basic_auth(username, Some(token));
+        }
         request.send().await.map_err(|error| unreachable(url, &error))
     }
 }
@@ -125,7 +220,7 @@ async fn certificates(bundle: &std::path::Path) -> Result<Vec<reqwest::Certifica
     reqwest::Certificate::from_pem_bundle(&content).map_err(|error| unusable(&error))
 }
 
-fn refused(error: &AddressError) -> CloneError {
+pub(super) fn refused(error: &AddressError) -> CloneError {
     let kind = match error {
         AddressError::Unresolved(_) => CloneFailure::Unreachable,
         AddressError::Refused { .. } | AddressError::Unusable(_) => CloneFailure::AddressRefused,
@@ -159,10 +254,17 @@ fn next_hop(url: &Url, response: &reqwest::Response) -> Result<Url, CloneError> 
     Ok(next)
 }
 
-fn check_status(url: &Url, status: StatusCode) -> Result<(), CloneError> {
+fn check_status(url: &Url, status: StatusCode, with_token: bool) -> Result<(), CloneError> {
     let shown = shown(url);
     let (kind, detail) = match status {
         status if status.is_success() => return Ok(()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if with_token => (
+            CloneFailure::NoCredentials,
+            format!(
+                "{shown} does not accept the project's token ({status}): it has expired, was revoked, or may not read the \
+                 repository. Give the project a new one"
+            ),
+        ),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (
             CloneFailure::NoCredentials,
             format!(

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use pierhead_model::deployment::CloneFailure;
+use pierhead_model::git_access::GitAccess;
 use pierhead_model::source::{GitReference, RepositoryUrl};
 
 use super::export::{Budget, Link, export};
@@ -31,20 +32,21 @@ const MAX_CONFIG: u64 = 1 << 20;
 pub(super) async fn fetch_all(
     source: &Source,
     mirror: &Mirror<'_>,
-    parent: &RepositoryUrl,
+    (parent, access): (&RepositoryUrl, &GitAccess),
     commit: &str,
     links: Vec<Link>,
     target: &Path,
     mut budget: Budget,
     stop: Arc<AtomicBool>,
 ) -> Result<(), CloneError> {
-    let mut level = Level { source, mirror, budget: &mut budget, left: MAX_NUMBER, stop };
+    let mut level = Level { source, mirror, access, budget: &mut budget, left: MAX_NUMBER, stop };
     level.fetch(parent.clone(), commit.to_owned(), links, target.to_path_buf(), MAX_DEPTH).await
 }
 
 struct Level<'l> {
     source: &'l Source,
     mirror: &'l Mirror<'l>,
+    access: &'l GitAccess,
     budget: &'l mut Budget,
     left: usize,
     stop: Arc<AtomicBool>,
@@ -100,8 +102,12 @@ impl Level<'_> {
         if self.mirror.holds(&self.source.git, reference.as_str()).await? {
             return Ok(());
         }
-        let remote =
-            self.source.remotes.open(repository).await.map_err(|error| failed(link, &error.detail))?;
+        let remote = self
+            .source
+            .remotes
+            .open(repository, self.access)
+            .await
+            .map_err(|error| failed(link, &error.detail))?;
         let fetched =
             self.mirror.fetch(&self.source.git, &remote, Some(&reference), &self.source.limits).await;
         fetched.map(drop).map_err(|error| match error.kind {

@@ -30,9 +30,6 @@ const BATCH_LINES: usize = 500;
 /// Bytes of one message.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// What the spool calls the container of a repository's service: there is one, and it needs no name.
-const SERVICE: &str = "";
-
 /// One line before it has a number.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -82,12 +79,7 @@ impl DeploymentLog {
 
     /// Lines of a program, in order.
     pub(crate) fn append(&self, step: &str, entries: Vec<Entry>) {
-        self.append_from(step, entries, None);
-    }
-
-    /// Lines of the service's container, and where its output was read up to then.
-    pub(crate) fn append_from(&self, step: &str, entries: Vec<Entry>, cursor: Option<LogCursor>) {
-        self.keep_lines(step, entries, cursor.map(|cursor| (SERVICE, cursor)));
+        self.keep_lines(step, entries, None);
     }
 
     fn keep_lines(&self, step: &str, entries: Vec<Entry>, read_up_to: Option<(&str, LogCursor)>) {
@@ -119,11 +111,6 @@ impl DeploymentLog {
         }
         drop(state);
         self.changed.notify_one();
-    }
-
-    /// Where the output of the service's container was read up to.
-    pub(crate) fn cursor(&self) -> Option<LogCursor> {
-        self.state.lock().spool.read_up_to(SERVICE)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn build(
         )
     })?;
     let assignment = &orders.run.held.assignment;
-    let values = Values { assignment, work: orders.work, notes };
+    let values = Values { assignment, work: orders.work, notes, unknown: false };
     let mut variables = Vec::new();
     for (key, template) in &step.variables {
         let value = template.resolve(&values).map_err(|why| internal(why.to_string()))?;
@@ -68,8 +68,13 @@ pub(super) async fn build(
     let _turn = orders.building.lock().await;
     let building = Box::pin(executor::build_part(orders.run, work));
     let release = building.await.map_err(StepError::into_failure)?;
+    Ok((outputs_of(orders, &release), release))
+}
+
+/// What later steps may want to know of a build.
+pub(super) fn outputs_of(orders: &Orders<'_>, release: &Release) -> Map<String, Value> {
     let mut outputs = Map::new();
-    match &release {
+    match release {
         Release::Site(site) => outputs.insert("site".to_owned(), json!(site.manifest.to_hex())),
         Release::Service(_) | Release::Run(_) => {
             outputs.insert("image".to_owned(), json!(release.digest().to_hex()))
@@ -80,7 +85,7 @@ pub(super) async fn build(
     if let Some(commit) = commit {
         outputs.insert("commit".to_owned(), json!(commit.hash));
     }
-    Ok((outputs, release))
+    outputs
 }
 
 /// What runs a release that a build step made.
@@ -95,19 +100,7 @@ pub(super) async fn base(
     };
     match release {
         Release::Image(image) => {
-            let tag = executor::image_tag_of(orders.run);
-            orders
-                .run
-                .node
-                .images
-                .ensure(&image.image, &tag)
-                .await
-                .map_err(|error| failed(error.to_string()))?;
-            let mut base = Base::of_image(image.image.clone());
-            base.port = Some(image.start.port);
-            base.entrypoint = image.start.command.as_ref().map(|command| executor::shell(command));
-            base.variables = image.start.variables.clone().into_iter().collect();
-            Ok(base)
+            executor::image_base(orders.run, image).await.map_err(StepError::into_failure)
         }
         Release::Service(service) => {
             let part = format!("{name}-{replica}");

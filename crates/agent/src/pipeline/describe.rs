@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use pierhead_engine::spec::Mount;
+use pierhead_model::assignment::Work;
 use pierhead_model::deployment::{Failure, Reason};
+use pierhead_model::health::HealthKind;
 use pierhead_model::pipeline::StepName;
 use pierhead_model::pipeline::definition::{NetworkAccess, PluginStep, Volume};
 use pierhead_model::pipeline::plugin::Plugins as _;
@@ -22,6 +24,8 @@ use crate::steps::service::{self, Service, SlotVolume};
 /// Starts of a service whose process ends before it is healthy: a database that it needs may be a moment late.
 const STARTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
+/// The same of an application that waits for nobody.
+const APP_STARTS: u32 = 4;
 
 /// What a container is made of beside its step.
 #[derive(Debug, Clone)]
@@ -81,7 +85,7 @@ pub(super) fn plugin(
     let networks = Networks::of(place);
     let network = match access {
         NetworkAccess::None => None,
-        NetworkAccess::Deployment => Some(networks.inside),
+        NetworkAccess::Deployment => networks.inside,
         NetworkAccess::Internet => Some(networks.outside),
     };
     let resources =
@@ -135,8 +139,9 @@ pub(super) fn service(
     (name, step): (&StepName, &ServiceStep),
     base: Base,
     (attempt, replica): (u32, u32),
-    defaults: &pierhead_model::limit::Limits,
 ) -> Result<Service, Failure> {
+    let Work { limits: defaults, .. } = &values.assignment.work;
+    let is_app = values.work.is_generated();
     let failed = |why: String| {
         Failure::new(Reason::StartFailed { exit_code: None }, format!("the service `{name}`: {why}"))
     };
@@ -173,21 +178,45 @@ pub(super) fn service(
         volumes: volumes(&step.volumes),
         mounts: base.mounts,
         privileges: step.privileges.clone(),
-        networks: Networks::of(place),
-        health: health(values, name, step, port),
+        networks: if is_app { Networks::of_app(place) } else { Networks::of(place) },
+        health: if is_app { app_health(values, name, port) } else { health(values, name, step, port) },
+        port,
+        unknown: values.unknown,
         startup_timeout: Duration::from_secs(
             step.startup_timeout_s.unwrap_or(defaults.startup_timeout_s).into(),
         ),
-        starts: STARTS,
+        starts: if is_app { APP_STARTS } else { STARTS },
         pause: PAUSE,
     })
+}
+
+/// What the project asks its application, to the millisecond.
+fn app_health(values: Values<'_>, name: &StepName, port: Option<u16>) -> service::Health {
+    let asked = &values.assignment.work.health;
+    let port = port.unwrap_or(0);
+    service::Health {
+        check: match asked.kind {
+            HealthKind::Http => {
+                service::Check::Http { port, path: asked.path.clone(), host: host_of(values, name) }
+            }
+            HealthKind::Tcp => service::Check::Tcp { port },
+            HealthKind::Process => service::Check::Process,
+        },
+        interval: Duration::from_millis(asked.interval_ms.into()),
+        timeout: Duration::from_millis(asked.timeout_ms.into()),
+        healthy_after: asked.healthy_after,
+        unhealthy_after: asked.unhealthy_after,
+    }
+}
+
+fn host_of(values: Values<'_>, name: &StepName) -> String {
+    values.work.public.get(name).map_or_else(|| name.to_string(), |public| public.host.to_string())
 }
 
 fn health(values: Values<'_>, name: &StepName, step: &ServiceStep, port: Option<u16>) -> service::Health {
     let asked = step.effective_health();
     let or_port = |said: Option<u16>| said.or(port).unwrap_or(0);
-    let host =
-        values.work.public.get(name).map_or_else(|| name.to_string(), |public| public.host.to_string());
+    let host = host_of(values, name);
     let check = match asked.check {
         Check::Http { path, port } => service::Check::Http { port: or_port(port), path, host },
         Check::Tcp { port } => service::Check::Tcp { port: or_port(port) },
@@ -203,6 +232,7 @@ fn health(values: Values<'_>, name: &StepName, step: &ServiceStep, port: Option<
         interval: Duration::from_secs(asked.interval_s.into()),
         timeout: Duration::from_secs(asked.timeout_s.into()),
         healthy_after: asked.healthy_after,
+        unhealthy_after: asked.unhealthy_after,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events in, orders out; what is written down and reported in between.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use pierhead_model::Timestamp;
-use pierhead_model::assignment::{Phase as ReportPhase, StepReport, StepStatus};
+use pierhead_model::assignment::{Goal, Phase as ReportPhase, StepReport, StepStatus};
 use pierhead_model::deployment::{Failure, Reason};
 use pierhead_model::pipeline::StepName;
 use pierhead_model::pipeline::definition::{Kind, Step};
@@ -22,12 +22,14 @@ use pierhead_model::run::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::app;
 use super::keep::keep;
 use super::notes::{Notebook, Notes, Outputs};
 use super::orders::{Made, Order, Orders, Told};
 use crate::executor::{Run, StepError};
 use crate::steps::Context;
 use crate::steps::place::Place;
+use crate::steps::service::Running;
 
 pub(super) struct Driver<'r> {
     orders: Orders<'r>,
@@ -40,25 +42,31 @@ pub(super) struct Driver<'r> {
     keepers: Vec<(StepName, BoxFuture<'r, ()>)>,
     /// Where services that became healthy in this process are reached: told before anything counts on them.
     addresses: HashMap<StepName, Vec<(u32, SocketAddr)>>,
+    /// Replicas of services that became healthy in this process, until they are kept.
+    running: HashMap<StepName, BTreeMap<u32, Running>>,
 }
 
 impl<'r> Driver<'r> {
     /// Opens what is known of the run, or begins it.
     pub(super) async fn open(run: &'r Run, work: &'r PipelineWork) -> Result<Self, StepError> {
-        let Some(keys) = &run.held.assignment.work.keys else {
+        let keys = run.held.assignment.work.keys.as_ref();
+        let mut notebook = Notebook::open(run, keys.map(|keys| keys.outputs.as_str()))
+            .map_err(StepError::disk("opening the notes of the run"))?;
+        let known = notebook.read().await.map_err(StepError::disk("reading the notes of the run"))?;
+        // What runs can be kept without knowing why it runs so.
+        let is_kept = known.as_ref().is_some_and(|notes| notes.state.phase == Phase::Succeeded);
+        let stops = run.held.assignment.goal == Goal::Stop;
+        if keys.is_none() && !work.is_generated() && (stops || !is_kept) {
             run.log.say("node", "waiting for the control plane: only it knows what this run may use");
             // The worker begins anew when that has come.
             return std::future::pending().await;
-        };
-        let notebook =
-            Notebook::open(run, &keys.outputs).map_err(StepError::disk("opening the notes of the run"))?;
-        let known = notebook.read().await.map_err(StepError::disk("reading the notes of the run"))?;
+        }
         let fresh = || -> Result<Notes, StepError> {
             let plan = work
                 .plan(&run.held.assignment.work.limits)
                 .map_err(|error| StepError::failed(Reason::Internal, error.to_string()))?;
             let state = pierhead_model::run::Run::new(run.id.clone(), plan, Timestamp::now());
-            Ok(Notes { state, outputs: Outputs::new(), builds: std::collections::BTreeMap::new() })
+            Ok(Notes { state, outputs: Outputs::new(), builds: BTreeMap::new() })
         };
         let notes = match known {
             Some(notes) => notes,
@@ -75,6 +83,7 @@ impl<'r> Driver<'r> {
             attended: HashMap::new(),
             keepers,
             addresses: HashMap::new(),
+            running: HashMap::new(),
         })
     }
 
@@ -137,7 +146,8 @@ impl<'r> Driver<'r> {
             Told::Nothing => Ok(()),
             Told::Happened(event) => self.happened(event).await,
             Told::Succeeded { step, attempt, made } => {
-                let Made { outputs, release, addresses } = *made;
+                let Made { outputs, release, addresses, running } = *made;
+                self.running.insert(step.clone(), running);
                 if !addresses.is_empty() {
                     self.addresses.insert(step.clone(), addresses);
                 }
@@ -202,7 +212,10 @@ impl<'r> Driver<'r> {
                 orders.undo(step, attempt, key, destroy, self.notes.clone())
             }
             Effect::Clean => orders.clean(),
-            Effect::Finish => return,
+            Effect::Finish => match self.orders.is_site() {
+                true => orders.tidy(),
+                false => return,
+            },
         };
         self.underway.push(order);
     }
@@ -223,13 +236,16 @@ impl<'r> Driver<'r> {
         self.keepers.retain(|(name, _)| is_kept(name));
         for (name, step) in &self.orders.work.pipeline.steps {
             let Step::Service(service) = step else { continue };
+            if self.orders.is_site() {
+                continue;
+            }
             if is_kept(name) && !self.keepers.iter().any(|(kept, _)| kept == name) {
                 let attempt = state.steps.get(name).map_or(1, |step| step.attempt);
                 let keeper = keep(
                     self.orders.clone(),
                     name.clone(),
                     service.as_ref().clone(),
-                    attempt,
+                    (attempt, self.running.remove(name).unwrap_or_default()),
                     self.notes.clone(),
                 );
                 self.keepers.push((name.clone(), keeper));
@@ -238,6 +254,9 @@ impl<'r> Driver<'r> {
     }
 
     async fn report(&mut self) -> Result<(), StepError> {
+        if self.orders.work.is_generated() {
+            return self.report_app().await;
+        }
         let state = &self.notes.state;
         let steps: Vec<_> = state.steps.iter().filter_map(|(name, step)| told(name, step)).collect();
         let is_done = |name: &StepName| {
@@ -279,7 +298,28 @@ impl<'r> Driver<'r> {
             .map(drop)
     }
 
-    fn sites(&self) -> std::collections::BTreeMap<StepName, pierhead_model::digest::Digest> {
+    async fn report_app(&mut self) -> Result<(), StepError> {
+        let Notes { state, .. } = &self.notes;
+        let service = |name: &&StepName| {
+            state.plan.steps.get(*name).is_some_and(|planned| planned.kind == Kind::Service)
+        };
+        let Some(service) = state.steps.keys().find(service).and_then(|name| state.steps.get(name)) else {
+            return Ok(());
+        };
+        let addresses = std::mem::take(&mut self.addresses);
+        let report = self.orders.run.report(|report| {
+            for (replica, address) in addresses.into_values().flatten() {
+                report.instance.get_or_insert_default().set_replica(replica, Some(address));
+            }
+            app::tell(report, &state.phase, service);
+        });
+        if report.await?.phase == ReportPhase::Healthy {
+            pierhead_model::crash_point!("agent.healthy_reported");
+        }
+        Ok(())
+    }
+
+    fn sites(&self) -> BTreeMap<StepName, pierhead_model::digest::Digest> {
         let site = |(name, step): (&StepName, &Step)| {
             let Step::Site(site) = step else { return None };
             match self.notes.builds.get(&site.build) {

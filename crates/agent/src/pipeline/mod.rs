@@ -8,12 +8,15 @@
 //! | `driver` | events in, orders out; what is written down and reported in between |
 //! | `orders` | what each order means: containers, builds, removals |
 //! | `build` | build steps, and what runs what they made |
+//! | `app` | what is different for an application that nobody drew as a pipeline |
 //! | `describe` | a step as it is written → a container as it is run |
 //! | `values` | what references stand for |
 //! | `notes` | what survives a restart: the run, and what steps left for each other, sealed |
 //! | `keep` | services that are healthy stay so |
+//! | `sleep` | those that nobody needs give their memory back |
 //! | `pull` | images, from this node, another one, or a registry |
 
+mod app;
 mod build;
 mod describe;
 mod driver;
@@ -21,6 +24,7 @@ mod keep;
 mod notes;
 mod orders;
 mod pull;
+mod sleep;
 mod values;
 
 use pierhead_engine::Error as EngineError;
@@ -36,7 +40,8 @@ pub(crate) use pull::ensure as ensure_image;
 
 /// Runs the pipeline, or goes on with it, and keeps its services running. Returns only when it has failed and everything was
 /// undone.
-pub(crate) async fn pursue(run: &Run, work: &PipelineWork) -> StepError {
+pub(crate) async fn pursue(run: &Run) -> StepError {
+    let work = &PipelineWork::of(&run.held.assignment.work);
     match Driver::open(run, work).await {
         Ok(mut driver) => driver.run_on().await,
         Err(error) => error,
@@ -44,7 +49,8 @@ pub(crate) async fn pursue(run: &Run, work: &PipelineWork) -> StepError {
 }
 
 /// Undoes what the run made, with its plugins' help. What is in the engine is removed by whoever calls this, too.
-pub(crate) async fn undo(run: &Run, work: &PipelineWork) -> Result<(), StepError> {
+pub(crate) async fn undo(run: &Run) -> Result<(), StepError> {
+    let work = &PipelineWork::of(&run.held.assignment.work);
     Driver::open(run, work).await?.run_back().await
 }
 

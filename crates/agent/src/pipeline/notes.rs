@@ -1,7 +1,7 @@
 //! What survives a restart: the run, and what its steps left for each other.
 //!
 //! What steps leave may be secret (a connection string with its password), so it is sealed with a key that only the control
-//! plane keeps: after a restart nobody can read it before the control plane has told the key again.
+//! plane keeps: after a restart nobody can read it before the control plane has told the key again. Until then it stays as it is.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub(super) struct Notes {
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
     state: pierhead_model::run::Run,
-    /// Nonce and sealed text, in base64.
+    /// Nonce and sealed text, in base64. Empty when there was never a key: a run without plugins leaves nothing for others.
     outputs: String,
     builds: BTreeMap<StepName, Release>,
 }
@@ -43,7 +43,9 @@ struct Written {
 /// Where the notes of a run are, and the key that opens them.
 pub(super) struct Notebook {
     path: PathBuf,
-    key: LessSafeKey,
+    key: Option<LessSafeKey>,
+    /// What was read and could not be opened.
+    unopened: String,
 }
 
 /// Shows no key.
@@ -58,20 +60,28 @@ pub(super) fn path_of(node: &Node, deployment: &DeploymentId) -> PathBuf {
 }
 
 impl Notebook {
-    /// `key` is 32 bytes in base64.
-    pub(super) fn open(run: &Run, key: &str) -> std::io::Result<Self> {
-        let bytes = STANDARD.decode(key).map_err(std::io::Error::other)?;
-        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(std::io::Error::other)?;
-        Ok(Self { path: path_of(&run.node, &run.id), key: LessSafeKey::new(key) })
+    /// `key` is 32 bytes in base64. Without one, outputs are neither read nor changed.
+    pub(super) fn open(run: &Run, key: Option<&str>) -> std::io::Result<Self> {
+        let key = match key {
+            Some(text) => {
+                let bytes = STANDARD.decode(text).map_err(std::io::Error::other)?;
+                Some(UnboundKey::new(&AES_256_GCM, &bytes).map_err(std::io::Error::other)?)
+            }
+            None => None,
+        };
+        let path = path_of(&run.node, &run.id);
+        Ok(Self { path, key: key.map(LessSafeKey::new), unopened: String::new() })
     }
 
-    pub(super) async fn read(&self) -> std::io::Result<Option<Notes>> {
+    pub(super) async fn read(&mut self) -> std::io::Result<Option<Notes>> {
         let path = self.path.clone();
         let Some(written) = durable::blocking(move || durable::read_json::<Written>(&path)).await? else {
             return Ok(None);
         };
         let Written { state, outputs, builds } = written;
-        Ok(Some(Notes { outputs: self.unseal(&outputs)?, state, builds }))
+        let opened = self.unseal(&outputs)?;
+        self.unopened = outputs;
+        Ok(Some(Notes { outputs: opened, state, builds }))
     }
 
     /// Durable when it returns.
@@ -85,22 +95,23 @@ impl Notebook {
     }
 
     fn seal(&self, outputs: &Outputs) -> std::io::Result<String> {
+        let Some(key) = &self.key else { return Ok(self.unopened.clone()) };
         let nonce: [u8; NONCE_LEN] = rand::random();
         let mut sealed = serde_json::to_vec(outputs)?;
-        self.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
             .map_err(std::io::Error::other)?;
         Ok(STANDARD.encode([nonce.as_slice(), &sealed].concat()))
     }
 
     fn unseal(&self, text: &str) -> std::io::Result<Outputs> {
+        let Some(key) = self.key.as_ref().filter(|_| !text.is_empty()) else { return Ok(Outputs::new()) };
         let bytes = STANDARD.decode(text).map_err(std::io::Error::other)?;
         let (nonce, sealed) = bytes
             .split_at_checked(NONCE_LEN)
             .ok_or_else(|| std::io::Error::other("the notes of a run were cut"))?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(std::io::Error::other)?;
         let mut sealed = sealed.to_vec();
-        let plain = self.key.open_in_place(nonce, Aad::empty(), &mut sealed).map_err(|_| {
+        let plain = key.open_in_place(nonce, Aad::empty(), &mut sealed).map_err(|_| {
             std::io::Error::other(
                 "the notes of a run do not open: another key was used, or they were changed",
             )

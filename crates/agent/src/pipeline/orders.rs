@@ -3,6 +3,7 @@
 //! Every order may be carried out again after a crash, so each looks first for what there is. None of them changes the run:
 //! they end by telling what happened.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +23,13 @@ use super::describe::{self, Base};
 use super::notes::Notes;
 use super::pull;
 use super::values::Values;
+use crate::assignments::Held;
 use crate::executor::Run;
 use crate::labels;
 use crate::steps::contract::Action;
 use crate::steps::place::Place;
 use crate::steps::plugin::Outcome;
-use crate::steps::service::{Service, Started};
+use crate::steps::service::{Running, Service, Started};
 use crate::steps::{self, Context, StepError};
 use crate::undo::{self, Images};
 
@@ -61,6 +63,10 @@ pub(super) type Order<'r> = BoxFuture<'r, Told>;
 impl<'r> Orders<'r> {
     pub(super) fn prepare(self) -> Order<'r> {
         Box::pin(async move {
+            if self.work.is_generated() {
+                // A site needs none; a service makes its own, when it is known to be one.
+                return Told::Happened(Event::Prepared);
+            }
             let pool = self.run.node.options.subnet_pool;
             Told::Happened(loop {
                 match steps::network::prepare(&self.context, &self.place, pool).await {
@@ -92,9 +98,14 @@ impl<'r> Orders<'r> {
                     self.start_service(&step, service, attempt, &notes, &cancel).await
                 }
                 Some(Step::Build(build)) => {
-                    let building = super::build::build(&self, &step, build, &notes);
+                    let building = async {
+                        match self.work.is_generated() {
+                            true => super::app::build(&self).await,
+                            false => super::build::build(&self, &step, build, &notes).await,
+                        }
+                    };
                     tokio::select! {
-                        built = building => built.map(|(outputs, release)| Some(Made { release: Some(release), ..Made::of(outputs) })),
+                        built = Box::pin(building) => built.map(|(outputs, release)| Some(Made { release: Some(release), ..Made::of(outputs) })),
                         () = cancel.cancelled() => Ok(None),
                     }
                 }
@@ -160,8 +171,28 @@ impl<'r> Orders<'r> {
         })
     }
 
+    /// Whether it is an application that turned out to be a site.
+    pub(super) fn is_site(&self) -> bool {
+        let report = self.run.node.book.get(&self.run.id);
+        let release = report.and_then(|report| report.release);
+        self.work.is_generated() && matches!(release, Some(Release::Site(_)))
+    }
+
+    /// What the build of a site made is not needed any more; nobody has to wait until it is gone.
+    pub(super) fn tidy(self) -> Order<'r> {
+        Box::pin(async move {
+            let Run { node, identity, id, .. } = self.run;
+            while let Err(error) = undo::remove(node, identity, id, Images::Keep).await {
+                tracing::warn!(deployment = %id, %error, "what a build left could not be removed; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Told::Nothing
+        })
+    }
+
     fn values<'v>(&'v self, notes: &'v Notes) -> Values<'v> {
-        Values { assignment: &self.run.held.assignment, work: self.work, notes }
+        let Held { assignment, secrets_missing, .. } = self.run.held.as_ref();
+        Values { assignment, work: self.work, notes, unknown: *secrets_missing }
     }
 
     async fn start_plugin(
@@ -196,13 +227,24 @@ impl<'r> Orders<'r> {
         notes: &Notes,
         cancel: &CancellationToken,
     ) -> Result<Option<Made>, Failure> {
+        if self.work.is_generated() {
+            let built = step.build.as_ref().and_then(|build| notes.builds.get(build));
+            if matches!(built, Some(Release::Site(_))) {
+                // It has nothing to run: stored is healthy.
+                return Ok(Some(Made::of(Map::new())));
+            }
+            super::app::network(self).await?;
+        }
         let replicas = self.describe_service(name, step, attempt, notes).await?;
         let started = replicas.iter().map(|service| self.start_replica(service, cancel));
-        let mut addresses = Vec::new();
+        let (mut addresses, mut running) = (Vec::new(), BTreeMap::new());
         for (service, started) in replicas.iter().zip(join_all(started).await) {
             match started {
-                Started::Healthy(running) => addresses
-                    .extend(shown_port(step).map(|port| (service.replica, (running.address, port).into()))),
+                Started::Healthy(found) => {
+                    let address = service.port.map(|port| (found.address, port).into());
+                    addresses.extend(address.map(|address| (service.replica, address)));
+                    running.insert(service.replica, found);
+                }
                 Started::Failed(failure) => return Err(failure),
                 Started::Cancelled => return Ok(None),
             }
@@ -212,7 +254,7 @@ impl<'r> Orders<'r> {
         if let Some(public) = self.work.public.get(name) {
             outputs.insert("url".to_owned(), json!(public.url));
         }
-        Ok(Some(Made { addresses, ..Made::of(outputs) }))
+        Ok(Some(Made { addresses, running, ..Made::of(outputs) }))
     }
 
     pub(super) async fn start_replica(&self, service: &Service, cancel: &CancellationToken) -> Started {
@@ -227,7 +269,6 @@ impl<'r> Orders<'r> {
         attempt: u32,
         notes: &Notes,
     ) -> Result<Vec<Service>, Failure> {
-        let limits = &self.run.held.assignment.work.limits;
         let mut replicas = Vec::new();
         for replica in 1..=step.replicas.max(1) {
             let base = self.base_of(name, step, replica, notes).await?;
@@ -237,7 +278,6 @@ impl<'r> Orders<'r> {
                 (name, step),
                 base,
                 (attempt, replica),
-                limits,
             )?);
         }
         Ok(replicas)
@@ -282,9 +322,7 @@ impl<'r> Orders<'r> {
     ) -> Result<(), String> {
         let step = self.work.pipeline.steps.get(name);
         let grace = match step {
-            Some(Step::Service(service)) => {
-                service.stop_grace_s.map_or(GRACE, |seconds| Duration::from_secs(seconds.into()))
-            }
+            Some(Step::Service(service)) => grace_of(service),
             _ => Duration::ZERO,
         };
         let described = match step {
@@ -306,6 +344,14 @@ impl<'r> Orders<'r> {
         for container in there.await {
             if Some(&container) != current.as_ref() {
                 patiently(|| steps::end::stop(&self.context, &container, grace)).await;
+                pierhead_model::crash_point!("agent.stopped_process");
+                if matches!(step, Some(Step::Service(_))) && !self.run.held.secrets_missing {
+                    let secrets = self.values(notes).secrets();
+                    let said = steps::service::last_words(&self.context, name.as_str(), &container, &secrets);
+                    if let Err(error) = said.await {
+                        tracing::warn!(step = %name, %error, "the last words of a service cannot be read");
+                    }
+                }
                 patiently(|| steps::end::remove(&self.context, &container)).await;
             }
         }
@@ -346,9 +392,9 @@ impl<'r> Orders<'r> {
     }
 }
 
-/// The port at which visitors, or whoever looks at its health, meet a service.
-pub(super) fn shown_port(step: &ServiceStep) -> Option<u16> {
-    step.public.or_else(|| step.ports.first().copied())
+/// What a service gets to end politely.
+pub(super) fn grace_of(service: &ServiceStep) -> Duration {
+    service.stop_grace_s.map_or(GRACE, |seconds| Duration::from_secs(seconds.into()))
 }
 
 /// What a step made.
@@ -360,16 +406,20 @@ pub(super) struct Made {
     pub(super) release: Option<Release>,
     /// Where the replicas of a service are reached.
     pub(super) addresses: Vec<(u32, SocketAddr)>,
+    /// What was found healthy of them.
+    pub(super) running: BTreeMap<u32, Running>,
 }
 
 impl Made {
-    const fn of(outputs: Map<String, Value>) -> Self {
-        Self { outputs, release: None, addresses: Vec::new() }
+    pub(super) const fn of(outputs: Map<String, Value>) -> Self {
+        Self { outputs, release: None, addresses: Vec::new(), running: BTreeMap::new() }
     }
 }
 
 /// Until the engine answers: nothing can be said about a step before.
-async fn patiently<T, F: Future<Output = Result<T, StepError>>>(mut attempt: impl FnMut() -> F) -> T {
+pub(super) async fn patiently<T, F: Future<Output = Result<T, StepError>>>(
+    mut attempt: impl FnMut() -> F,
+) -> T {
     loop {
         match attempt().await {
             Ok(done) => return done,

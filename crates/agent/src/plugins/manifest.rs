@@ -61,7 +61,7 @@ impl Network {
     pub fn of(self, deployment: &Networks) -> Option<String> {
         match self {
             Self::None => None,
-            Self::Deployment => Some(deployment.inside.clone()),
+            Self::Deployment => deployment.inside.clone(),
             Self::Internet => Some(deployment.outside.clone()),
         }
     }

@@ -15,22 +15,29 @@ const STEP: &str = "Network";
 pub struct Networks {
     /// As far out as deployments may.
     pub outside: String,
-    /// The deployment itself.
-    pub inside: String,
+    /// The deployment itself. `None` for one that is a single service: nobody else is there.
+    pub inside: Option<String>,
 }
 
 impl Networks {
     #[must_use]
     pub fn of(place: &Place) -> Self {
         let outside = format!("ph-{}", place.deployment);
-        Self { inside: format!("{outside}-inside"), outside }
+        Self { inside: Some(format!("{outside}-inside")), outside }
+    }
+
+    /// Of a deployment that is a single service.
+    #[must_use]
+    pub fn of_app(place: &Place) -> Self {
+        Self { inside: None, ..Self::of(place) }
     }
 }
 
 /// Makes both, on subnets of the pool that are free. Those that are there are taken.
 pub async fn prepare(context: &Context, place: &Place, pool: Ipv4Net) -> Result<Networks, StepError> {
     let names = Networks::of(place);
-    for (name, internal) in [(&names.outside, false), (&names.inside, true)] {
+    let inside = names.inside.as_ref().map(|name| (name, true));
+    for (name, internal) in [(&names.outside, false)].into_iter().chain(inside) {
         let wanted = Wanted { name: name.clone(), labels: place.labels_of_step(STEP), internal };
         match networks::ensure(&context.engine, &context.settling, pool, wanted).await {
             Ok(()) => {}

@@ -51,6 +51,11 @@ impl Simulated {
         assignment
     }
 
+    /// What the container of a service is called.
+    fn container(&self, assignment: &Assignment) -> String {
+        format!("ph-{}-{}-service-run-1-1", self.world.install(), assignment.deployment)
+    }
+
     fn behave(&self, command: &str, acts: Vec<Act>) {
         let wrapped = vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()];
         self.engine.script(Selector::Command(vec![command.to_owned()]), Behaviour::runs(acts.clone()));
@@ -114,7 +119,7 @@ async fn a_service_is_built_started_restarted_and_stopped() {
     assert_eq!(install.note.as_deref(), Some("dependencies from cache"));
 
     // It ends by itself, and is started again.
-    let id = sim.engine.id_of(&format!("ph-{}", second.deployment)).unwrap();
+    let id = sim.engine.id_of(&sim.container(&second)).unwrap();
     sim.engine.exit(&id, 3).unwrap();
     let restarted = |report: &pierhead_model::assignment::Report| {
         report.instance.as_ref().is_some_and(|instance| instance.restarts == 1 && instance.healthy)
@@ -266,7 +271,11 @@ async fn restarted_at_every_step_it_ends_healthy_with_one_container() {
             sim.world.held().await.into_iter().filter(|name| name.contains(id.as_ref())).collect();
         assert_eq!(
             held,
-            [format!("container ph-{id}"), format!("network ph-{id}"), format!("volume ph-{id}")]
+            [
+                format!("container {}", sim.container(&assignment)),
+                format!("network ph-{id}"),
+                format!("volume ph-{id}-service-1")
+            ]
         );
     }
 }
@@ -277,7 +286,7 @@ async fn a_running_service_is_adopted_and_not_touched() {
     sim.good();
     let assignment = sim.service(1);
     sim.world.deploy(&assignment).await;
-    let name = format!("ph-{}", assignment.deployment);
+    let name = sim.container(&assignment);
     let before = sim.engine.id_of(&name).unwrap();
     sim.world.stop_agent().await;
     sim.engine.print(&before, pierhead_engine::log::Output::Stdout, "while the agent was away").unwrap();
@@ -298,7 +307,7 @@ async fn a_service_sleeps_and_wakes_as_it_is_told_also_after_a_restart() {
     sim.good();
     let mut assignment = sim.service(1);
     sim.world.deploy(&assignment).await;
-    let name = format!("ph-{}", assignment.deployment);
+    let name = sim.container(&assignment);
     let id = sim.engine.id_of(&name).unwrap();
     let order = |rest, number| RestOrder { rest, number };
     let rested = |order| {

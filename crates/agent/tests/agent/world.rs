@@ -170,6 +170,7 @@ impl World {
                 deployment_hostname: Hostname::parse("0.localhost").unwrap(),
                 no_cache: false,
                 keys: None,
+                access: None,
             },
             rest: RestOrder::default(),
             known: None,

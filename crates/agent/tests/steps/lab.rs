@@ -152,7 +152,10 @@ impl Lab {
                 interval: Duration::from_secs(1),
                 timeout: Duration::from_secs(5),
                 healthy_after: 1,
+                unhealthy_after: 3,
             },
+            port: None,
+            unknown: false,
             startup_timeout: Duration::from_secs(60),
             starts: 3,
             pause: Duration::from_millis(100),
@@ -162,7 +165,9 @@ impl Lab {
     /// The networks of the deployment; their subnets begin with `10.second.third`.
     pub(crate) async fn networks(&self, second: u8, third: u8) -> Networks {
         let names = Networks::of(&self.place);
-        for (name, fourth, internal) in [(&names.outside, 0, false), (&names.inside, 16, true)] {
+        for (name, fourth, internal) in
+            [(&names.outside, 0, false), (names.inside.as_ref().unwrap(), 16, true)]
+        {
             let spec = NetworkSpec {
                 name: name.clone(),
                 labels: labels::owner(self.place.install.as_ref(), self.place.node.as_ref()),

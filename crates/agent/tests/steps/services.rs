@@ -169,7 +169,7 @@ async fn networks_are_made_once_and_a_full_range_is_told() {
         };
         let first = network::prepare(&lab.context, &place, pool).await.unwrap();
         assert_eq!(network::prepare(&lab.context, &place, pool).await.unwrap(), first);
-        let inside = engine.network_inspect(&first.inside).await.unwrap();
+        let inside = engine.network_inspect(first.inside.as_ref().unwrap()).await.unwrap();
         let outside = engine.network_inspect(&first.outside).await.unwrap();
         assert!(inside.internal && !outside.internal);
         assert_eq!(

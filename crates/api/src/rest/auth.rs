@@ -84,10 +84,10 @@ pub(crate) async fn refresh(
 pub(crate) struct SetUp {
     /// From the set-up link that the server printed.
     #[schema(value_type = String)]
-    token: SecretString,
-    email: String,
+    pub(super) token: SecretString,
+    pub(super) email: String,
     #[schema(value_type = String, format = Password, min_length = 10, max_length = 1024)]
-    password: SecretString,
+    pub(super) password: SecretString,
 }
 
 /// Make the first administrator

@@ -218,6 +218,13 @@ pub(crate) struct AccountRequest {
     password: SecretString,
 }
 
+impl From<AccountRequest> for NewAccount {
+    fn from(body: AccountRequest) -> Self {
+        let AccountRequest { token, name, password } = body;
+        Self { token, name, password }
+    }
+}
+
 /// Make an account
 ///
 /// With the link of an invitation. One is in the team then, and signed in.
@@ -228,8 +235,7 @@ pub(crate) async fn create_account(
     Visitor(client): Visitor,
     Json(Object(body)): Json<Object<AccountRequest>>,
 ) -> Result<(StatusCode, Answer<SignedIn>), Problem> {
-    let AccountRequest { token, name, password } = body;
-    let new = NewAccount { token, name, password };
+    let new = NewAccount::from(body);
     let tokens = app.services.invitations.create_account(&app.services.auth, new, client).await?;
     Ok((StatusCode::CREATED, Answer(tokens.into())))
 }
@@ -238,20 +244,7 @@ pub(crate) async fn create_account(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "email": "grace@example.com" }))]
 pub(crate) struct AddressRequest {
-    email: String,
-}
-
-/// Ask for an account
-///
-/// Where everybody may have one. A letter goes to the address; the answer is the same whether it has an account or not.
-#[utoipa::path(post, path = "/auth/sign-up", operation_id = "sign_up", tag = "access",
-    request_body = AddressRequest, responses((status = 202, description = "See your post")))]
-pub(crate) async fn sign_up(
-    State(app): State<Shared>,
-    Json(Object(body)): Json<Object<AddressRequest>>,
-) -> Result<StatusCode, Problem> {
-    app.services.invitations.sign_up(&body.email).await?;
-    Ok(StatusCode::ACCEPTED)
+    pub(super) email: String,
 }
 
 /// Invite somebody to have an account

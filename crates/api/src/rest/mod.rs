@@ -6,10 +6,12 @@
 mod audit;
 mod auth;
 mod browser;
+mod certificates;
 mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod domains;
 mod dry_run;
 mod environments;
 mod events;
@@ -18,6 +20,7 @@ mod hooks;
 mod invitations;
 pub(crate) mod list;
 mod logs;
+mod mail;
 mod nodes;
 mod pipelines;
 mod plan;
@@ -28,7 +31,10 @@ mod projects;
 mod registries;
 mod services;
 mod settings;
+mod sign_in;
+mod sign_up;
 mod slots;
+mod source_access;
 mod sources;
 mod tags;
 mod teams;
@@ -50,6 +56,13 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::login))
         .routes(routes!(browser::login))
         .routes(routes!(browser::csrf))
+        .routes(routes!(browser::set_up))
+        .routes(routes!(browser::create_account))
+        .routes(routes!(sign_in::options))
+        .routes(routes!(sign_in::begin))
+        .routes(routes!(sign_in::back))
+        .routes(routes!(sign_in::list, sign_in::link))
+        .routes(routes!(sign_in::unlink))
         .routes(routes!(auth::rotate_keys))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
@@ -62,7 +75,13 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(users::get, users::update))
         .routes(routes!(invitations::show))
         .routes(routes!(invitations::create_account))
-        .routes(routes!(invitations::sign_up))
+        .routes(routes!(sign_up::ask))
+        .routes(routes!(sign_up::policy, sign_up::set_policy))
+        .routes(routes!(sign_up::forgot))
+        .routes(routes!(sign_up::reset))
+        .routes(routes!(sign_up::link))
+        .routes(routes!(mail::get))
+        .routes(routes!(mail::test))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))
@@ -102,12 +121,24 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
+        .routes(routes!(source_access::put_token))
+        .routes(routes!(source_access::make_deploy_key))
+        .routes(routes!(source_access::delete_credential))
+        .routes(routes!(source_access::host_keys, source_access::approve_host_key))
         .routes(routes!(uploads::begin))
         .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))
         .routes(routes!(hooks::receive_for_project))
         .routes(routes!(variables::get, variables::replace))
         .routes(routes!(variables::put, variables::delete))
+        .routes(routes!(domains::list, domains::replace))
+        .routes(routes!(domains::get, domains::put, domains::delete))
+        .routes(routes!(domains::verify))
+        .routes(routes!(domains::renew))
+        .routes(routes!(certificates::of_project, certificates::upload))
+        .routes(routes!(certificates::delete))
+        .routes(routes!(certificates::list, certificates::upload_for_all))
+        .routes(routes!(certificates::delete_for_all))
         .routes(routes!(environments::list, environments::create))
         .routes(routes!(environments::get, environments::update))
         .routes(routes!(grants::of_environment, grants::put_on_environment))

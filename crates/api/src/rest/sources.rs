@@ -8,6 +8,7 @@ use pierhead_model::pull::PullRequest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::source_access::SourceAccess;
 use super::values::Time;
 use crate::Shared;
 use crate::access::Caller;
@@ -21,6 +22,7 @@ pub(crate) struct Following {
     verdict: String,
     branches: Vec<Branch>,
     webhooks: Webhooks,
+    access: SourceAccess,
 }
 
 /// A branch that is followed.
@@ -162,9 +164,10 @@ impl From<FollowedView> for Branch {
     }
 }
 
-fn following(project: &str, view: SourceView) -> Following {
+pub(super) fn following(project: &str, view: SourceView) -> Following {
     Following {
         verdict: view.verdict,
+        access: view.access.into(),
         branches: view.followed.into_iter().map(Into::into).collect(),
         webhooks: Webhooks {
             addresses: Addresses::of(project),

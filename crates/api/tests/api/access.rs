@@ -7,15 +7,28 @@ use serde_json::{Value, json};
 use crate::platform::{EMAIL, PASSWORD, Platform};
 
 /// Open to strangers. Add to this list only with a reason why strangers need it.
-const OPEN: [&str; 19] = [
+const OPEN: [&str; 26] = [
     "GET /",
     "GET /api/docs",
     // Who was invited has no account yet; the token of the invitation is asked for.
     "POST /api/v1/auth/accept",
     // Signing in, with a cookie as the answer.
     "POST /api/v1/auth/browser",
+    // The same as without `browser`, with a cookie as the answer.
+    "POST /api/v1/auth/browser/accept",
+    "POST /api/v1/auth/browser/setup",
+    // Providers send browsers back there; what it belongs to is sealed in a cookie.
+    "GET /api/v1/auth/callback/{provider}",
     "POST /api/v1/auth/invitation",
     "POST /api/v1/auth/login",
+    // What the sign-in page shows to everybody.
+    "GET /api/v1/auth/options",
+    // Who forgot their password cannot sign in.
+    "POST /api/v1/auth/password/forgot",
+    // The token of the link is asked for.
+    "POST /api/v1/auth/password/reset",
+    // Signing in with an account elsewhere.
+    "POST /api/v1/auth/providers/{provider}",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/setup",
     // Providers sign what they send.

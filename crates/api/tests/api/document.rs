@@ -106,6 +106,10 @@ async fn every_example_is_understood() {
         // Bytes as they are have no example.
         let Some(schema) = content["schema"]["$ref"].as_str() else { continue };
         let name = schema.rsplit('/').next().unwrap();
+        // A key in an example would be one that somebody uses.
+        if name == "CertificateRequest" {
+            continue;
+        }
         let example = &document["components"]["schemas"][name]["example"];
         assert_ne!(*example, Value::Null, "{name} has no example");
         if path == "/api/v1/auth/logout" {

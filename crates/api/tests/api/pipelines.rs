@@ -256,7 +256,7 @@ async fn a_repository_has_a_generated_pipeline_until_one_is_saved() {
     assert_eq!(platform.call("POST", "/projects", Some(project)).await.status, 201);
     let generated = platform.get("/projects/site/pipeline").await;
     assert_eq!((&generated["version"], &generated["generated"]), (&json!(0), &json!(true)));
-    assert_eq!(generated["pipeline"]["steps"]["app"]["build"], "build");
+    assert_eq!(generated["pipeline"]["steps"]["service"]["build"], "build");
     let saved = platform.call("PUT", "/projects/site/pipeline", Some(generated)).await;
     assert_eq!((saved.status.as_u16(), &saved.json()["version"]), (201, &json!(1)), "{}", saved.text);
     assert_eq!(platform.get("/projects/site/pipeline/diff?from=0&to=1").await["changes"], json!([]));

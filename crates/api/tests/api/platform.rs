@@ -13,6 +13,7 @@ use pierhead_api::{Options, router_with};
 use pierhead_control::{
     Control, Detector, Error, MasterKey, Outside, PublicAddress, Repositories, SourceOptions,
 };
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::UserId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
@@ -64,13 +65,22 @@ impl Detector for Blind {
 
 #[async_trait]
 impl Repositories for Blind {
-    async fn references(&self, repository: &RepositoryUrl, _: &[String]) -> Result<References, Error> {
+    async fn references(
+        &self,
+        repository: &RepositoryUrl,
+        _: &GitAccess,
+        _: &[String],
+    ) -> Result<References, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    }
+
+    async fn host_keys(&self, repository: &RepositoryUrl) -> Result<Vec<HostKey>, Error> {
         Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
     }
 
     async fn compare(
         &self,
-        repository: &RepositoryUrl,
+        (repository, _): (&RepositoryUrl, &GitAccess),
         _: Option<&str>,
         _: &str,
         _: &Folder,
@@ -134,6 +144,7 @@ impl Platform {
             ca_bundle: None,
             plugins: Vec::new(),
             access: Default::default(),
+            edge: Default::default(),
         })
         .await
         .unwrap();

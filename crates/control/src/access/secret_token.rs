@@ -18,6 +18,8 @@ pub(crate) enum TokenKind {
     Cookie,
     Setup,
     Invitation,
+    /// To set a password anew.
+    Reset,
 }
 
 impl TokenKind {
@@ -28,6 +30,7 @@ impl TokenKind {
             Self::Cookie => "phd_ses_",
             Self::Setup => "phd_set_",
             Self::Invitation => "phd_inv_",
+            Self::Reset => "phd_rst_",
         }
     }
 }

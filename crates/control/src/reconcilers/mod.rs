@@ -8,6 +8,7 @@
 //! | [`images`] | an image that is live outlives the node that built it |
 //! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
 //! | [`sleep`] | what nobody needs sleeps |
+//! | [`letters`] | every letter is sent |
 //! | [`audit`] | the audit log holds a year |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
@@ -15,11 +16,14 @@
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
 pub(crate) mod audit;
+pub(crate) mod certificates;
 pub(crate) mod deployments;
+pub(crate) mod domains;
 pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod expiry;
 pub(crate) mod images;
+pub(crate) mod letters;
 pub(crate) mod removals;
 pub(crate) mod routes;
 pub(crate) mod sleep;

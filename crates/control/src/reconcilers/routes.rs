@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pierhead_model::assignment::{InstanceReport, Source};
 use pierhead_model::digest::Digest;
+use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
 use pierhead_model::pipeline::StepName;
 use pierhead_model::release::Release;
@@ -14,9 +15,11 @@ use pierhead_model::run::PublicStep;
 use pierhead_model::sleep::Rest;
 use pierhead_store::DeploymentRecord;
 use pierhead_wire::Endpoint;
+use pierhead_wire::route::Route;
 
 use super::Reconciler;
 use crate::core::Core;
+use crate::edge::routes::{add_domains, slot_hosts};
 use crate::error::{Error, StoreResult as _};
 use crate::routing::{self, Content, Shown, ShownPart};
 use crate::work::WorkRecord;
@@ -36,16 +39,27 @@ impl Reconciler for Routes {
 
     async fn activate(&self) -> Result<Option<Duration>, Error> {
         let records = self.0.store.deployments_shown().await.stored()?;
-        let shown = all_shown(&self.0, records).await?;
-        self.0.ingresses.publish(routing::table(&shown));
+        self.0.ingresses.publish(table(&self.0, records).await?);
         // What left the table just now may have nothing in flight already.
         self.0.wake_nodes_with_ended().await?;
         Ok(None)
     }
 }
 
+/// The whole table as it should be.
+pub(crate) async fn table(
+    core: &Core,
+    records: Vec<DeploymentRecord>,
+) -> Result<BTreeMap<Hostname, Route>, Error> {
+    let verified = core.store.domains_verified().await.stored()?;
+    let slots = slot_hosts(&records);
+    let mut table = routing::table(&all_shown(core, records).await?);
+    add_domains(&mut table, &slots, &verified);
+    Ok(table)
+}
+
 /// What visitors may meet, with the ways that lead to nodes at this moment.
-pub(crate) async fn all_shown(core: &Core, records: Vec<DeploymentRecord>) -> Result<Vec<Shown>, Error> {
+async fn all_shown(core: &Core, records: Vec<DeploymentRecord>) -> Result<Vec<Shown>, Error> {
     let elsewhere = core.store.nodes_elsewhere().await.stored()?;
     let elsewhere: HashSet<NodeId> = elsewhere.into_iter().map(|node| node.id).collect();
     let reached_by = |node: &NodeId| match elsewhere.contains(node) {

@@ -21,7 +21,7 @@ use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::sources::heads::{self, Outcome};
 use crate::sources::judge::{Known, Verdict, judge};
-use crate::sources::{Repositories, following};
+use crate::sources::{Repositories, access, following};
 
 /// Looks at a time.
 const AT_ONCE: usize = 16;
@@ -245,7 +245,8 @@ async fn came_to(
     followed: &Followed,
 ) -> Result<CameTo, Error> {
     let wanted = [followed.reference.clone()];
-    let references = repositories.references(&source.repository, &wanted).await?;
+    let access = access::of_project(core, &project.id, true).await?;
+    let references = repositories.references(&source.repository, &access, &wanted).await?;
     let head = references.commits.get(&followed.reference).map(String::as_str);
     let deployed = if followed.accepted.is_none() { newest(core, project, followed).await? } else { None };
     let known = Known {

@@ -51,6 +51,7 @@ impl Planned {
             room: None,
             health: work.health,
             no_cache: false,
+            by_stranger: work.by_stranger,
             commit: match work.source {
                 Source::Git { .. } | Source::Pipeline { .. } => None,
                 Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => work.commit,
@@ -76,6 +77,7 @@ pub(crate) async fn accept(
         health: planned.health,
         variables: WorkRecord::seal(core, &id, variables)?,
         no_cache: planned.no_cache,
+        by_stranger: planned.by_stranger,
         commit: planned.commit,
     };
     let new = store::NewDeployment {
@@ -108,6 +110,8 @@ pub(crate) struct Planned {
     pub(crate) room: Option<Limits>,
     pub(crate) health: pierhead_model::health::HealthCheck,
     pub(crate) no_cache: bool,
+    /// As in [`WorkRecord::by_stranger`].
+    pub(crate) by_stranger: bool,
     /// Known before anything is cloned: of a release that was built before.
     pub(crate) commit: Option<Commit>,
 }

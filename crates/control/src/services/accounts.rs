@@ -77,6 +77,7 @@ impl Accounts {
         }
         if disabled_at.is_some() {
             unit.sessions_revoke_all(&before.id, now).await.stored()?;
+            unit.password_resets_forget(&before.id).await.stored()?;
         }
         let told =
             |role: InstanceRole, disabled: bool| json!({ "role": role.to_string(), "disabled": disabled });

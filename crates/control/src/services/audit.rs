@@ -71,7 +71,10 @@ impl Principal {
         let via = match &self.via {
             Via::Session(id) | Via::Token(id) => id.to_string(),
             Via::Invitation(id) => id.to_string(),
+            Via::Identity(id) => id.to_string(),
             Via::Setup => "setup".to_owned(),
+            Via::SignUp => "sign-up".to_owned(),
+            Via::Reset => "password-reset".to_owned(),
         };
         Deed(NewAudit {
             at: core.outside.now(),

@@ -239,6 +239,7 @@ impl Deployments {
             room: limits,
             health: settings.health.clone(),
             no_cache: new.no_cache,
+            by_stranger: false,
             commit: None,
         };
         Ok(Prepared { slot, planned, variables })

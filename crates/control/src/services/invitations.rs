@@ -13,18 +13,19 @@ use pierhead_model::Timestamp;
 use pierhead_model::access::Role;
 use pierhead_model::id::{InvitationId, UserId};
 use pierhead_model::name::TeamName;
-use pierhead_store::{Answer, InstanceRole, Invitation, StoreError, Team, User};
+use pierhead_store::{Answer, InstanceRole, Invitation, StoreError, Team, Unit, User};
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::auth::{Auth, Client, Principal, Tokens, Via};
+use super::auth::{Auth, BrowserSession, Client, Principal, Tokens, Via};
+use super::sign_up;
 use super::teams::Teams;
 use crate::access::policy::{self, READ_MEMBERS, WRITE_MEMBERS, shortened};
 use crate::access::secret_token::{self, TokenKind};
 use crate::access::{address, password};
-use crate::core::{Core, SignUp};
+use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
-use crate::mail::Letter;
+use crate::mail::{self, Letter};
 use crate::outside::random_bits;
 
 /// How long a link is good.
@@ -130,9 +131,11 @@ impl Invitations {
             unit.invitation_answer(&old.id, Answer::Withdrawn, now).await.stored()?;
         }
         unit.invitation_create(&invitation).await.asked_for("invitation", &invitation.email)?;
-        let team_name = team.map(|team| &team.name);
+        let team_name = team.map(|team| team.name.clone());
+        let invited = self.written(&unit, invitation, team_name.clone(), &token).await?;
         deed.after(json!({ "team": team_name, "role": role })).commit(unit).await?;
-        self.sent(invitation, token).await
+        self.0.signals.letters.raise();
+        Ok(invited)
     }
 
     /// Another link and three more days; the earlier link is worthless.
@@ -143,8 +146,11 @@ impl Invitations {
         let deed = principal.does(&self.0, "invitation.resend", (&found.id, &found.email));
         let unit = self.0.store.begin().await.stored()?;
         unit.invitation_renew(&found.id, &token_hash, expires_at).await.stored()?;
+        let team = self.team_of(&found).await?;
+        let invited = self.written(&unit, Invitation { expires_at, ..found }, team, &token).await?;
         deed.commit(unit).await?;
-        self.sent(Invitation { expires_at, ..found }, token).await
+        self.0.signals.letters.raise();
+        Ok(invited)
     }
 
     pub async fn withdraw(&self, principal: &Principal, team: &str, id: &str) -> Result<(), Error> {
@@ -248,68 +254,34 @@ impl Invitations {
         Ok(found)
     }
 
-    /// Asks for an account, where everybody may. Nobody learns whether the address has one.
-    pub async fn sign_up(&self, email: &str) -> Result<(), Error> {
-        let (SignUp::Open, Some(mailer)) = (self.0.access.sign_up, &self.0.access.mailer) else {
-            let required = "an invitation: not everybody may make an account here";
-            return Err(Error::Forbidden { required: required.into() });
-        };
-        let email = address::parse(email).map_err(|detail| Error::invalid("/email", detail))?;
-        let text = if self.0.store.user_by_email(&email).await.stored()?.is_some() {
-            format!(
-                "Somebody, hopefully you, asked for an account with this address.\nYou have one: sign in at {}/console/login\n",
-                self.0.access.console_url
-            )
-        } else {
-            let token = self.self_invited(&email).await?;
-            format!(
-                "Somebody, hopefully you, asked for an account with this address.\nGo on here within three days: {}\n",
-                self.link(&token)
-            )
-        };
-        let letter = Letter { to: email, subject: "Your Pierhead account".to_owned(), text };
-        if let Err(error) = mailer.send(letter).await {
-            tracing::warn!(%error, "a letter for a sign-up was not sent");
-        }
-        Ok(())
-    }
-
-    async fn self_invited(&self, email: &str) -> Result<String, Error> {
-        let now = self.0.outside.now();
-        let (token, token_hash) = secret_token::generate(TokenKind::Invitation, &*self.0.outside);
-        let open = self.0.store.invitations_of_installation().await.stored()?;
-        let unit = self.0.store.begin().await.stored()?;
-        for old in open.iter().filter(|old| old.email == email) {
-            unit.invitation_answer(&old.id, Answer::Withdrawn, now).await.stored()?;
-        }
-        let invitation = Invitation {
-            id: InvitationId::new(now, random_bits(&*self.0.outside)),
-            team: None,
-            email: email.to_owned(),
-            role: Role::Viewer,
-            token_hash,
-            invited_by: email.to_owned(),
-            created_at: now,
-            expires_at: now + LIFETIME,
-            answer: None,
-        };
-        unit.invitation_create(&invitation).await.stored()?;
-        unit.commit().await.stored()?;
-        Ok(token)
-    }
-
-    /// Makes the account of who was invited, and signs in.
+    /// Makes the account of who was invited, and signs in a program.
     pub async fn create_account(
         &self,
         auth: &Auth,
         new: NewAccount,
         client: Client,
     ) -> Result<Tokens, Error> {
+        let user = self.make_account(auth, new, &client).await?;
+        auth.open_session(&user, client).await
+    }
+
+    /// The same for a browser.
+    pub async fn create_account_browser(
+        &self,
+        auth: &Auth,
+        new: NewAccount,
+        client: Client,
+    ) -> Result<BrowserSession, Error> {
+        let user = self.make_account(auth, new, &client).await?;
+        auth.open_browser_session(&user, client).await
+    }
+
+    async fn make_account(&self, auth: &Auth, new: NewAccount, client: &Client) -> Result<User, Error> {
         use secrecy::ExposeSecret as _;
 
         let found = self.by_token(new.token.expose_secret()).await?;
-        if self.0.access.sign_up == SignUp::Closed {
-            let required = "somebody to make your account: this installation takes no sign-ups";
+        if !sign_up::admits(&self.0, &found).await? {
+            let required = "an invitation by an administrator: they decide who has an account here";
             return Err(Error::Forbidden { required: required.into() });
         }
         password::check(&new.password)?;
@@ -337,7 +309,7 @@ impl Invitations {
             unit.member_put(team, &user.id, found.role, now).await.asked_for("team", team)?;
         }
         deed.after(json!({ "email": user.email, "invited_by": found.invited_by })).commit(unit).await?;
-        auth.open_session(&user, client).await
+        Ok(user)
     }
 
     async fn by_token(&self, token: &str) -> Result<Invitation, Error> {
@@ -359,12 +331,19 @@ impl Invitations {
         format!("{}/console/invitation#{token}", self.0.access.console_url)
     }
 
-    async fn sent(&self, invitation: Invitation, token: String) -> Result<Invited, Error> {
-        let link = self.link(&token);
-        let view = self.view(invitation).await?;
-        let Some(mailer) = &self.0.access.mailer else {
+    /// The letter of an invitation goes in the same transaction; without a way to send it, its link is shown.
+    async fn written(
+        &self,
+        unit: &Unit,
+        invitation: Invitation,
+        team: Option<TeamName>,
+        token: &str,
+    ) -> Result<Invited, Error> {
+        let link = self.link(token);
+        let view = self.viewed(invitation, team);
+        if self.0.access.mailer.is_none() {
             return Ok(Invited { invitation: view, link: Some(link) });
-        };
+        }
         let into =
             view.team.as_ref().map_or_else(|| "Pierhead".to_owned(), |team| format!("the team {team}"));
         let letter = Letter {
@@ -375,13 +354,8 @@ impl Invitations {
                 view.invited_by
             ),
         };
-        match mailer.send(letter).await {
-            Ok(()) => Ok(Invited { invitation: view, link: None }),
-            Err(error) => {
-                tracing::warn!(%error, invitation = %view.id, "the letter of an invitation was not sent");
-                Ok(Invited { invitation: view, link: Some(link) })
-            }
-        }
+        mail::post(&self.0, unit, letter).await?;
+        Ok(Invited { invitation: view, link: None })
     }
 
     async fn views(&self, invitations: Vec<Invitation>) -> Result<Vec<InvitationView>, Error> {
@@ -393,13 +367,21 @@ impl Invitations {
     }
 
     async fn view(&self, invitation: Invitation) -> Result<InvitationView, Error> {
-        let team = match &invitation.team {
-            Some(team) => self.0.store.team_get(team).await.stored()?.map(|team| team.name),
-            None => None,
-        };
+        let team = self.team_of(&invitation).await?;
+        Ok(self.viewed(invitation, team))
+    }
+
+    async fn team_of(&self, invitation: &Invitation) -> Result<Option<TeamName>, Error> {
+        match &invitation.team {
+            Some(team) => Ok(self.0.store.team_get(team).await.stored()?.map(|team| team.name)),
+            None => Ok(None),
+        }
+    }
+
+    fn viewed(&self, invitation: Invitation, team: Option<TeamName>) -> InvitationView {
         let Invitation { id, email, role, invited_by, created_at, expires_at, .. } = invitation;
         let expired = expires_at <= self.0.outside.now();
-        Ok(InvitationView { id, team, email, role, invited_by, created_at, expires_at, expired })
+        InvitationView { id, team, email, role, invited_by, created_at, expires_at, expired }
     }
 }
 

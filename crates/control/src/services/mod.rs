@@ -5,24 +5,32 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod catalogue;
+pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod grants;
 pub(crate) mod handed;
 pub(crate) mod idempotency;
+pub(crate) mod identities;
 pub(crate) mod invitations;
 pub(crate) mod logs;
+pub(crate) mod mailing;
 pub(crate) mod moves;
 pub(crate) mod page;
+pub(crate) mod passwords;
 pub(crate) mod pipelines;
 pub(crate) mod projects;
 pub(crate) mod pushes;
 pub(crate) mod registries;
 pub(crate) mod runs;
+pub(crate) mod sign_in;
+pub(crate) mod sign_up;
 pub(crate) mod slots;
+pub(crate) mod source_access;
 pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
@@ -31,6 +39,7 @@ pub(crate) mod verification;
 use std::sync::Arc;
 
 use crate::core::Core;
+use crate::sign_in::web::Web;
 use crate::sources::hooks::Hooks;
 
 /// Everything that can be asked for.
@@ -38,6 +47,11 @@ use crate::sources::hooks::Hooks;
 pub struct Services {
     pub auth: auth::Auth,
     pub accounts: accounts::Accounts,
+    pub sign_in: sign_in::SignIn,
+    pub identities: identities::Identities,
+    pub sign_ups: sign_up::SignUps,
+    pub resets: passwords::Resets,
+    pub mailing: mailing::Mailing,
     pub teams: teams::Teams,
     pub invitations: invitations::Invitations,
     pub grants: grants::Grants,
@@ -50,6 +64,8 @@ pub struct Services {
     pub pushes: pushes::Pushes,
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
+    pub domains: domains::Domains,
+    pub certificates: certificates::Certificates,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
     pub catalogue: catalogue::Catalogue,
@@ -74,12 +90,21 @@ impl Services {
     pub(crate) fn new(
         core: &Arc<Core>,
         auth: auth::Auth,
+        web: Web,
         detector: Arc<dyn detection::Detector>,
-        host: Option<Arc<dyn crate::sources::Pushes>>,
+        (repositories, host): (
+            Arc<dyn crate::sources::Repositories>,
+            Option<Arc<dyn crate::sources::Pushes>>,
+        ),
     ) -> Self {
         Self {
             auth,
             accounts: accounts::Accounts(Arc::clone(core)),
+            sign_in: sign_in::SignIn::new(Arc::clone(core), web),
+            identities: identities::Identities(Arc::clone(core)),
+            sign_ups: sign_up::SignUps::new(Arc::clone(core)),
+            resets: passwords::Resets::new(Arc::clone(core)),
+            mailing: mailing::Mailing(Arc::clone(core)),
             teams: teams::Teams(Arc::clone(core)),
             invitations: invitations::Invitations(Arc::clone(core)),
             grants: grants::Grants(Arc::clone(core)),
@@ -87,11 +112,13 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
-            sources: sources::Sources(Arc::clone(core)),
+            sources: sources::Sources { core: Arc::clone(core), repositories },
             hooks: Hooks(Arc::clone(core)),
             pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
+            domains: domains::Domains(Arc::clone(core)),
+            certificates: certificates::Certificates(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
             catalogue: catalogue::Catalogue(Arc::clone(core)),

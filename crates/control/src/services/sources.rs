@@ -9,9 +9,11 @@ use pierhead_model::source::GitReference;
 use pierhead_store::{Ask, Asked, Delivery, Followed, Project, Visibility};
 
 use super::auth::Principal;
+use super::source_access::{self, AccessView};
 use crate::access::policy::{self, READ_PROJECT, WRITE_DEPLOYMENT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::sources::Repositories;
 use crate::sources::following::{self, Target};
 use crate::sources::hooks;
 
@@ -19,7 +21,10 @@ use crate::sources::hooks;
 const SHOWN: u64 = 20;
 
 #[derive(Debug)]
-pub struct Sources(pub(crate) Arc<Core>);
+pub struct Sources {
+    pub(crate) core: Arc<Core>,
+    pub(crate) repositories: Arc<dyn Repositories>,
+}
 
 /// A branch that is followed, and what the last look came to.
 #[derive(Debug, Clone)]
@@ -46,20 +51,21 @@ pub struct SourceView {
     pub deliveries: Vec<Delivery>,
     /// Whether pushes arrive, in one sentence.
     pub verdict: String,
+    pub access: AccessView,
 }
 
 impl Sources {
     pub async fn get(&self, principal: &Principal, project: &str) -> Result<SourceView, Error> {
-        let project = policy::project(&self.0, principal, project, READ_PROJECT).await?;
+        let project = policy::project(&self.core, principal, project, READ_PROJECT).await?;
         self.view(&project).await
     }
 
     /// Looks at every branch that the project follows, now.
     pub async fn sync(&self, principal: &Principal, project: &str) -> Result<SourceView, Error> {
-        let project = policy::project(&self.0, principal, project, WRITE_DEPLOYMENT).await?;
-        let now = self.0.outside.now();
+        let project = policy::project(&self.core, principal, project, WRITE_DEPLOYMENT).await?;
+        let now = self.core.outside.now();
         let mut targets: Vec<Target> = following::main_branch(&project.settings).into_iter().collect();
-        for followed in self.0.store.followed_of(&project.id).await.stored()? {
+        for followed in self.core.store.followed_of(&project.id).await.stored()? {
             let known = targets.iter().any(|target| target.reference == followed.reference);
             if !known && following::is_followed(&project.settings, &followed.reference) {
                 targets.push(Target { reference: followed.reference, slot: followed.slot });
@@ -84,8 +90,8 @@ impl Sources {
             pull: None,
         };
         let asks: Vec<Ask> = targets.into_iter().map(ask).collect();
-        self.0.store.followed_ask(&asks).await.stored()?;
-        self.0.signals.sources.raise();
+        self.core.store.followed_ask(&asks).await.stored()?;
+        self.core.signals.sources.raise();
         self.view(&project).await
     }
 
@@ -98,8 +104,8 @@ impl Sources {
         (commit, secrets): (&str, bool),
     ) -> Result<SourceView, Error> {
         let needed = if secrets { WRITE_PROJECT } else { WRITE_DEPLOYMENT };
-        let project = policy::project(&self.0, principal, project, needed).await?;
-        let followed = self.0.store.followed_of(&project.id).await.stored()?;
+        let project = policy::project(&self.core, principal, project, needed).await?;
+        let followed = self.core.store.followed_of(&project.id).await.stored()?;
         let found =
             followed.into_iter().find(|it| it.pull.as_ref().is_some_and(|pull| pull.number == number));
         let found = found.ok_or_else(|| Error::not_found("pull request", number))?;
@@ -110,7 +116,7 @@ impl Sources {
         let asked = Asked {
             trigger: "push".to_owned(),
             by: Some(principal.email.clone()),
-            at: self.0.outside.now(),
+            at: self.core.outside.now(),
             commit: None,
             message: None,
         };
@@ -118,10 +124,14 @@ impl Sources {
         let ask = Ask { project: project.id.clone(), reference, slot, asked, pull: None };
         let approval = Approval { commit: commit.as_str().to_owned(), by: principal.email.clone(), secrets };
         let told = serde_json::json!({ "pull_request": number, "commit": commit, "secrets": secrets });
-        let unit = self.0.store.begin().await.stored()?;
+        let unit = self.core.store.begin().await.stored()?;
         unit.followed_approve(&ask, approval).await.asked_for("pull request", &number)?;
-        principal.does_to(&self.0, "project.approve_pull_request", &project).after(told).commit(unit).await?;
-        self.0.signals.sources.raise();
+        principal
+            .does_to(&self.core, "project.approve_pull_request", &project)
+            .after(told)
+            .commit(unit)
+            .await?;
+        self.core.signals.sources.raise();
         self.view(&project).await
     }
 
@@ -129,21 +139,21 @@ impl Sources {
     pub async fn renew_secret(&self, principal: &Principal, project: &str) -> Result<String, Error> {
         use base64::Engine as _;
 
-        let project = policy::project(&self.0, principal, project, WRITE_PROJECT).await?;
+        let project = policy::project(&self.core, principal, project, WRITE_PROJECT).await?;
         let mut bytes = [0; 32];
-        self.0.outside.fill(&mut bytes);
+        self.core.outside.fill(&mut bytes);
         // The form of the Standard Webhooks; every provider takes it as plain text.
         let secret = format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(bytes));
         let place = hooks::secret_place(&project);
-        let sealed = self.0.key.seal(&place, &secret, &*self.0.outside).map_err(Error::internal)?;
-        let unit = self.0.store.begin().await.stored()?;
-        unit.hook_secret_put(&project.id, &sealed, self.0.outside.now()).await.stored()?;
-        principal.does_to(&self.0, "project.webhook_secret", &project).commit(unit).await?;
+        let sealed = self.core.key.seal(&place, &secret, &*self.core.outside).map_err(Error::internal)?;
+        let unit = self.core.store.begin().await.stored()?;
+        unit.hook_secret_put(&project.id, &sealed, self.core.outside.now()).await.stored()?;
+        principal.does_to(&self.core, "project.webhook_secret", &project).commit(unit).await?;
         Ok(secret)
     }
 
-    async fn view(&self, project: &Project) -> Result<SourceView, Error> {
-        let store = &self.0.store;
+    pub(super) async fn view(&self, project: &Project) -> Result<SourceView, Error> {
+        let store = &self.core.store;
         let secret_since = store.hook_secret_get(&project.id).await.stored()?.map(|(_, since)| since);
         let followed = store.followed_of(&project.id).await.stored()?;
         let mut deliveries = store.deliveries_of(Some(&project.id), None, SHOWN).await.stored()?;
@@ -152,10 +162,11 @@ impl Sources {
             deliveries.extend(store.deliveries_of(None, Some(&place), SHOWN).await.stored()?);
         }
         deliveries.sort_by_key(|delivery| std::cmp::Reverse(delivery.received_at));
-        let installation_secret = self.0.webhook_secret.is_some();
+        let installation_secret = self.core.webhook_secret.is_some();
         let verdict = verdict(secret_since.is_some() || installation_secret, &deliveries, &followed);
         let followed = followed.into_iter().map(into_view).collect();
-        Ok(SourceView { followed, secret_since, installation_secret, deliveries, verdict })
+        let access = source_access::view(project, store.source_access(&project.id).await.stored()?);
+        Ok(SourceView { followed, secret_since, installation_secret, deliveries, verdict, access })
     }
 }
 

@@ -1,20 +1,21 @@
 //! `pierhead verify`: what must be true at every moment, compared with the database, the ingresses and the engines of all nodes
 //! that are online.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use pierhead_model::deployment::State;
+use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{NodeId, SlotId};
 use pierhead_store::{DeploymentFilter, DeploymentRecord};
 use pierhead_wire::agent_to_control::{Holding, HoldingKind, SlotOf};
+use pierhead_wire::route::Route;
 
 use super::auth::Principal;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
-use crate::reconcilers::routes::all_shown;
+use crate::reconcilers::routes::table;
 use crate::routing;
-use crate::routing::Shown;
 
 #[derive(Debug)]
 pub struct Verification(pub(crate) Arc<Core>);
@@ -35,11 +36,11 @@ impl Verification {
         let all =
             core.store.deployment_list(&DeploymentFilter::default(), u64::from(u32::MAX)).await.stored()?;
         let engines = Engines::ask(core).await?;
-        let shown = all_shown(core, all.clone()).await?;
+        let wanted = table(core, all.clone()).await?;
         let check = |id, name, violation| Check { id, name, violation };
         Ok(vec![
             check("I1", "at most one live deployment per slot", one_live(&all)),
-            check("I3", "every ingress shows what the database says", routes(core, &shown)),
+            check("I3", "every ingress shows what the database says", routes(core, &wanted)),
             check("I4", "every live service runs", engines.running(&all)),
             check("I5", "the engines hold nothing that nobody wants", engines.wanted(core, &all).await?),
             check("I6", "nothing on its way is past its deadline", overdue(core, &all)),
@@ -157,9 +158,8 @@ fn newest(all: &[DeploymentRecord]) -> Option<String> {
     })
 }
 
-fn routes(core: &Core, shown: &[Shown]) -> Option<String> {
-    let (wanted, published) = (routing::table(shown), core.ingresses.table());
-    let (upserts, removals) = routing::difference(&published, &wanted);
+fn routes(core: &Core, wanted: &BTreeMap<Hostname, Route>) -> Option<String> {
+    let (upserts, removals) = routing::difference(&core.ingresses.table(), wanted);
     if let Some(route) = upserts.first() {
         return Some(format!(
             "{} routes are behind, the first is {}",

@@ -5,6 +5,7 @@
 
 use pierhead_model::assignment::Source;
 use pierhead_model::deployment::{Event, Failure, Reason, State};
+use pierhead_model::git_access::GitAccess;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::pull::Trust;
 use pierhead_model::release::Release;
@@ -14,7 +15,7 @@ use pierhead_store::{
     AcceptedHead, Asked, DeploymentFilter, DeploymentRecord, Environment, Followed, Project,
 };
 
-use super::Repositories;
+use super::{Repositories, access};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::lifecycle::advance;
@@ -45,7 +46,8 @@ pub(crate) async fn deal_with(
     followed: &Followed,
     head: &str,
 ) -> Result<Outcome, Error> {
-    let commit = describe(repositories, project, followed, head).await;
+    let access = access::of_project(core, &project.id, true).await?;
+    let commit = describe(repositories, &access, project, followed, head).await;
     let accepted = AcceptedHead {
         reference: followed.reference.clone(),
         before: followed.accepted.clone(),
@@ -65,6 +67,7 @@ pub(crate) async fn deal_with(
     let Prepared { slot, mut planned, mut variables } = prepared;
     if followed.pull.as_ref().is_some_and(|pull| pull.trust(head) != Trust::Full) {
         variables.retain(|variable| !variable.secret);
+        planned.by_stranger = true;
     }
     planned.commit = Some(commit.commit);
     let history = history(core, project).await?;
@@ -118,6 +121,7 @@ struct Described {
 /// to skip.
 async fn describe(
     repositories: &dyn Repositories,
+    access: &GitAccess,
     project: &Project,
     followed: &Followed,
     head: &str,
@@ -136,7 +140,8 @@ async fn describe(
         told => {
             let before = followed.accepted.as_deref().or(followed.baseline.as_deref());
             let from = before.filter(|before| *before != head);
-            match repositories.compare(&source.repository, from, head, &source.root_directory).await {
+            let entered = (&source.repository, access);
+            match repositories.compare(entered, from, head, &source.root_directory).await {
                 Ok(compared) => (compared.commit, compared.changed),
                 Err(error) => {
                     tracing::info!(project = %project.name, head, %error, "a commit could not be looked at");

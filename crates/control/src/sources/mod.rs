@@ -7,10 +7,12 @@
 //!
 //! - [`hooks`]: what comes in: verified over its raw bytes, durable before it is answered.
 //! - [`signature`], [`payload`]: how each provider signs, and what its words mean.
+//! - [`access`]: how a repository is entered that not everybody may read.
 //! - [`following`]: which references a project follows, and which slot each deploys to.
 //! - [`judge`]: what was dealt with and where the branch is → what follows.
 //! - [`heads`]: a head becomes a deployment, unless there is a reason to skip it.
 
+pub(crate) mod access;
 pub(crate) mod following;
 pub(crate) mod heads;
 pub(crate) mod hooks;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::id::ProjectId;
 use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Commit, Folder, RepositoryUrl};
@@ -35,16 +38,24 @@ use crate::error::Error;
 #[async_trait]
 pub trait Repositories: Send + Sync + std::fmt::Debug {
     /// Where the references that match one of `patterns` are.
-    async fn references(&self, repository: &RepositoryUrl, patterns: &[String]) -> Result<References, Error>;
+    async fn references(
+        &self,
+        repository: &RepositoryUrl,
+        access: &GitAccess,
+        patterns: &[String],
+    ) -> Result<References, Error>;
 
     /// What the commit `to` is, and whether anything below `folder` differs from `from`.
     async fn compare(
         &self,
-        repository: &RepositoryUrl,
+        (repository, access): (&RepositoryUrl, &GitAccess),
         from: Option<&str>,
         to: &str,
         folder: &Folder,
     ) -> Result<Compared, Error>;
+
+    /// The keys that the ssh server of a repository shows now, strongest first.
+    async fn host_keys(&self, repository: &RepositoryUrl) -> Result<Vec<HostKey>, Error>;
 }
 
 /// Takes pushes to repositories of Pierhead's own. Handed in for the same reason.

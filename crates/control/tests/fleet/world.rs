@@ -11,6 +11,7 @@ use pierhead_control::{
 };
 use pierhead_model::Timestamp;
 use pierhead_model::deployment::State;
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
 use pierhead_model::name::EnvironmentName;
@@ -57,13 +58,22 @@ impl Detector for Blind {
 
 #[async_trait]
 impl Repositories for Blind {
-    async fn references(&self, repository: &RepositoryUrl, _: &[String]) -> Result<References, Error> {
+    async fn references(
+        &self,
+        repository: &RepositoryUrl,
+        _: &GitAccess,
+        _: &[String],
+    ) -> Result<References, Error> {
+        Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
+    }
+
+    async fn host_keys(&self, repository: &RepositoryUrl) -> Result<Vec<HostKey>, Error> {
         Err(Error::Unavailable { detail: format!("Nobody looks at {repository} here.") })
     }
 
     async fn compare(
         &self,
-        repository: &RepositoryUrl,
+        (repository, _): (&RepositoryUrl, &GitAccess),
         _: Option<&str>,
         _: &str,
         _: &Folder,
@@ -101,6 +111,7 @@ impl World {
             ca_bundle: None,
             plugins: Vec::new(),
             access: Default::default(),
+            edge: Default::default(),
         })
         .await
         .unwrap();

@@ -12,6 +12,7 @@ use pierhead_control::{
     Outside, PageRequest, Principal, PublicAddress, Received, Repositories, Services, SourceOptions,
 };
 use pierhead_model::Timestamp;
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::project::{GitSource, ProjectSettings, Triggers};
@@ -47,6 +48,10 @@ pub(crate) struct Pretended {
     messages: Mutex<HashMap<String, String>>,
     pub(crate) looks: Mutex<usize>,
     pub(crate) down: Mutex<bool>,
+    /// What the last look had to show.
+    pub(crate) entered_with: Mutex<Option<GitAccess>>,
+    /// Keys of its ssh servers.
+    pub(crate) shown: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -64,8 +69,14 @@ impl Detector for Pretended {
 
 #[async_trait]
 impl Repositories for Pretended {
-    async fn references(&self, repository: &RepositoryUrl, wanted: &[String]) -> Result<References, Error> {
+    async fn references(
+        &self,
+        repository: &RepositoryUrl,
+        access: &GitAccess,
+        wanted: &[String],
+    ) -> Result<References, Error> {
         *self.looks.lock() += 1;
+        *self.entered_with.lock() = Some(access.clone());
         if *self.down.lock() {
             return Err(Error::Unavailable { detail: "the host does not answer".into() });
         }
@@ -75,9 +86,14 @@ impl Repositories for Pretended {
         Ok(References { commits, default_branch: Some("refs/heads/main".into()) })
     }
 
+    async fn host_keys(&self, repository: &RepositoryUrl) -> Result<Vec<HostKey>, Error> {
+        let shown = self.shown.lock();
+        Ok(shown.iter().filter_map(|key| HostKey::new(repository.authority(), "ssh-ed25519", key)).collect())
+    }
+
     async fn compare(
         &self,
-        _: &RepositoryUrl,
+        _: (&RepositoryUrl, &GitAccess),
         from: Option<&str>,
         to: &str,
         _: &Folder,
@@ -148,6 +164,7 @@ impl World {
             ca_bundle: None,
             plugins: Vec::new(),
             access: pierhead_control::AccessOptions::default(),
+            edge: Default::default(),
         })
         .await
         .unwrap();

@@ -153,7 +153,7 @@ async fn without_tls_the_way_to_it_is_shown_and_challenges_are_answered() {
     // Without a certificate there is nowhere to send anybody.
     assert_eq!(ingress.get("a.y.test", "/").await.text(), "A");
     let answers = HashMap::from([("token".to_owned(), "token.thumbprint".to_owned())]);
-    ingress.control.send(ControlToIngress::Challenges { answers }).await.unwrap();
+    ingress.control.send(ControlToIngress::Challenges { version: 1, answers }).await.unwrap();
     ingress.change(vec![], vec![]).await;
     for host in ["x.test", "unknown.test"] {
         let answer = ingress.get(host, "/.well-known/acme-challenge/token").await;

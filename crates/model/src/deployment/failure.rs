@@ -84,6 +84,10 @@ pub enum CloneFailure {
     RepositoryNotFound,
     /// The repository asks for credentials and there are none, or they are wrong.
     NoCredentials,
+    /// The ssh server shows a key that nobody has approved yet.
+    HostKeyUnknown,
+    /// The ssh server shows another key than the approved one.
+    HostKeyChanged,
     NoSuchReference,
     /// The commit that was asked for is gone.
     CommitGone,

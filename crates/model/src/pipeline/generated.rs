@@ -1,16 +1,18 @@
 //! The pipeline of a project that is a repository: build it, then run or serve it.
 //!
-//! Nobody wrote it, so it can be shown, exported, and be the beginning of an own one.
+//! Nobody wrote it, so it can be shown, exported, and be the beginning of an own one. Nodes run the same two steps with the same
+//! executor as any other pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::definition::{BuildStep, Pipeline, Resources, SiteStep, Step, VERSION};
+use super::definition::{BuildStep, Kind as StepKind, Pipeline, Resources, SiteStep, Step, VERSION};
 use super::name::{SecretName, StepName};
 use super::reference::{Reference, Template};
 use super::service::{Check, Health, ServiceStep};
 use crate::health::{HealthCheck, HealthKind};
-use crate::plan::Kind;
-use crate::project::ProjectSettings;
+use crate::limit::Limits;
+use crate::plan::{BuildSettings, Kind};
+use crate::project::{GitSource, ProjectSettings};
 use crate::variable::{Exposure, VariableKey};
 
 /// What a service is told to listen on when nothing else is known.
@@ -24,27 +26,55 @@ pub struct Configured {
     pub exposure: Exposure,
 }
 
-/// What would be run for a project with these settings and variables. `kind` is what its last build made; without one, a
-/// service is assumed. `None` for a project without a repository.
+/// What a project says of its application.
+#[derive(Debug, Clone, Copy)]
+pub struct App<'a> {
+    /// `None` when its files, or an image, are handed over.
+    pub source: Option<&'a GitSource>,
+    pub build: &'a BuildSettings,
+    pub limits: &'a Limits,
+    pub health: &'a HealthCheck,
+}
+
+/// The pipeline of a project with these settings and variables, as anybody could have written it. `kind` is what its last build
+/// made; without one, a service is assumed. `None` for a project without a repository.
 pub fn generated(
     settings: &ProjectSettings,
     kind: Option<Kind>,
     variables: &[Configured],
 ) -> Option<Pipeline> {
-    let source = settings.source.as_ref()?;
-    let name = |text: &str| StepName::parse(text).ok();
-    let (build, app) = (name("build")?, name("app")?);
-    let limits = &settings.limits;
+    let source = Some(settings.source.as_ref()?);
+    let ProjectSettings { build, limits, health, .. } = settings;
+    Some(pipeline(App { source, build, limits, health }, kind, variables))
+}
+
+/// The same pipeline as a node runs it: what only the build can know (its kind, where it listens, how it is started) is not said
+/// before, and variables are there because they are the project's, without being named.
+pub fn as_run(app: App<'_>) -> Pipeline {
+    let mut pipeline = pipeline(app, None, &[]);
+    for step in pipeline.steps.values_mut() {
+        if let Step::Service(service) = step {
+            service.ports = app.build.port.into_iter().collect();
+            service.public = app.build.port;
+            service.command = None;
+        }
+    }
+    pipeline
+}
+
+fn pipeline(app: App<'_>, kind: Option<Kind>, variables: &[Configured]) -> Pipeline {
+    let build = StepName::of_kind(StepKind::Build);
+    let App { source, build: settings, limits, .. } = app;
     let first = BuildStep {
-        repository: Some(source.repository.clone()),
-        reference: source.branch.clone(),
-        root_directory: Some(source.root_directory.clone()).filter(|folder| !folder.is_root()),
-        dockerfile: settings.build.dockerfile.clone(),
-        target: settings.build.dockerfile_target.clone(),
-        framework: settings.build.framework.clone(),
-        install_command: settings.build.install_command.clone(),
-        build_command: settings.build.build_command.clone(),
-        output_directory: settings.build.output_directory.clone(),
+        repository: source.map(|source| source.repository.clone()),
+        reference: source.and_then(|source| source.branch.clone()),
+        root_directory: source.map(|source| source.root_directory.clone()).filter(|folder| !folder.is_root()),
+        dockerfile: settings.dockerfile.clone(),
+        target: settings.dockerfile_target.clone(),
+        framework: settings.framework.clone(),
+        install_command: settings.install_command.clone(),
+        build_command: settings.build_command.clone(),
+        output_directory: settings.output_directory.clone(),
         variables: references(variables, Exposure::at_build),
         resources: Resources {
             memory_mb: Some(limits.build_memory_mb),
@@ -54,42 +84,47 @@ pub fn generated(
         timeout_s: Some(limits.build_timeout_s),
         ..BuildStep::default()
     };
-    let last = match kind {
+    let app = match kind {
         Some(Kind::Site) => Step::Site(SiteStep {
             needs: BTreeSet::new(),
             description: None,
             position: None,
             build: build.clone(),
-            single_page: settings.build.single_page.unwrap_or_default(),
+            single_page: settings.single_page.unwrap_or_default(),
         }),
         Some(Kind::Service | Kind::Image) | None => {
-            let shell = |word: &str| Template::literal(word);
-            let start = settings.build.start_command.as_deref().filter(|line| !line.is_empty());
-            let port = settings.build.port.unwrap_or(DEFAULT_PORT);
-            Step::Service(Box::new(ServiceStep {
-                build: Some(build.clone()),
-                ports: [port].into(),
-                public: Some(port),
-                command: start.map(|line| vec![shell("/bin/sh"), shell("-c"), shell(line)]),
-                health: Some(health(&settings.health)),
-                variables: references(variables, Exposure::at_runtime),
-                resources: Resources {
-                    memory_mb: Some(limits.memory_mb),
-                    cpu: Some(limits.cpu),
-                    pids: Some(limits.pids),
-                },
-                startup_timeout_s: Some(limits.startup_timeout_s),
-                stop_grace_s: Some(limits.stop_grace_s),
-                ..ServiceStep::default()
-            }))
+            Step::Service(Box::new(service(app, build.clone(), variables)))
         }
     };
-    Some(Pipeline {
+    Pipeline {
         version: VERSION,
         description: None,
         parameters: BTreeMap::new(),
-        steps: [(build, Step::Build(first)), (app, last)].into(),
-    })
+        steps: [(build, Step::Build(first)), (StepName::of_kind(app.kind()), app)].into(),
+    }
+}
+
+fn service(app: App<'_>, build: StepName, variables: &[Configured]) -> ServiceStep {
+    let App { build: settings, limits, .. } = app;
+    let shell = |word: &str| Template::literal(word);
+    let start = settings.start_command.as_deref().filter(|line| !line.is_empty());
+    let port = settings.port.unwrap_or(DEFAULT_PORT);
+    ServiceStep {
+        build: Some(build),
+        ports: [port].into(),
+        public: Some(port),
+        command: start.map(|line| vec![shell("/bin/sh"), shell("-c"), shell(line)]),
+        health: Some(health(app.health)),
+        variables: references(variables, Exposure::at_runtime),
+        resources: Resources {
+            memory_mb: Some(limits.memory_mb),
+            cpu: Some(limits.cpu),
+            pids: Some(limits.pids),
+        },
+        startup_timeout_s: Some(limits.startup_timeout_s),
+        stop_grace_s: Some(limits.stop_grace_s),
+        ..ServiceStep::default()
+    }
 }
 
 /// Each under its own name. One whose name is too long to be referred to as a secret cannot be carried over.
@@ -125,7 +160,6 @@ fn health(project: &HealthCheck) -> Health {
 mod tests {
     use super::*;
     use crate::pipeline::{Format, read};
-    use crate::project::GitSource;
 
     #[test]
     fn it_is_a_pipeline_that_anybody_could_have_written() {
@@ -152,8 +186,8 @@ mod tests {
             let pipeline = generated(&settings, kind, &variables).unwrap();
             let text = serde_json::to_string(&pipeline).unwrap();
             assert_eq!(read(&text, Format::Json).unwrap().pipeline, pipeline, "{text}");
-            assert_eq!(pipeline.steps["app"].kind().to_string(), last);
-            assert_eq!(pipeline.steps["app"].build().unwrap().as_str(), "build");
+            assert_eq!(pipeline.steps[last].kind().to_string(), last);
+            assert_eq!(pipeline.steps[last].build().unwrap().as_str(), "build");
             let told = |step: &Step| match step {
                 Step::Build(build) => build.variables.values().map(|it| it.as_str().to_owned()).collect(),
                 Step::Service(service) => {
@@ -163,9 +197,29 @@ mod tests {
             };
             assert_eq!(told(&pipeline.steps["build"]), ["${{ vars.MODE }}", "${{ secrets.NPM_TOKEN }}"]);
             if last == "service" {
-                assert_eq!(told(&pipeline.steps["app"]), ["${{ vars.MODE }}", "${{ secrets.TOKEN }}"]);
+                assert_eq!(told(&pipeline.steps["service"]), ["${{ vars.MODE }}", "${{ secrets.TOKEN }}"]);
             }
         }
         assert_eq!(generated(&ProjectSettings::default(), None, &variables), None);
+    }
+
+    #[test]
+    fn a_node_runs_the_same_steps_and_lets_the_build_say_what_it_knows() {
+        let settings = ProjectSettings {
+            source: Some(GitSource {
+                repository: crate::source::RepositoryUrl::parse("https://example.com/acme/shop.git").unwrap(),
+                branch: None,
+                root_directory: crate::source::Folder::default(),
+            }),
+            ..ProjectSettings::default()
+        };
+        let shown = generated(&settings, None, &[]).unwrap();
+        let ProjectSettings { source, build, limits, health, .. } = &settings;
+        let mut run = as_run(App { source: source.as_ref(), build, limits, health });
+        assert_eq!(shown.steps.keys().collect::<Vec<_>>(), run.steps.keys().collect::<Vec<_>>());
+        let Some(Step::Service(service)) = run.steps.values_mut().last() else { panic!("{run:?}") };
+        assert_eq!((service.public, service.ports.len()), (None, 0));
+        (service.public, service.ports) = (Some(DEFAULT_PORT), [DEFAULT_PORT].into());
+        assert_eq!(shown, run);
     }
 }

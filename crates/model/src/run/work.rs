@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assignment::{Source, Work};
 use crate::hostname::Hostname;
 use crate::limit::Limits;
 use crate::pipeline::inputs::Inputs;
 use crate::pipeline::name::ParameterName;
 use crate::pipeline::plugin::PluginDeclaration;
-use crate::pipeline::{Pipeline, StepName};
+use crate::pipeline::{Pipeline, Step, StepName, generated};
+use crate::project::GitSource;
 
 use super::plan::{NotRunnable, Plan};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PipelineWork {
-    /// Of the pipeline, counted from 1 in its project.
+    /// Of the pipeline, counted from 1 in its project; 0 for the one that is generated.
     pub version: u64,
     /// With everything chosen: tags and catalogue entries are in it.
     pub pipeline: Pipeline,
@@ -37,9 +39,52 @@ pub struct PublicStep {
     pub url: String,
 }
 
+/// What the steps of a generated pipeline may take, in seconds. A build waits for its turn for as long as that takes, and builds
+/// and services say themselves, and better, when they take too long: this is only there so that no mistake can keep one for ever.
+const AT_MOST_S: u32 = 7 * 24 * 3600;
+
 impl PipelineWork {
+    /// The run that a deployment is: of the pipeline that was drawn, or of the one that is generated for its project.
+    pub fn of(work: &Work) -> Self {
+        let source = match &work.source {
+            Source::Git { repository, reference, root_directory } => Some(GitSource {
+                repository: repository.clone(),
+                branch: reference.clone(),
+                root_directory: root_directory.clone(),
+            }),
+            Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => None,
+            Source::Pipeline { work } => return work.as_ref().clone(),
+        };
+        let Work { settings: build, limits, health, hostname, .. } = work;
+        let app = generated::App { source: source.as_ref(), build, limits, health };
+        let pipeline = generated::as_run(app);
+        let url = format!("http://{hostname}");
+        let public = |(name, step): (&StepName, &Step)| {
+            matches!(step, Step::Service(_))
+                .then(|| (name.clone(), PublicStep { host: hostname.clone(), url: url.clone() }))
+        };
+        Self {
+            version: 0,
+            public: pipeline.steps.iter().filter_map(public).collect(),
+            pipeline,
+            inputs: Inputs::default(),
+            parameters: BTreeMap::new(),
+            plugins: Vec::new(),
+        }
+    }
+
     /// What is run, in which order, within which times.
     pub fn plan(&self, limits: &Limits) -> Result<Plan, NotRunnable> {
-        Plan::of(&self.pipeline, &self.plugins, limits)
+        let mut plan = Plan::of(&self.pipeline, &self.plugins, limits)?;
+        if self.is_generated() {
+            plan.steps.values_mut().for_each(|step| step.timeout_s = AT_MOST_S);
+            plan.timeout_s = 2 * AT_MOST_S;
+        }
+        Ok(plan)
+    }
+
+    /// Whether nobody drew it.
+    pub const fn is_generated(&self) -> bool {
+        self.version == 0
     }
 }

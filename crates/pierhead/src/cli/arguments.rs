@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
-    agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
-    invitations, link, logs, nodes, open, pipelines, plugins, projects, registries, runtimes, services,
-    session, ship, slots, teams, tokens, up, users, validate, version,
+    agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
+    grants, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, registries, runtimes,
+    services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -152,12 +152,21 @@ pub(crate) enum Command {
     Verify,
     /// Variables and secrets
     Env(env::EnvArgs),
+    /// Hostnames of a project's own
+    #[command(alias = "domain")]
+    Domains(domains::DomainsArgs),
+    /// Certificates of those hostnames
+    #[command(alias = "certificate")]
+    Certificates(certificates::CertificatesArgs),
     /// Show, apply, check and compare a project's pipeline
     #[command(alias = "pipeline")]
     Pipelines(Box<pipelines::PipelinesArgs>),
     /// Services of the catalogue, and their tags
     #[command(alias = "service")]
     Services(services::ServicesArgs),
+    /// What a project is built from, whether pushes arrive, and how its repository is entered
+    #[command(alias = "sources")]
+    Source(source::SourceArgs),
     /// Registries that images come from, and the accounts there
     #[command(alias = "registry")]
     Registries(registries::RegistriesArgs),
@@ -179,6 +188,10 @@ pub(crate) enum Command {
     /// Accounts of this server
     #[command(alias = "user")]
     Users(users::UsersArgs),
+    /// Who may make an account on this server
+    SignUp(sign_up::SignUpArgs),
+    /// Whether this server can send letters
+    Mail(sign_up::MailArgs),
     /// Where you are signed in
     #[command(alias = "session")]
     Sessions(users::SessionsArgs),
@@ -203,10 +216,10 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env"]),
+    ("Configure", &["env", "source", "domains", "certificates"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
-    ("People", &["teams", "invitations", "grants", "users", "sessions", "tokens", "audit"]),
-    ("Platform", &["environments", "nodes"]),
+    ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
+    ("Platform", &["environments", "nodes", "mail"]),
     ("Tool", &["api", "completions", "version"]),
 ];
 

@@ -13,6 +13,8 @@
 mod aliases;
 pub(crate) mod arguments;
 mod client;
+#[cfg(test)]
+mod command_rows;
 mod commands;
 mod context;
 mod credentials;
@@ -135,9 +137,10 @@ fn tell_canonical(context: &Context, canonical: &str) {
 
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
-        agent, api, audit, completions, deploy, deployments, detect, env, environments, grants, init,
-        invitations, link, logs, nodes, open, pipelines, plugins, projects, ps, registries, runtimes,
-        services, session, ship, slots, status, teams, tokens, up, users, validate, verify, version,
+        agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
+        environments, grants, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, ps,
+        registries, runtimes, services, session, ship, sign_up, slots, source, status, teams, tokens, up,
+        users, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -160,6 +163,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Cancel(args) => ship::cancel(context, &args).await?,
         Command::Rollback(args) => Box::pin(ship::rollback(context, &args)).await?,
         Command::Deployments(args) => Box::pin(deployments::run(context, args)).await?,
+        Command::Domains(args) => domains::run(context, args).await?,
+        Command::Certificates(args) => certificates::run(context, args).await?,
         Command::Slots(args) => slots::run(context, args).await?,
         Command::Projects(args) => projects::run(context, args).await?,
         Command::Ps => ps::run(context).await?,
@@ -168,6 +173,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Pipelines(args) => {
             return Box::pin(pipelines::run(context, &args)).await.map(ExitCode::from);
         }
+        Command::Source(args) => source::run(context, &args).await?,
         Command::Services(args) => services::run(context, &args).await?,
         Command::Registries(args) => return registries::run(context, &args).await.map(ExitCode::from),
         Command::Environments(args) => environments::run(context, &args).await?,
@@ -177,6 +183,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Invitations(args) => invitations::run(context, &args).await?,
         Command::Grants(args) => grants::run(context, &args).await?,
         Command::Users(args) => users::run(context, &args).await?,
+        Command::SignUp(args) => sign_up::sign_up(context, &args).await?,
+        Command::Mail(args) => sign_up::mail(context, &args).await?,
         Command::Sessions(args) => users::sessions(context, &args).await?,
         Command::Audit(args) => audit::run(context, &args).await?,
         Command::Api(args) => api::run(context, &args).await?,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use pierhead_agent::{InspectError, Inspector, PushHost};
 use pierhead_control::{Detector, Error, Pushes, Repositories};
+use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::id::ProjectId;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::remote::{Compared, References};
@@ -38,18 +39,27 @@ pub(crate) struct RemoteRepositories(pub(crate) Inspector);
 
 #[async_trait]
 impl Repositories for RemoteRepositories {
-    async fn references(&self, repository: &RepositoryUrl, patterns: &[String]) -> Result<References, Error> {
-        self.0.references(repository, patterns).await.map_err(explained)
+    async fn references(
+        &self,
+        repository: &RepositoryUrl,
+        access: &GitAccess,
+        patterns: &[String],
+    ) -> Result<References, Error> {
+        self.0.references((repository, access), patterns).await.map_err(explained)
     }
 
     async fn compare(
         &self,
-        repository: &RepositoryUrl,
+        entered: (&RepositoryUrl, &GitAccess),
         from: Option<&str>,
         to: &str,
         folder: &Folder,
     ) -> Result<Compared, Error> {
-        self.0.compare(repository, (from, to), folder).await.map_err(explained)
+        self.0.compare(entered, (from, to), folder).await.map_err(explained)
+    }
+
+    async fn host_keys(&self, repository: &RepositoryUrl) -> Result<Vec<HostKey>, Error> {
+        self.0.host_keys(repository).await.map_err(explained)
     }
 }
 

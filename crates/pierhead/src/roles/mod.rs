@@ -6,6 +6,7 @@ pub(crate) mod detector;
 pub(crate) mod engine;
 pub(crate) mod host;
 pub(crate) mod logging;
+mod mail;
 pub(crate) mod plugin_trial;
 pub(crate) mod plugins;
 pub(crate) mod runtimes;

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
-use pierhead_control::{Control, Outside as _, PublicAddress, SourceOptions, StoredBlobs};
+use pierhead_control::{
+    AcmeOptions, Cloudflare, CloudflareOptions, Control, EdgeOptions, Mailer, Outside as _, PublicAddress,
+    Resolver, SourceOptions, StoredBlobs,
+};
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
 use pierhead_wire::{BlobChannel, link};
@@ -17,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::detector::{LocalDetector, LocalPushes, RemoteRepositories};
-use super::{certificates, engine, host, logging, server};
+use super::{certificates, engine, host, logging, mail, server};
 use crate::output::Printer;
 use crate::settings::Settings;
 
@@ -86,9 +89,14 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         ca_bundle,
         plugins: super::plugins::declarations()?,
         access: pierhead_control::AccessOptions {
-            console_url: format!("http://{}", settings.listen.value),
-            ..Default::default()
+            console_url: settings
+                .public_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", settings.listen.value)),
+            providers: settings.providers.clone(),
+            mailer: mailer(&settings)?,
         },
+        edge: edge(&settings).await?,
     })
     .await
     .context("the control plane cannot start")?;
@@ -133,8 +141,9 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     if let Some(address) = ingress.tls_addr() {
         printer.say(&format!("         https://{address}"));
     }
+    let api_options = pierhead_api::Options { public_url: settings.public_url.clone(), ..Default::default() };
     let (stop, stopped) = watch::channel(false);
-    let api = tokio::spawn(server::run(listener, pierhead_api::router(services), stopped));
+    let api = tokio::spawn(server::run(listener, pierhead_api::router_with(services, api_options), stopped));
     told_to_stop().await?;
     printer.say("Stopping; what is deployed keeps running.");
     stop.send_replace(true);
@@ -148,6 +157,30 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// Without a resolver, custom domains wait until there is one.
+async fn edge(settings: &Settings) -> Result<EdgeOptions> {
+    let mut edge = EdgeOptions::default();
+    match Resolver::new(&settings.dns_resolvers) {
+        Ok(resolver) => edge.names = Arc::new(resolver),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "custom domains cannot be verified");
+        }
+    }
+    if let Some(acme) = &settings.acme {
+        let ca_bundle = match &acme.ca_bundle {
+            Some(bundle) => Some(fs_err::tokio::read(bundle).await?),
+            None => None,
+        };
+        let (directory, email) = (acme.directory.clone(), acme.email.clone());
+        edge.acme = Some(AcmeOptions { directory, email, ca_bundle });
+    }
+    if let Some((token, api_url)) = settings.cloudflare.clone() {
+        edge.records = Some(Arc::new(Cloudflare::new(CloudflareOptions { token, api_url })?));
+    }
+    Ok(edge)
+}
+
 pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {
     let mut options = pierhead_agent::Options::new(&settings.data_dir.value);
     options.build_concurrency = usize::try_from(settings.build_concurrency.get()).unwrap_or(1);
@@ -158,6 +191,14 @@ pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {
     options.disk_reserve_bytes = settings.disk_reserve_mb << 20;
     options.proxy_variables = settings.proxy_variables.clone();
     options
+}
+
+/// The way of letters, when there is one.
+fn mailer(settings: &Settings) -> Result<Option<Arc<dyn Mailer>>> {
+    let Some((server, from)) = settings.mail.clone() else { return Ok(None) };
+    let smtp = mail::Smtp::new(server, settings.mail_password.as_ref(), from)
+        .context("the mail server cannot be used")?;
+    Ok(Some(Arc::new(smtp)))
 }
 
 /// Two servers on one data directory would undo each other's work.

@@ -5,7 +5,9 @@
 //! name a file: a value in a flag is visible to everybody who can list processes.
 
 pub(crate) mod arguments;
+pub(crate) mod mail;
 pub(crate) mod parse;
+pub(crate) mod providers;
 pub(crate) mod registry;
 pub(crate) mod resolve;
 
@@ -15,9 +17,12 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use ipnet::{IpNet, Ipv4Net};
+use lettre::message::Mailbox;
+use pierhead_control::ProviderOptions;
 use pierhead_model::hostname::Hostname;
 use secrecy::SecretString;
 
+use self::mail::MailServer;
 pub(crate) use arguments::{AgentFlags, Flags};
 pub(crate) use resolve::{Resolved, config_file, load};
 
@@ -36,6 +41,13 @@ pub(crate) struct Settings {
     pub(crate) admin: Option<(String, SecretString)>,
     /// May hold a password.
     pub(crate) database_url: SecretString,
+    /// Where browsers find this server, without a slash at the end.
+    pub(crate) public_url: Option<String>,
+    /// How letters are sent, and where they come from.
+    pub(crate) mail: Option<(MailServer, Mailbox)>,
+    pub(crate) mail_password: Option<SecretString>,
+    /// Accounts elsewhere that people may sign in with.
+    pub(crate) providers: Vec<ProviderOptions>,
     pub(crate) allow_addresses: Vec<IpNet>,
     /// What webhooks for the whole installation are signed with.
     pub(crate) webhook_secret: Option<SecretString>,
@@ -54,6 +66,12 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// A folder of certificates and their keys.
     pub(crate) certificates: Option<PathBuf>,
+    /// Where certificates are ordered.
+    pub(crate) acme: Option<Acme>,
+    /// Token and address.
+    pub(crate) cloudflare: Option<(SecretString, String)>,
+    /// Resolvers to ask about custom domains; none: those of the machine.
+    pub(crate) dns_resolvers: Vec<SocketAddr>,
     /// Where agents that dial out call.
     pub(crate) agent_listen: Option<SocketAddr>,
     /// Where an agent that dials out calls, `host:port`.
@@ -65,6 +83,14 @@ pub(crate) struct Settings {
     pub(crate) log_level: Resolved<String>,
     /// `name` or `name:nth`; debug builds only.
     pub(crate) crash_at: Option<String>,
+}
+
+/// A certificate authority.
+#[derive(Debug)]
+pub(crate) struct Acme {
+    pub(crate) directory: String,
+    pub(crate) email: Option<String>,
+    pub(crate) ca_bundle: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::Display)]

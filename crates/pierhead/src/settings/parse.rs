@@ -33,6 +33,29 @@ impl Parse for PathBuf {
     }
 }
 
+/// Scheme and host, perhaps a port; no slash at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct PublicUrl(pub(crate) String);
+
+impl Parse for PublicUrl {
+    fn parse(text: &str) -> Result<Self, String> {
+        let refused = || {
+            "is not where browsers find this server: write for example https://deploy.example.com".to_owned()
+        };
+        let url: url::Url = text.parse().map_err(|_| refused())?;
+        let bare = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty();
+        let host = url
+            .host_str()
+            .filter(|_| bare && matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(refused)?;
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        Ok(Self(format!("{}://{host}{port}", url.scheme())))
+    }
+}
+
 impl Parse for SocketAddr {
     fn parse(text: &str) -> Result<Self, String> {
         let refused = "is not an address and port: write for example 127.0.0.1:8400, [::1]:8400 or :8400";
@@ -83,6 +106,22 @@ impl Parse for Vec<IpNet> {
     }
 }
 
+/// Servers, separated by commas; without a port it is that of DNS.
+impl Parse for Vec<SocketAddr> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts
+            .map(|part| {
+                let whole =
+                    part.parse().or_else(|_| part.parse::<IpAddr>().map(|ip| SocketAddr::from((ip, 53))));
+                whole.map_err(|_| {
+                    format!("holds `{part}`, which is not an address: write for example 192.0.2.53")
+                })
+            })
+            .collect()
+    }
+}
+
 /// A domain that hostnames are made below.
 impl Parse for Hostname {
     fn parse(text: &str) -> Result<Self, String> {
@@ -103,6 +142,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn where_browsers_find_the_server() {
+        for (text, expected) in [
+            ("https://Deploy.example.com/", Some("https://deploy.example.com")),
+            ("http://10.0.0.5:8400", Some("http://10.0.0.5:8400")),
+            ("https://deploy.example.com/pierhead", None),
+            ("deploy.example.com", None),
+            ("ftp://deploy.example.com", None),
+            ("https://a@deploy.example.com", None),
+        ] {
+            assert_eq!(PublicUrl::parse(text).ok().map(|url| url.0).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn addresses_and_networks() {
         assert_eq!(SocketAddr::parse(":80").unwrap().to_string(), "0.0.0.0:80");
         assert_eq!(SocketAddr::parse("[::1]:80").unwrap().to_string(), "[::1]:80");
@@ -114,6 +167,10 @@ mod tests {
         );
         assert_eq!(Vec::<IpNet>::parse("").unwrap(), []);
         assert!(Vec::<IpNet>::parse("10.0.0.0/40").is_err());
+        let servers = Vec::<SocketAddr>::parse("192.0.2.53, [::1]:5353,::1").unwrap();
+        let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+        assert_eq!(servers, ["192.0.2.53:53", "[::1]:5353", "[::1]:53"]);
+        assert!(Vec::<SocketAddr>::parse("dns.example.com").is_err());
         let domain = <Hostname as Parse>::parse("Apps.Example.com.").unwrap();
         assert_eq!(domain.as_str(), "apps.example.com");
         assert!(<Hostname as Parse>::parse("a b").is_err());

@@ -53,6 +53,9 @@ keys! {
         "Where everything that must survive is kept: database, releases, logs, keys";
     LISTEN = "listen", "PIERHEAD_LISTEN", "listen", "ADDRESS", Plain, Default::Value("127.0.0.1:8400"),
         "Address of the API and the console";
+    PUBLIC_URL = "public_url", "PIERHEAD_PUBLIC_URL", "public-url", "URL", Plain,
+        Default::None("`http://` and the address of the API"),
+        "Where browsers find the console, when something stands in front of it: links in letters, and where sign-ins elsewhere lead back";
     INGRESS_LISTEN = "ingress_listen", "PIERHEAD_INGRESS_LISTEN", "ingress-listen", "ADDRESS", Plain, Default::Value("127.0.0.1:8480"),
         "Address at which deployments are visited";
     INGRESS_TLS_LISTEN = "ingress_tls_listen", "PIERHEAD_INGRESS_TLS_LISTEN", "ingress-tls-listen", "ADDRESS", Plain,
@@ -63,6 +66,22 @@ keys! {
     CERTIFICATES = "certificates", "PIERHEAD_CERTIFICATES", "certificates", "DIR", Plain,
         Default::None("no certificates"),
         "Folder of certificates: `NAME.pem` with the chain and `NAME.key` beside it; changes are noticed";
+    DNS_RESOLVERS = "dns_resolvers", "PIERHEAD_DNS_RESOLVERS", "dns-resolvers", "ADDRESS,…", List, Default::Value(""),
+        "Resolvers that are asked about custom domains, in place of this machine's";
+    ACME_DIRECTORY = "acme.directory", "PIERHEAD_ACME_DIRECTORY", "acme-directory", "URL", Plain,
+        Default::None("certificates are only uploaded"),
+        "Where certificates are ordered: `letsencrypt`, `letsencrypt-staging` or a directory's URL; setting it agrees to its terms";
+    ACME_EMAIL = "acme.email", "PIERHEAD_ACME_EMAIL", "acme-email", "EMAIL", Plain, Default::None("nobody"),
+        "Whom the certificate authority writes to";
+    ACME_CA_BUNDLE = "acme.ca_bundle", "PIERHEAD_ACME_CA_BUNDLE", "acme-ca-bundle", "FILE", Plain,
+        Default::None("the system's authorities"),
+        "Certificates to trust beside the system's when asking the authority, for one of your own";
+    CLOUDFLARE_TOKEN = "cloudflare.token", "PIERHEAD_CLOUDFLARE_TOKEN", "cloudflare-token-file", "FILE", Secret,
+        Default::None("no wildcard is ordered"),
+        "API token that may edit the base domain's zone: orders a wildcard certificate for it";
+    CLOUDFLARE_API_URL = "cloudflare.api_url", "PIERHEAD_CLOUDFLARE_API_URL", "cloudflare-api-url", "URL", Plain,
+        Default::Value("https://api.cloudflare.com/client/v4"),
+        "Where Cloudflare is asked";
     BASE_DOMAIN = "base_domain", "PIERHEAD_BASE_DOMAIN", "base-domain", "DOMAIN", Plain, Default::Value("localhost"),
         "Deployments get hostnames below this domain";
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,
@@ -77,6 +96,18 @@ keys! {
     ADMIN_PASSWORD = "admin_password", "PIERHEAD_ADMIN_PASSWORD", "admin-password-file", "FILE", Secret,
         Default::None("a one-time set-up link is printed"),
         "Password of the first admin";
+    SIGN_IN_PROVIDERS = "sign_in_providers", "PIERHEAD_SIGN_IN_PROVIDERS", "sign-in-providers", "FILE", Plain,
+        Default::None("people sign in with their password only"),
+        "Accounts elsewhere that people may sign in with: a TOML file";
+    MAIL_SERVER = "mail.server", "PIERHEAD_MAIL_SERVER", "mail-server", "URL", Plain,
+        Default::None("no letters are sent: links are shown to who makes them"),
+        "Takes letters: `smtps://user@host`, or `smtp://host:587` for STARTTLS (`?tls=none` without encryption)";
+    MAIL_PASSWORD = "mail.password", "PIERHEAD_MAIL_PASSWORD", "mail-password-file", "FILE", Secret,
+        Default::None("none"),
+        "Password of the user in `mail.server`";
+    MAIL_FROM = "mail.from", "PIERHEAD_MAIL_FROM", "mail-from", "ADDRESS", Plain,
+        Default::None("needed with `mail.server`"),
+        "Where letters come from: `Pierhead <pierhead@example.com>`";
     DATABASE_URL = "database_url", "PIERHEAD_DATABASE_URL", "database-url", "URL", Plain, Default::InDataDirectory("sqlite", "pierhead.db"),
         "The database: `sqlite://…` or `postgres://…`";
     EVENTS_URL = "events_url", "PIERHEAD_EVENTS_URL", "events-url", "URL", Plain, Default::Value("embedded"),

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::parse::Parse;
+use super::mail::MailServer;
+use super::parse::{Parse, PublicUrl};
+use super::providers::{self, ProvidersError};
 use super::registry::{self, Default, KEYS, Key, Kind};
-use super::{Flags, Settings};
+use super::{Acme, Flags, Settings};
+use lettre::message::Mailbox;
 use secrecy::SecretString;
 
 use crate::environment::Environment;
@@ -49,6 +52,10 @@ pub(crate) enum SettingsError {
     WrongType { path: PathBuf, key: &'static str },
     #[error("`{key}` from {origin}: `{text}` {problem}")]
     Invalid { key: &'static str, origin: Origin, text: String, problem: String },
+    #[error("`mail.server` is set: say where letters come from with `mail.from` too")]
+    HalfTheMail,
+    #[error(transparent)]
+    Providers(#[from] ProvidersError),
     #[error("the first admin needs an email and a password: set {missing} too")]
     HalfAnAdmin { missing: &'static str },
     #[error("`{key}`: the file {} from {origin} cannot be read: it should hold the value and nothing else", path.display())]
@@ -182,6 +189,13 @@ impl Sources<'_> {
                 return Err(SettingsError::HalfAnAdmin { missing: registry::ADMIN_EMAIL.variable });
             }
         };
+        let mail_server = self.optional::<MailServer>(&registry::MAIL_SERVER)?;
+        let mail_from = self.optional::<Mailbox>(&registry::MAIL_FROM)?;
+        let mail = match (mail_server, mail_from) {
+            (Some(server), Some(from)) => Some((server.value, from.value)),
+            (Some(_), None) => return Err(SettingsError::HalfTheMail),
+            (None, _) => None,
+        };
         Ok(Settings {
             data_dir,
             listen: self.required(&registry::LISTEN, &below)?,
@@ -191,6 +205,13 @@ impl Sources<'_> {
             master_key_previous: self.optional(&registry::MASTER_KEY_PREVIOUS)?.map(|key| key.value),
             admin,
             database_url: self.required(&registry::DATABASE_URL, &below)?.value,
+            public_url: self.optional::<PublicUrl>(&registry::PUBLIC_URL)?.map(|url| url.value.0),
+            mail,
+            mail_password: self.optional(&registry::MAIL_PASSWORD)?.map(|password| password.value),
+            providers: match self.optional::<PathBuf>(&registry::SIGN_IN_PROVIDERS)? {
+                Some(file) => providers::load(&file.value, self.environment)?,
+                None => Vec::new(),
+            },
             allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?.value,
             build_ca_bundle: self.required(&registry::BUILD_CA_BUNDLE, &below)?.value,
             build_concurrency: self.required(&registry::BUILD_CONCURRENCY, &below)?.value,
@@ -202,6 +223,9 @@ impl Sources<'_> {
             ingress_tls_listen: self.optional(&registry::INGRESS_TLS_LISTEN)?.map(|address| address.value),
             trusted_proxies: self.required(&registry::TRUSTED_PROXIES, &below)?.value,
             certificates: self.optional(&registry::CERTIFICATES)?.map(|folder| folder.value),
+            acme: self.acme()?,
+            cloudflare: self.cloudflare(&below)?,
+            dns_resolvers: self.required(&registry::DNS_RESOLVERS, &below)?.value,
             agent_listen: self.optional(&registry::AGENT_LISTEN)?.map(|address| address.value),
             control_address: self.optional(&registry::CONTROL_ADDRESS)?.map(|address| address.value),
             proxy_variables: self.environment.proxies(),
@@ -210,6 +234,31 @@ impl Sources<'_> {
             log_level: self.required(&registry::LOG_LEVEL, &below)?,
             crash_at: self.optional(&registry::CRASH_AT)?.map(|point| point.value),
         })
+    }
+
+    fn acme(&self) -> Result<Option<Acme>, SettingsError> {
+        let Some(directory) = self.optional::<String>(&registry::ACME_DIRECTORY)? else { return Ok(None) };
+        let directory = match directory.value.as_str() {
+            "letsencrypt" => "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            "letsencrypt-staging" => "https://acme-staging-v02.api.letsencrypt.org/directory".to_owned(),
+            url if url.starts_with("https://") || url.starts_with("http://") => url.to_owned(),
+            _ => {
+                let (key, origin, text) = (registry::ACME_DIRECTORY.name, directory.origin, directory.value);
+                let problem = "is neither `letsencrypt`, `letsencrypt-staging` nor an address".to_owned();
+                return Err(SettingsError::Invalid { key, origin, text, problem });
+            }
+        };
+        Ok(Some(Acme {
+            directory,
+            email: self.optional(&registry::ACME_EMAIL)?.map(|email| email.value),
+            ca_bundle: self.optional(&registry::ACME_CA_BUNDLE)?.map(|bundle| bundle.value),
+        }))
+    }
+
+    fn cloudflare(&self, below: &Path) -> Result<Option<(SecretString, String)>, SettingsError> {
+        let token = self.optional::<SecretString>(&registry::CLOUDFLARE_TOKEN)?;
+        let address = self.required::<String>(&registry::CLOUDFLARE_API_URL, below)?;
+        Ok(token.map(|token| (token.value, address.value)))
     }
 
     fn only_default(&self, key: &'static Key, data_dir: &Path) -> Result<(), SettingsError> {
@@ -355,6 +404,7 @@ mod tests {
         assert!(message("[build]\nspeed = 1").contains("unknown key `build.speed`"));
         assert!(message("events_url = \"redis://x\"").contains("leave it at `embedded`"));
         assert!(message("admin_email = \"a@b\"").contains("PIERHEAD_ADMIN_PASSWORD"));
+        assert!(message("[acme]\ndirectory = \"somewhere\"").contains("letsencrypt-staging"));
         assert!(message("= 1").contains("not valid TOML"));
     }
 

@@ -33,7 +33,7 @@ async fn a_site_runs_the_same_as_its_own_pipeline() {
     git.change("site", &[("index.html", "two")]);
     let second = server.deploy_project("site").await;
     assert_eq!((second.state(), &second.0["pipeline_version"]), ("PRODUCTION", &json!(1)), "{:#}", second.0);
-    for host in ["site.localhost", "app.production.local.localhost"] {
+    for host in ["site.localhost", "site.production.local.localhost"] {
         server.until_visit(host, |status, text| (status, text) == (200, "two")).await;
     }
     // An earlier commit, by name: the step builds what was asked for.
@@ -71,7 +71,7 @@ async fn a_service_runs_the_same_as_its_own_pipeline() {
     let second = server.deploy_project("shop").await;
     assert_eq!((second.state(), &second.0["pipeline_version"]), ("PRODUCTION", &json!(1)), "{:#}", second.0);
     server.until_engine_holds_only(&[second.id()]).await;
-    for host in ["shop.localhost", "app.production.local.localhost"] {
+    for host in ["shop.localhost", "service.production.local.localhost"] {
         server.until_visit(host, says).await;
     }
     server.verify().await;

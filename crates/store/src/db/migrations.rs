@@ -10,7 +10,7 @@ use super::connect::write_options;
 /// Any constant; it only has to be the same in every version.
 const LOCK: i64 = 0x70_6865_6164;
 
-const MIGRATIONS: [(&str, &str); 11] = [
+const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_foundation", include_str!("schema/0001_foundation.sql")),
     ("0002_nodes", include_str!("schema/0002_nodes.sql")),
     ("0003_node_links", include_str!("schema/0003_node_links.sql")),
@@ -19,9 +19,14 @@ const MIGRATIONS: [(&str, &str); 11] = [
     ("0006_access", include_str!("schema/0006_access.sql")),
     ("0007_sources", include_str!("schema/0007_sources.sql")),
     ("0009_variable_scopes", include_str!("schema/0009_variable_scopes.sql")),
+    ("0010_identities", include_str!("schema/0010_identities.sql")),
+    ("0011_source_access", include_str!("schema/0011_source_access.sql")),
+    ("0012_domains", include_str!("schema/0012_domains.sql")),
     ("0016_rotated_tokens", include_str!("schema/0016_rotated_tokens.sql")),
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
     ("0019_data_keys", include_str!("schema/0019_data_keys.sql")),
+    ("0020_letters", include_str!("schema/0020_letters.sql")),
+    ("0022_certificates", include_str!("schema/0022_certificates.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
@@ -33,7 +38,7 @@ pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     transaction
         .execute_unprepared("CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY)")
         .await?;
-    for (name, sql) in MIGRATIONS {
+    for (name, sql) in MIGRATIONS.iter().copied() {
         let done = Statement::from_sql_and_values(
             backend,
             match backend {

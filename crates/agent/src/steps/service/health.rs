@@ -1,16 +1,18 @@
-//! Asking a service until it answers well often enough.
+//! Asking a service whether it is well.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pierhead_engine::state::Executed;
 use pierhead_model::health::{HealthCheck, HealthKind};
 use tokio::time::Instant;
 
 use super::{Check, Health, Running};
 use crate::backoff::Backoff;
-use crate::handover::written;
-use crate::health::{Answer, ask};
+use crate::handover;
+pub use crate::health::Answer;
+use crate::health::ask as ask_at;
 use crate::steps::Context;
 
 /// The first questions come this fast: most services answer before a second has passed.
@@ -38,7 +40,7 @@ pub(super) async fn wait_until_good(
     let begun = Instant::now();
     let mut good = 0;
     loop {
-        match ask_once(context, running, health).await {
+        match ask(context, running, health).await {
             Answer::Good => {
                 good += 1;
                 if good >= health.healthy_after {
@@ -57,7 +59,8 @@ pub(super) async fn wait_until_good(
     }
 }
 
-async fn ask_once(context: &Context, running: &Running, health: &Health) -> Answer {
+/// Asks once.
+pub async fn ask(context: &Context, running: &Running, health: &Health) -> Answer {
     let timeout_ms = u32::try_from(health.timeout.as_millis()).unwrap_or(u32::MAX);
     let at = |port: u16| SocketAddr::new(running.address.into(), port);
     match &health.check {
@@ -68,28 +71,33 @@ async fn ask_once(context: &Context, running: &Running, health: &Health) -> Answ
                 timeout_ms,
                 ..HealthCheck::default()
             };
-            ask(&check, at(*port), host).await
+            ask_at(&check, at(*port), host).await
         }
         Check::Tcp { port } => {
             let check = HealthCheck { kind: HealthKind::Tcp, timeout_ms, ..HealthCheck::default() };
-            ask(&check, at(*port), "").await
+            ask_at(&check, at(*port), "").await
         }
-        Check::Command(command) => match context.engine.exec(&running.id, command, health.timeout).await {
+        Check::Command(command) => match run_inside(context, running, command, health.timeout).await {
             Ok(executed) if executed.code == 0 => Answer::Good,
             Ok(executed) => {
                 let said = String::from_utf8_lossy(&executed.output);
                 let said = said.lines().next_back().unwrap_or_default().trim();
                 let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-                Answer::Bad(format!(
-                    "`{}` ended with exit code {}{said}",
-                    written(command).join(" "),
-                    executed.code
-                ))
+                Answer::Bad(format!("`{}` ended with exit code {}{said}", command.join(" "), executed.code))
             }
-            Err(error) => {
-                Answer::Bad(format!("`{}` could not be asked: {error}", written(command).join(" ")))
-            }
+            Err(error) => Answer::Bad(format!("`{}` could not be asked: {error}", command.join(" "))),
         },
         Check::Process => Answer::Good,
     }
+}
+
+/// Runs a command with the variables that the container's own program has.
+async fn run_inside(
+    context: &Context,
+    running: &Running,
+    command: &[String],
+    within: Duration,
+) -> pierhead_engine::Result<Executed> {
+    let found = context.engine.inspect(&running.id).await?;
+    context.engine.exec(&running.id, &handover::inside(&found, command), within).await
 }

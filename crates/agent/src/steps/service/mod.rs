@@ -1,5 +1,5 @@
 //! One service from an image that is on the node: started on its deployment's network under its own name, watched until it is
-//! healthy. What keeps it running afterwards is not here.
+//! healthy, and asked again afterwards. What keeps it running is not here.
 //!
 //! The container is found by its name, as a plugin's is: [`start`] may be called again after a crash, and then waits for the
 //! one that runs.
@@ -10,8 +10,12 @@
 //! | `health` | asking until the answer is good |
 //! | `volumes` | what belongs to the slot and outlives deployments |
 //! | `start` | from the start to the first good answer, or the reason why there is none |
+//! | `silence` | why nothing answers: what listens inside of the container |
+//! | `end` | its last words, and how it ended |
 
+mod end;
 mod health;
+mod silence;
 mod spec;
 mod start;
 mod volumes;
@@ -28,7 +32,9 @@ use super::mask::Mask;
 use super::network::Networks;
 use super::place::Place;
 
-pub use start::{follow, start};
+pub use end::{follow, last_words, tell};
+pub use health::{Answer, ask};
+pub use start::{start, thaw};
 pub(super) use volumes::ensure as ensure_volumes;
 pub use volumes::{SlotVolume, remove_all as remove_volumes};
 
@@ -67,6 +73,10 @@ pub struct Service {
     /// Those of the deployment: it is on both, under its step's name.
     pub networks: Networks,
     pub health: Health,
+    /// Where visitors meet it.
+    pub port: Option<u16>,
+    /// What its variables hold is not known here and now: one that is there is taken, but none can be made.
+    pub unknown: bool,
     /// From its first start until it is healthy.
     pub startup_timeout: Duration,
     /// How often a process that ends before it is healthy is started, and the wait before the second time, doubled each time.
@@ -94,6 +104,8 @@ pub struct Health {
     pub timeout: Duration,
     /// Good answers in a row.
     pub healthy_after: u32,
+    /// Bad answers in a row that make one that was healthy unhealthy.
+    pub unhealthy_after: u32,
 }
 
 /// The question that is asked.

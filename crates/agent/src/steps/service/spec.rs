@@ -33,7 +33,7 @@ pub(super) fn of(service: &Service, container: &str) -> ContainerSpec {
     let aliases = vec![service.step.clone()];
     let Networks { outside, inside } = service.networks.clone();
     spec.network = NetworkMode::Named { network: outside, aliases: aliases.clone() };
-    spec.also_on = vec![Attachment { network: inside, aliases }];
+    spec.also_on = inside.map(|network| Attachment { network, aliases }).into_iter().collect();
     spec
 }
 

@@ -10,18 +10,27 @@ use pierhead_engine::state::{Container, ContainerId, Exit, State};
 use pierhead_model::deployment::{Failure, Reason};
 use tokio_util::sync::CancellationToken;
 
-use super::{Check, Running, Service, Started, health, spec, volumes};
+use super::end::{copy_until_it_ends, tell};
+use super::{Running, Service, Started, health, silence, spec, volumes};
 use crate::backoff::Backoff;
 use crate::handover;
-use crate::steps::output::{Collector, Stdout, runs};
+use crate::steps::output::runs;
 use crate::steps::{Context, StepError, end};
 
 /// The longest wait between two starts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// What a service that is stopped before it was healthy may take.
 const GRACE: Duration = Duration::from_secs(5);
-/// Before output that was cut is read on.
-const REOPEN: Duration = Duration::from_secs(1);
+
+/// What is known while a start takes its time.
+#[derive(Debug, Default)]
+struct Known {
+    /// The last answer that was not good.
+    last: Mutex<String>,
+    container: Mutex<Option<ContainerId>>,
+    /// What to say of a process that has ended and is not up again: that is the reason, not the time that went by.
+    ended: Mutex<Option<Failure>>,
+}
 
 /// Starts the service, or finds it running, and waits until it is healthy. What fails is left as it is.
 ///
@@ -33,15 +42,15 @@ pub async fn start(
     cancel: &CancellationToken,
 ) -> Result<Started, StepError> {
     let container = service.container();
-    let last = Mutex::new("nothing was asked yet".to_owned());
+    let known = Known { last: Mutex::new("nothing was asked yet".to_owned()), ..Known::default() };
     let starting = async {
         tokio::select! {
             biased;
             () = cancel.cancelled() => Ok(None),
-            result = tokio::time::timeout(service.startup_timeout, Box::pin(try_starts(context, service, &container, &last))) => {
+            result = tokio::time::timeout(service.startup_timeout, Box::pin(try_starts(context, service, &container, &known))) => {
                 Ok(Some(match result {
                     Ok(started) => started?,
-                    Err(_) => Started::Failed(late(service, &last.lock())),
+                    Err(_) => Started::Failed(late(context, service, known).await),
                 }))
             }
         }
@@ -55,20 +64,11 @@ pub async fn start(
     }
 }
 
-/// Copies what the service prints to the log, from where that was left, until its container ends.
-pub async fn follow(context: &Context, service: &Service) -> Result<(), StepError> {
-    let container = service.container();
-    let find = || context.engine.find(&container);
-    let found = context.patiently("looking for the service's container", find).await?;
-    let Some(found) = found else { return Ok(()) };
-    copy_until_it_ends(context, service, &container, &found.id).await.map(drop)
-}
-
 async fn try_starts(
     context: &Context,
     service: &Service,
     container: &str,
-    last: &Mutex<String>,
+    known: &Known,
 ) -> Result<Started, StepError> {
     let mut pause = Backoff::new(service.pause, LONGEST_PAUSE.max(service.pause));
     let mut starts = 0;
@@ -80,19 +80,16 @@ async fn try_starts(
             }
             Err(error) => return Err(error),
         };
+        *known.container.lock() = Some(id.clone());
         let address = match service.privileges.host_network {
             true => Some(Ipv4Addr::LOCALHOST),
             false => found.addresses.get(&service.networks.outside).copied(),
         };
-        let mut health = service.health.clone();
-        if let Check::Command(command) = &mut health.check {
-            *command = handover::inside(&found, command);
-        }
         let healthy = async {
             match address.filter(|_| runs(&found.state)) {
                 Some(address) => {
                     let running = Running { id: id.clone(), address };
-                    health::wait_until_good(context, &running, &health, last).await;
+                    health::wait_until_good(context, &running, &service.health, &known.last).await;
                     running
                 }
                 // It has ended already: whoever waits for that learns how.
@@ -116,11 +113,11 @@ async fn try_starts(
             container,
             &format!("the process ended before it was healthy: {}", tell(service, &exit)),
         );
+        let failure = ended(service, &exit, starts);
         if exit.oom_killed || starts >= service.starts {
-            return Ok(Started::Failed(ended(service, &exit, starts)));
+            return Ok(Started::Failed(failure));
         }
-        *last.lock() =
-            format!("the process had ended with {} and was about to be started again", tell(service, &exit));
+        *known.ended.lock() = Some(failure);
         tokio::time::sleep(pause.advance()).await;
     }
 }
@@ -142,6 +139,12 @@ async fn launch(
     };
     let (id, handover) = match found.filter(|found| found.state != State::Dead) {
         Some(found) if runs(&found.state) || !handover::is_needed(&found) => (found.id, None),
+        _ if service.unknown => {
+            let why = "waiting for the control plane: only it knows this deployment's secrets";
+            context.say(&service.step, container, why);
+            // Whoever attends to the service begins anew when they have come.
+            return std::future::pending().await;
+        }
         Some(found) => (found.id, concealed().await?.1),
         None => {
             end::remove(context, container).await?;
@@ -154,41 +157,33 @@ async fn launch(
             (made.id, handover)
         }
     };
+    pierhead_model::crash_point!("agent.container_created");
     let (engine, starting) = (Arc::clone(&context.engine), id.clone());
     context.settle("starting the service", handover::start(engine, starting, handover)).await?;
+    pierhead_model::crash_point!("agent.container_started");
+    thaw(context, &id).await;
     let found = context.patiently("looking at the service", || context.engine.inspect(&id)).await?;
     Ok((id, found))
 }
 
-/// Copies the output and waits for the end, whatever cuts the output.
-async fn copy_until_it_ends(
-    context: &Context,
-    service: &Service,
-    container: &str,
-    id: &ContainerId,
-) -> Result<Exit, StepError> {
-    let mask = service.mask();
-    let mut output = Collector::new(context, &service.step, container, &mask, Stdout::Show);
-    let exit = loop {
-        let waiting = context.patiently("waiting for the service", || context.engine.wait(id));
-        tokio::select! {
-            biased;
-            exit = waiting => break exit?,
-            _ = output.follow(id) => tokio::time::sleep(REOPEN).await,
-        }
-    };
-    output.rest(id).await?;
-    Ok(exit)
+/// Lets its processes go on: also of one that was found, for it may have been put to sleep before a crash.
+pub async fn thaw(context: &Context, id: &ContainerId) {
+    let Some(freezer) = context.engine.freeze() else { return };
+    if let Err(error) = freezer.thaw(id).await {
+        // One that does not run needs no thaw; whoever waits for its end learns why.
+        tracing::debug!(%id, %error, "a service could not be thawed");
+    }
 }
 
-fn late(service: &Service, last: &str) -> Failure {
+async fn late(context: &Context, service: &Service, known: Known) -> Failure {
+    if let Some(failure) = known.ended.into_inner() {
+        return failure;
+    }
     let limit_s = u32::try_from(service.startup_timeout.as_secs()).unwrap_or(u32::MAX);
-    let last = service.mask().apply(last.to_owned());
-    let detail = format!(
-        "the service `{}` was not healthy within {limit_s} s: {last}. See its log and its health check",
-        service.step
-    );
-    Failure::new(Reason::StartupTimeout { limit_s }, detail)
+    let (last, container) = (known.last.into_inner(), known.container.into_inner());
+    let why = silence::explain_at(context, service, container.as_ref(), &last).await;
+    let detail = format!("the service `{}` was not healthy within {limit_s} s: {why}", service.step);
+    Failure::new(Reason::StartupTimeout { limit_s }, service.mask().apply(detail))
 }
 
 fn ended(service: &Service, exit: &Exit, starts: u32) -> Failure {
@@ -215,18 +210,6 @@ fn not_started(service: &Service, error: &EngineError) -> Failure {
     match error {
         EngineError::NoSuchImage { .. } => Failure::new(Reason::ImagePullFailed, detail),
         _ => Failure::new(Reason::StartFailed { exit_code: None }, detail),
-    }
-}
-
-/// How a process ended, for people.
-fn tell(service: &Service, exit: &Exit) -> String {
-    if exit.oom_killed {
-        return format!("out of memory: it needed more than its {} MiB", service.memory_mb);
-    }
-    match exit.code {
-        137 => "exit code 137 (killed)".to_owned(),
-        143 => "exit code 143 (terminated)".to_owned(),
-        code => format!("exit code {code}"),
     }
 }
 

@@ -43,6 +43,12 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("source_get", Rule::ReadProject, &[200]),
     row("source_sync", Rule::WriteProject, &[202]),
     row("source_secret_renew", Rule::WriteProject, &[201]),
+    row("source_token_put", Rule::WriteProject, &[200]),
+    // The project's repository has an https address.
+    row("source_deploy_key_make", Rule::WriteProject, &[409]),
+    row("source_credential_delete", Rule::WriteProject, &[204]),
+    row("source_host_key_list", Rule::WriteProject, &[409]),
+    row("source_host_key_approve", Rule::WriteProject, &[409]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),
@@ -52,6 +58,23 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("variable_replace", Rule::WriteProject, &[200]),
     row("variable_put", Rule::WriteProject, &[200]),
     row("variable_delete", Rule::DeleteVariable, &[200]),
+    row("domain_list", Rule::ReadProject, &[200]),
+    with(
+        "domain_replace",
+        Rule::WriteProject,
+        &[200],
+        |_| json!({ "items": [{ "name": "www.example.org" }] }),
+    ),
+    row("domain_get", Rule::ReadProject, &[200]),
+    with("domain_put", Rule::WriteProject, &[200], |_| json!({ "slot": "production" })),
+    row("domain_delete", Rule::DeleteVariable, &[204]),
+    row("domain_verify", Rule::WriteProject, &[200]),
+    // It is not verified.
+    row("domain_renew", Rule::WriteProject, &[409]),
+    row("project_certificate_list", Rule::ReadProject, &[200]),
+    // What the example has is no certificate.
+    row("project_certificate_create", Rule::WriteProject, &[422]),
+    row("project_certificate_delete", Rule::DeleteVariable, &[204]),
     row("pipeline_get", Rule::ReadProject, &[200]),
     row("pipeline_save", Rule::WriteProject, &[201]),
     row("pipeline_validate", Rule::ReadProjectByPost, &[200]),
@@ -128,6 +151,10 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("service_replace", Rule::AdminToWrite, &[404]),
     row("template_create", Rule::AdminToWrite, &[201, 409]),
     row("template_delete", Rule::AdminToWrite, &[204, 404]),
+    row("certificate_list", Rule::AdminToRead, &[200]),
+    row("certificate_create", Rule::AdminToWrite, &[422]),
+    // It is a project's.
+    row("certificate_delete", Rule::AdminToWrite, &[404]),
     row("registry_list", Rule::AdminToRead, &[200]),
     row("registry_create", Rule::AdminToWrite, &[201, 409]),
     row("registry_get", Rule::AdminToRead, &[200, 404]),
@@ -143,6 +170,11 @@ pub(crate) const INSTALLATION: &[Row] = &[
     ),
     row("user_get", Rule::AdminToRead, &[200]),
     with("user_update", Rule::AdminToWrite, &[200], |_| json!({ "role": "user" })),
+    row("user_password_link", Rule::AdminToWrite, &[201]),
+    with("sign_up_policy_put", Rule::AdminToWrite, &[200], |_| json!({ "policy": "closed" })),
+    row("mail_get", Rule::AdminToRead, &[200]),
+    // None can be sent there.
+    row("mail_test", Rule::AdminToWrite, &[409]),
     row("token_keys_rotate", Rule::AdminToWrite, &[204]),
     row("verify", Rule::AdminToRead, &[200]),
 ];
@@ -160,6 +192,11 @@ pub(crate) const OWN: &[Row] = &[
     row("logout", Rule::SignedInToWrite, &[204]),
     row("session_list", Rule::SignedIn, &[200]),
     row("session_revoke", Rule::OwnersOnly, &[204]),
+    row("sign_up_policy_get", Rule::SignedIn, &[200]),
+    row("identity_list", Rule::SignedIn, &[200]),
+    // There is no such provider, and none of one's own has that id.
+    row("identity_link", Rule::SignedInToWrite, &[404]),
+    row("identity_unlink", Rule::OwnersOnly, &[204]),
     row("token_list", Rule::SignedIn, &[200]),
     with("token_create", Rule::SignedInToWrite, &[201], |_| json!({ "name": "x", "scopes": ["read"] })),
     row("token_revoke", Rule::OwnersOnly, &[204]),
@@ -216,10 +253,20 @@ pub(crate) const OPEN: &[Row] = &[
     // Nobody has that password; after a while nobody may try it any more.
     row("login", Rule::Open, &[401, 429]),
     row("login_browser", Rule::Open, &[401, 429]),
+    row("sign_in_options", Rule::Open, &[200]),
+    // There is no such provider.
+    row("provider_sign_in", Rule::Open, &[404]),
+    // To the sign-in page, which says why.
+    row("provider_callback", Rule::Open, &[303]),
     row("refresh", Rule::Open, &[401]),
     row("set_up", Rule::Open, &[401]),
     row("invitation_show", Rule::Open, &[401]),
     row("account_create", Rule::Open, &[401]),
+    row("set_up_browser", Rule::Open, &[401]),
+    row("account_create_browser", Rule::Open, &[401]),
+    // No letters can be sent there.
+    row("password_forgot", Rule::Open, &[403]),
+    row("password_reset", Rule::Open, &[401]),
     // Only where everybody may have an account.
     row("sign_up", Rule::Open, &[403]),
     // What is not signed is not listened to.

@@ -6,18 +6,22 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use jiff::{SignedDuration, Timestamp};
 use pierhead_model::access::{Role, Scopes};
+use pierhead_model::certificate::{CertificateSource, Validity};
 use pierhead_model::digest::Digest;
+use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{
-    DeploymentId, EnvironmentId, GrantId, InvitationId, NodeId, ProjectId, SlotId, TeamId, TokenId, UserId,
+    DeploymentId, EnvironmentId, GrantId, IdentityId, InvitationId, NodeId, ProjectId, SlotId, TeamId,
+    TokenId, UserId,
 };
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    Dial, Environment, Grant, GrantOn, InstanceRole, Invitation, NewDeployment, Node, NodeLink, Project,
-    ProjectOwner, Session, Slot, StoredVariable, Team, Token, User,
+    CertificateHead, Dial, Domain, Environment, Grant, GrantOn, Identity, InstanceRole, Invitation,
+    NewDeployment, Node, NodeLink, Project, ProjectOwner, Session, Slot, StoredCertificate, StoredVariable,
+    Team, Token, User,
 };
 use serde_json::{Value, json};
 
@@ -48,6 +52,7 @@ pub(crate) struct Place {
     pub(crate) environment: String,
     pub(crate) node: String,
     /// Of the owner.
+    pub(crate) identity: String,
     pub(crate) session: String,
     pub(crate) token: String,
     /// A name that nothing has.
@@ -257,6 +262,17 @@ impl World {
             created_at: now(),
         };
         store.session_create(&session).await.unwrap();
+        let identity = Identity {
+            id: IdentityId::new(now(), random),
+            user: self.owner.clone(),
+            provider: "github".to_owned(),
+            issuer: "https://github.com".to_owned(),
+            subject: number.to_string(),
+            email: None,
+            created_at: now(),
+            last_used_at: now(),
+        };
+        store.identity_create(&identity).await.unwrap();
         let hour = now() + SignedDuration::from_hours(1);
         let token = self.owners_token(&format!("phd_pat_{number}"), hour, r#"["read"]"#).await;
         Place {
@@ -268,6 +284,7 @@ impl World {
             invitation: invitation.id.to_string(),
             environment: environment.name.to_string(),
             node: node.name,
+            identity: identity.id.to_string(),
             session: session.id.to_string(),
             token: token.to_string(),
             fresh: format!("fresh-{number}"),
@@ -312,6 +329,31 @@ impl World {
             deleting_at: None,
         };
         store.slot_ensure(&slot).await.unwrap();
+        let domain = Domain {
+            host: Hostname::parse("shop.example.org").unwrap(),
+            project: project.id.clone(),
+            slot: SlotName::production(),
+            proof: format!("{number:032x}"),
+            standing: Standing { state: DomainState::Pending, tries: 0, lost_since: None },
+            explanation: String::new(),
+            checked_at: None,
+            next_check_at: now(),
+            verified_at: None,
+            created_by: "test".to_owned(),
+            created_at: now(),
+        };
+        store.domain_put(&domain).await.unwrap();
+        let head = CertificateHead {
+            id: format!("of-{}", project.name),
+            project: Some(project.id.clone()),
+            source: CertificateSource::Uploaded,
+            names: vec!["shop.example.org".to_owned()],
+            validity: Validity { not_before: now(), not_after: now() },
+            created_by: "test".to_owned(),
+            created_at: now(),
+        };
+        let certificate = StoredCertificate { head, chain: String::new(), key: String::new() };
+        store.certificate_create(&certificate).await.unwrap();
         let deployment = NewDeployment {
             id: DeploymentId::from_random(number * 7919),
             project: project.id.clone(),
@@ -350,6 +392,8 @@ impl World {
             .replace("{id}", &place.deployment)
             .replace("{slot}", "production")
             .replace("{key}", "KEY")
+            .replace("{domain}", "shop.example.org")
+            .replace("{certificate}", &format!("of-{}", place.project))
             .replace("{grant}", &place.grant)
             .replace("{team}", &place.team)
             .replace("{member}", &place.member)
@@ -358,6 +402,7 @@ impl World {
             .replace("{environment}", &place.environment)
             .replace("{node}", &place.node)
             .replace("{session}", &place.session)
+            .replace("{identity}", &place.identity)
             .replace("{token}", &place.token)
             .replace("{version}", "0")
             .replace("{code}", "internal")

@@ -95,6 +95,34 @@ impl<'a> On<'a> {
     }
 }
 
+/// A link that is shown once.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PasswordLink {
+    pub(crate) link: Option<String>,
+    pub(crate) expires_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SignUpPolicy {
+    pub(crate) policy: String,
+}
+
+/// How letters are sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Mail {
+    pub(crate) from: Option<String>,
+    pub(crate) server: Option<String>,
+    pub(crate) waiting: u64,
+    pub(crate) given_up: u64,
+    pub(crate) troubles: Vec<LetterInTrouble>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct LetterInTrouble {
+    pub(crate) to: String,
+    pub(crate) error: String,
+}
+
 impl Client<'_> {
     pub(crate) async fn teams(&self) -> Result<Answer<Vec<Team>>, Error> {
         self.list(self.request(Method::GET, &["teams"]), None).await
@@ -201,6 +229,27 @@ impl Client<'_> {
 
     pub(crate) async fn user_invite(&self, email: &str) -> Result<Answer<Invitation>, Error> {
         self.call(self.request(Method::POST, &["users"]).body(&json!({ "email": email }))).await
+    }
+
+    pub(crate) async fn user_password_link(&self, user: &str) -> Result<Answer<PasswordLink>, Error> {
+        self.call(self.request(Method::POST, &["users", user, "password-reset"])).await
+    }
+
+    pub(crate) async fn sign_up_policy(&self) -> Result<Answer<SignUpPolicy>, Error> {
+        self.call(self.request(Method::GET, &["settings", "sign-up"])).await
+    }
+
+    pub(crate) async fn sign_up_policy_put(&self, policy: &str) -> Result<Answer<SignUpPolicy>, Error> {
+        let request = self.request(Method::PUT, &["settings", "sign-up"]);
+        self.call(request.body(&json!({ "policy": policy }))).await
+    }
+
+    pub(crate) async fn mail(&self) -> Result<Answer<Mail>, Error> {
+        self.call(self.request(Method::GET, &["settings", "mail"])).await
+    }
+
+    pub(crate) async fn mail_test(&self) -> Result<(), Error> {
+        self.call_raw(&self.request(Method::POST, &["settings", "mail", "test"])).await.map(drop)
     }
 
     pub(crate) async fn user_update(&self, user: &str, change: &Value) -> Result<Answer<User>, Error> {

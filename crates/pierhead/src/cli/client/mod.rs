@@ -5,8 +5,10 @@
 
 pub(crate) mod access;
 pub(crate) mod calls;
+pub(crate) mod edge;
 pub(crate) mod pipelines;
 mod problem;
+pub(crate) mod sources;
 pub(crate) mod sse;
 pub(crate) mod types;
 

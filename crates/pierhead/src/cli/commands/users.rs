@@ -32,6 +32,8 @@ enum UsersCommand {
     Invite { email: String },
     /// Make an account an administrator's, or not
     SetRole { user: String, role: InstanceRole },
+    /// Make a link with which somebody sets another password, to hand over
+    ResetPassword { user: String },
     /// Refuse an account from now on, and sign it out everywhere
     Disable { user: String },
     /// Take an account again
@@ -52,6 +54,15 @@ pub(crate) async fn run(context: &Context, args: &UsersArgs) -> Result<(), Error
         }
         UsersCommand::Invite { email } => {
             return invitations::show(context, &client.user_invite(email).await?);
+        }
+        UsersCommand::ResetPassword { user } => {
+            let made = client.user_password_link(user).await?;
+            return context.show(&made.raw, || {
+                vec![
+                    made.body.link.clone().unwrap_or_default(),
+                    format!("Good once, until {}.", context.moment(Some(made.body.expires_at))),
+                ]
+            });
         }
         UsersCommand::SetRole { user, role: InstanceRole::Admin } => (user, json!({ "role": "admin" })),
         UsersCommand::SetRole { user, role: InstanceRole::User } => (user, json!({ "role": "user" })),

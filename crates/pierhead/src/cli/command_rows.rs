@@ -1,0 +1,197 @@
+//! Every command has a row that names the operations of the API it asks for, or says that it is local. The table test of the API
+//! asks each of those operations in the name of everybody; so a command without a row is one whose rights nobody looked at.
+
+use std::collections::BTreeSet;
+
+use super::arguments::command;
+
+/// It asks no server.
+const LOCAL: &[&str] = &[];
+/// It asks whatever it is told to, in the name of who is signed in.
+const ANY: &[&str] = &["*"];
+
+/// A command, as it is typed without its arguments, and the operations that it asks for.
+const ROWS: &[(&str, &[&str])] = &[
+    ("agent", LOCAL),
+    ("api", ANY),
+    ("audit", &["audit_list"]),
+    ("cancel", &["project_deployment_list", "deployment_get", "deployment_cancel"]),
+    ("completions", LOCAL),
+    (
+        "deploy",
+        &[
+            "deploy",
+            "project_deploy",
+            "project_create",
+            "project_get",
+            "project_list",
+            "detect",
+            "upload_begin",
+            "upload_put",
+            "deployment_get",
+            "log_read",
+            "log_stream",
+        ],
+    ),
+    ("deployments", &["project_deployment_list"]),
+    ("deployments delete", &["deployment_delete"]),
+    ("deployments events", &["deployment_events"]),
+    ("deployments list", &["project_deployment_list"]),
+    ("deployments show", &["deployment_get"]),
+    ("deployments wait", &["deployment_get"]),
+    ("detect", LOCAL),
+    ("env", &["variable_list"]),
+    ("env export", &["variable_list"]),
+    ("env get", &["variable_list"]),
+    ("env import", &["variable_list", "variable_replace"]),
+    ("env list", &["variable_list"]),
+    ("env set", &["variable_put"]),
+    ("env unset", &["variable_delete"]),
+    ("environments", &["environment_list"]),
+    ("environments list", &["environment_list"]),
+    ("grants", &["grant_list", "environment_grant_list"]),
+    ("grants delete", &["grant_list", "grant_delete", "environment_grant_list", "environment_grant_delete"]),
+    ("grants list", &["grant_list", "environment_grant_list"]),
+    ("grants set", &["grant_put", "environment_grant_put"]),
+    ("init", LOCAL),
+    ("invitations", &["invitation_list", "team_invitation_list"]),
+    ("invitations accept", &["invitation_accept"]),
+    ("invitations create", &["invitation_create"]),
+    ("invitations decline", &["invitation_decline"]),
+    ("invitations delete", &["invitation_delete"]),
+    ("invitations list", &["invitation_list", "team_invitation_list"]),
+    ("invitations resend", &["invitation_resend"]),
+    ("link", &["project_list", "project_get"]),
+    ("login", &["login"]),
+    ("logout", &["logout"]),
+    ("logs", &["project_deployment_list", "deployment_get", "log_read", "log_stream"]),
+    ("mail", &["mail_get"]),
+    ("mail show", &["mail_get"]),
+    ("mail test", &["mail_test"]),
+    ("nodes", &["environment_list", "node_list"]),
+    ("nodes add", &["node_add"]),
+    ("nodes approve-certificate", &["node_approve_certificate"]),
+    ("nodes cordon", &["node_cordon"]),
+    ("nodes drain", &["node_drain"]),
+    ("nodes list", &["environment_list", "node_list"]),
+    ("nodes remove", &["node_remove"]),
+    ("nodes revoke-token", &["node_revoke_token"]),
+    ("nodes rotate-token", &["node_rotate_token"]),
+    ("nodes uncordon", &["node_uncordon"]),
+    ("open", &["project_deployment_list", "deployment_get", "project_get"]),
+    ("pipelines", &["pipeline_get", "pipeline_version_get"]),
+    ("pipelines apply", &["pipeline_get", "pipeline_save"]),
+    ("pipelines diff", &["pipeline_diff"]),
+    ("pipelines dry-run", &["pipeline_dry_run"]),
+    ("pipelines import", &["compose_import"]),
+    ("pipelines show", &["pipeline_get", "pipeline_version_get"]),
+    ("pipelines templates", &["template_list"]),
+    ("pipelines validate", &["pipeline_validate"]),
+    ("pipelines versions", &["pipeline_version_list"]),
+    ("plugins build", LOCAL),
+    ("plugins list", LOCAL),
+    ("plugins register", &["plugin_get", "plugin_create", "plugin_replace"]),
+    ("plugins registered", &["plugin_list"]),
+    ("plugins show", LOCAL),
+    ("plugins try", LOCAL),
+    ("plugins unregister", &["plugin_delete"]),
+    ("projects", &["project_list"]),
+    ("projects create", &["project_create"]),
+    ("projects delete", &["project_get", "project_delete"]),
+    ("projects list", &["project_list"]),
+    ("projects show", &["project_get"]),
+    ("projects transfer", &["project_transfer"]),
+    ("projects update", &["project_get", "project_update"]),
+    ("ps", &["slot_list", "deployment_get"]),
+    ("redeploy", &["project_deployment_list", "deployment_get", "deployment_redeploy", "log_stream"]),
+    ("registries", &["registry_list"]),
+    ("registries add", &["registry_create"]),
+    ("registries delete", &["registry_delete"]),
+    ("registries list", &["registry_list"]),
+    ("registries set", &["registry_get", "registry_replace"]),
+    ("registries test", &["registry_test"]),
+    ("rollback", &["project_deployment_list", "deployment_get", "deployment_rollback"]),
+    ("runtimes build", LOCAL),
+    ("runtimes list", LOCAL),
+    ("services", &["service_list"]),
+    ("services apply", &["service_get", "service_create", "service_replace"]),
+    ("services delete", &["service_delete"]),
+    ("services list", &["service_list"]),
+    ("services show", &["service_get"]),
+    ("services tags", &["service_tags"]),
+    ("sessions", &["session_list"]),
+    ("sessions list", &["session_list"]),
+    ("sessions revoke", &["session_revoke"]),
+    ("sign-up", &["sign_up_policy_get", "sign_up_policy_put"]),
+    ("slots", &["slot_list"]),
+    ("slots clone", &["slot_clone"]),
+    ("slots delete", &["slot_delete"]),
+    ("slots extend", &["slot_extend"]),
+    ("slots list", &["slot_list"]),
+    ("status", &["slot_list", "deployment_get"]),
+    ("teams", &["team_list"]),
+    ("teams create", &["team_create"]),
+    ("teams delete", &["team_delete"]),
+    ("teams list", &["team_list"]),
+    ("teams members", &["member_list"]),
+    ("teams remove-member", &["member_delete"]),
+    ("teams rename", &["team_update"]),
+    ("teams set-role", &["member_update"]),
+    ("teams show", &["team_get"]),
+    ("teams transfer", &["team_transfer"]),
+    ("tokens", &["token_list"]),
+    ("tokens create", &["token_create"]),
+    ("tokens list", &["token_list"]),
+    ("tokens revoke", &["token_revoke"]),
+    ("unlink", LOCAL),
+    ("up", LOCAL),
+    ("users", &["user_list"]),
+    ("users disable", &["user_update"]),
+    ("users enable", &["user_update"]),
+    ("users invite", &["user_invite"]),
+    ("users list", &["user_list"]),
+    ("users reset-password", &["user_password_link"]),
+    ("users set-role", &["user_update"]),
+    ("validate", LOCAL),
+    ("verify", &["verify"]),
+    ("version", &["live"]),
+    ("whoami", &["me"]),
+];
+
+/// Each command that does something when it is typed like this.
+fn runnable(command: &clap::Command, typed: &str, found: &mut BTreeSet<String>) {
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+        let typed = format!("{typed} {}", inner.get_name()).trim_start().to_owned();
+        if !inner.is_subcommand_required_set() && !inner.is_arg_required_else_help_set() {
+            found.insert(typed.clone());
+        }
+        runnable(inner, &typed, found);
+    }
+}
+
+#[test]
+fn every_command_has_a_row() {
+    let mut commands = BTreeSet::new();
+    runnable(&command(), "", &mut commands);
+    let rows: BTreeSet<String> = ROWS.iter().map(|(typed, _)| (*typed).to_owned()).collect();
+    assert_eq!(rows.len(), ROWS.len(), "a command has two rows");
+    let missing: Vec<&String> = commands.difference(&rows).collect();
+    assert!(missing.is_empty(), "commands without a row in {}: {missing:#?}", file!());
+    let gone: Vec<&String> = rows.difference(&commands).collect();
+    assert!(gone.is_empty(), "rows of commands that are not there: {gone:#?}");
+}
+
+#[test]
+fn rows_name_operations_that_are_there() {
+    let document = serde_json::to_value(pierhead_api::openapi()).unwrap();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations: BTreeSet<&str> = items
+        .flat_map(|item| item.as_object().unwrap().values())
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    for (typed, asked) in ROWS {
+        for operation in asked.iter().filter(|operation| **operation != "*") {
+            assert!(operations.contains(operation), "`{typed}` asks for `{operation}`, which is not there");
+        }
+    }
+}
