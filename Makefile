@@ -3,7 +3,7 @@
 # Kept outside the clone, so that a fresh one does not compile everything again.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/pierhead/target
 
-.PHONY: help demo demo-stop test lint build screenshots bench fuzz dev clean
+.PHONY: help demo demo-stop test lint build screenshots soak bench fuzz dev clean
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ build: ## the release binary with the console inside, at target/release/pierhead
 screenshots: ## pictures of every page of the console, at target/screenshots
 	cargo build --package pierhead
 	@scripts/console.sh screenshots
+
+soak: ## ten minutes of high load on an ingress with 50,000 routes that change twenty times a second
+	PIERHEAD_SOAK_S=600 cargo test --release --package pierhead-ingress --test ingress -- --nocapture soak::
 
 bench: ## proxy and static files against nginx and HAProxy, in one run
 	@scripts/bench.sh

@@ -69,8 +69,10 @@ it("sets up, deploys a repository, deploys a push, and rolls back", async () => 
   expect(await platform.visit("static-folder.localhost")).toContain("Pierhead example: static-folder");
 
   expect(complaints).toEqual([]);
-  // No cookie: a site on a sibling hostname has nothing to read, to overwrite or to ride on.
-  expect(await watched.context.cookies()).toEqual([]);
+  // One cookie, which no page can read and no site on a sibling hostname can overwrite.
+  const cookies = await watched.context.cookies();
+  expect(cookies.map(({ name }) => name)).toEqual(["__Host-pierhead"]);
+  expect(cookies[0]).toMatchObject({ httpOnly: true, secure: true, sameSite: "Lax", path: "/" });
 });
 
 it("signs out and in again, and goes on where one wanted to go", async () => {

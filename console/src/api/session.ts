@@ -56,12 +56,11 @@ class Session {
   }
 
   async #ask(): Promise<void> {
-    const response = await fetch("/api/v1/auth/csrf").catch(() => {
+    const response = await fetch("/api/v1/auth/session").catch(() => {
       throw unreachable();
     });
-    if (response.ok) this.#set(((await response.json()) as { csrf_token: string }).csrf_token);
-    else if (response.status === 401) this.#set(null);
-    else throw await problemOf(response);
+    if (!response.ok) throw await problemOf(response);
+    this.#set(((await response.json()) as { csrf_token: string | null }).csrf_token);
   }
 
   #set(csrf: string | null): void {

@@ -60,7 +60,7 @@ function Details({ problem }: { problem: ProblemError }) {
       <p className="mt-1.5 flex flex-wrap items-center gap-x-3 text-xs text-muted">
         {retryAfterS !== null && <span>Try again in {retryAfterS} s.</span>}
         {page !== null && (
-          <a href={page} target="_blank" rel="noreferrer" className="underline underline-offset-2 hover:text-ink">
+          <a href={page} target="_blank" rel="noreferrer" className="inline-flex min-h-6 items-center underline underline-offset-2 hover:text-ink">
             What this means
           </a>
         )}

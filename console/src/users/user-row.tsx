@@ -4,7 +4,7 @@ import { useState } from "react";
 import { answer, api } from "@/api/client";
 import { Button } from "@/ui/button";
 import { Confirm } from "@/ui/confirm";
-import { Command } from "@/ui/copy";
+import { CopyButton } from "@/ui/copy";
 import { Dialog, DialogBody, DialogFooter } from "@/ui/dialog";
 import { Select } from "@/ui/field";
 import { ProblemPanel } from "@/ui/problem-panel";
@@ -69,7 +69,12 @@ export function UserRow({ user: { email, name, role, disabled, created_at }, isM
       <Dialog isOpen={link.isSuccess} onClose={() => link.reset()} title={`For ${email}`}>
         <DialogBody className="flex flex-col gap-3 text-sm">
           <p>Send them this link. It sets another password, once, within a day; you see it only now.</p>
-          {link.data?.link !== null && link.data?.link !== undefined && <Command text={link.data.link} />}
+          {typeof link.data?.link === "string" && (
+            <span className="flex min-w-0 items-center gap-1 rounded-md border border-line bg-sunken py-0.5 pr-0.5 pl-2.5">
+              <code className="code min-w-0 flex-1 py-1 text-xs break-all">{link.data.link}</code>
+              <CopyButton text={link.data.link} what="link" />
+            </span>
+          )}
         </DialogBody>
         <DialogFooter>
           <Button onClick={() => link.reset()}>Done</Button>

@@ -3,8 +3,8 @@ import type { Variable } from "@/api/queries";
 import { type Edits, type Value, bodyOf, draftOf, edited, remaining } from "./draft";
 
 const saved: Variable[] = [
-  { key: "PORT", value: "3000", secret: false, exposure: "runtime", updated_at: "" },
-  { key: "TOKEN", value: null, secret: true, exposure: "all", updated_at: "" },
+  { key: "PORT", value: "3000", secret: false, exposure: "runtime", environment: null, slot: null, updated_at: "" },
+  { key: "TOKEN", value: null, secret: true, exposure: "all", environment: null, slot: null, updated_at: "" },
 ];
 const value = (more: Partial<Value> = {}): Value => ({ value: "x", secret: false, exposure: "runtime", ...more });
 const none: Edits = new Map();
@@ -36,7 +36,7 @@ describe("a draft of variables", () => {
 
   it("applies to what somebody else saved meanwhile", () => {
     const edits = edited(edited(none, saved, "PORT", value({ value: "80" })), saved, "NEW", value());
-    const theirs: Variable[] = [{ key: "PORT", value: "80", secret: false, exposure: "runtime", updated_at: "" }];
+    const theirs: Variable[] = [{ key: "PORT", value: "80", secret: false, exposure: "runtime", environment: null, slot: null, updated_at: "" }];
     expect([...remaining(edits, theirs).keys()]).toEqual(["NEW"]);
   });
 });

@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::{Shared, git};
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 26] = [
+pub(crate) const OPEN: [&str; 27] = [
     "/",
     "/api/docs",
     "/api/v1/auth/accept",
@@ -36,6 +36,7 @@ pub(crate) const OPEN: [&str; 26] = [
     "/api/v1/auth/password/reset",
     "/api/v1/auth/providers/{provider}",
     "/api/v1/auth/refresh",
+    "/api/v1/auth/session",
     "/api/v1/auth/setup",
     "/api/v1/hooks/{provider}",
     "/api/v1/hooks/{provider}/{project}",

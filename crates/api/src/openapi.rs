@@ -21,7 +21,7 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::access::{FIRST_MESSAGE, OPEN, needed};
 use crate::problem;
 
-const TAGS: [(&str, &str); 15] = [
+const TAGS: &[(&str, &str)] = &[
     ("access", "Signing in, tokens, who one is."),
     ("teams", "Who works together, and what they may do."),
     ("deployments", "Made, watched, cancelled, repeated, rolled back."),
@@ -29,6 +29,7 @@ const TAGS: [(&str, &str); 15] = [
     ("events", "What happens, as it happens."),
     ("projects", "What gets deployed, and how."),
     ("sources", "Webhooks, and the branches that are followed."),
+    ("notifications", "Who is told what happened."),
     ("slots", "The stable places of a project."),
     ("variables", "Configuration and secrets."),
     ("domains", "Hostnames of a project's own."),
@@ -40,7 +41,7 @@ const TAGS: [(&str, &str); 15] = [
 ];
 
 /// The same call on the command line.
-const COMMANDS: [(&str, &str); 68] = [
+const COMMANDS: [(&str, &str); 80] = [
     ("login", "pierhead login --email you@example.com"),
     ("logout", "pierhead logout"),
     ("me", "pierhead whoami"),
@@ -109,6 +110,18 @@ const COMMANDS: [(&str, &str); 68] = [
     ("grant_put", "pierhead grants set storefront read-only --project shop"),
     ("project_transfer", "pierhead projects transfer shop storefront"),
     ("audit_list", "pierhead audit"),
+    ("source_get", "pierhead source --project shop"),
+    ("source_sync", "pierhead source sync --project shop"),
+    ("source_secret_renew", "pierhead source secret --project shop"),
+    ("source_deploy_key_make", "pierhead source deploy-key --project shop"),
+    ("source_token_put", "pierhead source token --project shop"),
+    ("source_host_key_list", "pierhead source host-keys --project shop"),
+    ("source_host_key_approve", "pierhead source trust SHA256:FINGERPRINT --project shop"),
+    ("pull_approve", "pierhead source approve 7 COMMIT --project shop"),
+    ("notification_list", "pierhead notifications --project shop"),
+    ("notification_create", "pierhead notifications add ci --project shop"),
+    ("notification_test", "pierhead notifications test ci --project shop"),
+    ("notification_replay", "pierhead notifications replay ci ID --project shop"),
 ];
 
 const DESCRIPTION: &str = "A git repository becomes a live URL. JSON with snake_case names, times in RFC 3339 UTC, sizes \
@@ -125,7 +138,7 @@ pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
         .build();
     document.servers = Some(vec![Server::new("/")]);
     let tag = |(name, description)| TagBuilder::new().name(name).description(Some(description)).build();
-    document.tags = Some(TAGS.into_iter().map(tag).collect());
+    document.tags = Some(TAGS.iter().copied().map(tag).collect());
     let requests = schemas_of_requests(&document);
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new()

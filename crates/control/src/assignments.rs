@@ -42,7 +42,8 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
                 let logins = logins.as_deref().unwrap_or_default();
                 assignment.work.keys = Some(runs::keys(core, &assignment.deployment, logins));
             }
-            if matches!(assignment.work.source, Source::Git { .. }) && is_fetched(&record) {
+            let from_git = matches!(assignment.work.source, Source::Git { .. } | Source::Pipeline { .. });
+            if from_git && is_fetched(&record) {
                 let trusted = !WorkRecord::from_text(&record.work)?.by_stranger;
                 let access = access::of_project(core, &assignment.project_id, trusted).await?;
                 let anything = access.credential.is_some() || !access.host_keys.is_empty();

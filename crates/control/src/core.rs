@@ -14,6 +14,7 @@ use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
 use crate::mail::Mailer;
+use crate::outgoing::Outgoing;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::sealing::Keyring;
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     /// Where images come from.
     pub(crate) images: Images,
     pub(crate) ingresses: Ingresses,
+    /// The way to addresses that people of projects chose.
+    pub(crate) outgoing: Outgoing,
     /// Which services should sleep.
     pub(crate) sleepers: Arc<Sleepers>,
     pub(crate) signals: Signals,
@@ -84,6 +87,7 @@ pub(crate) struct Signals {
     pub(crate) images: Signal,
     pub(crate) nodes: Signal,
     pub(crate) sources: Signal,
+    pub(crate) notices: Signal,
     pub(crate) sleep: Signal,
     pub(crate) letters: Signal,
     pub(crate) domains: Signal,

@@ -16,6 +16,7 @@ mod ingresses;
 mod lifecycle;
 mod links;
 mod mail;
+mod outgoing;
 mod outside;
 mod reconcilers;
 mod routing;
@@ -43,7 +44,7 @@ pub use outside::Outside;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
-pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView};
+pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeState, StoredNotice};
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
@@ -73,6 +74,7 @@ pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::logs::{LogItem, LogPage, LogQuery};
 pub use services::mailing::{LetterView, MailView};
+pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
 pub use services::page::{Page, PageRequest};
 pub use services::passwords::ResetLink;
 pub use services::pipelines::{
@@ -106,6 +108,7 @@ use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
 use crate::links::Links;
+use crate::outgoing::Outgoing;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
 use crate::sealing::Keyring;
@@ -182,6 +185,7 @@ impl Control {
             links: Links::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             images: Images::new(allow_addresses.clone(), ca_bundle.as_deref())?,
+            outgoing: Outgoing::new(allow_addresses.clone(), ca_bundle.as_deref())?,
             signals,
             store,
             outside,
@@ -260,6 +264,12 @@ impl Control {
                 stop.subscribe(),
             ),
             wake_sleepers(Arc::clone(&core), stop.subscribe()),
+            drive(
+                Arc::new(reconcilers::notices::Notices::new(Arc::clone(&core))),
+                core.signals.notices.clone(),
+                stop.subscribe(),
+            ),
+            wake_when_something_happened(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
@@ -312,6 +322,11 @@ impl Control {
         self.core.ingresses.attach(link)
     }
 
+    /// The way in for ingresses that come later.
+    pub fn door(&self) -> Door {
+        Door(Arc::clone(&self.core))
+    }
+
     /// Stops deciding. What was decided is stored, and the next control plane goes on with it.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -319,6 +334,22 @@ impl Control {
             // A reconciler that panicked has stopped too.
             let _ = task.await;
         }
+    }
+}
+
+/// Where ingresses come in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Door(Arc<Core>);
+
+impl Door {
+    /// Speaks with an ingress.
+    pub fn attach_ingress(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
+        self.0.ingresses.attach(link)
+    }
+
+    /// The way to services on other machines.
+    pub fn tunnels(&self) -> Arc<dyn Tunnels> {
+        Arc::new(fleet::NodeTunnels(Arc::clone(&self.0)))
     }
 }
 
@@ -335,6 +366,22 @@ fn wake_when_drained(core: Arc<Core>, drained: Signal, mut stop: watch::Receiver
             }
             if let Err(error) = core.wake_nodes_with_ended().await {
                 tracing::warn!(%error, "who may be stopped now is found out later");
+            }
+        }
+    })
+}
+
+/// Every event may be one that somebody is to be told of.
+fn wake_when_something_happened(core: Arc<Core>, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut events = core.store.events_written();
+        loop {
+            tokio::select! {
+                changed = events.changed() => match changed {
+                    Ok(()) => core.signals.notices.raise(),
+                    Err(_) => return,
+                },
+                _ = stop.wait_for(|stop| *stop) => return,
             }
         }
     })

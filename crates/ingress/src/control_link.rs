@@ -15,6 +15,7 @@ use pierhead_wire::route;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::certificate_copy::{self, CertificateCopy};
 use crate::context::Context;
 use crate::deployments::{Deployments, Leaving};
 use crate::route_table::RouteTable;
@@ -37,6 +38,8 @@ pub(crate) struct ControlLink {
     /// Epoch and generation of the table.
     at: Option<(u64, u64)>,
     kept: Option<Keeping>,
+    certificates: Option<CertificateCopy>,
+    writing_certificates: JoinSet<()>,
     drains: JoinSet<(DeploymentId, u64)>,
 }
 
@@ -69,11 +72,21 @@ impl ControlLink {
             is_behind: false,
             writing: JoinSet::new(),
         });
-        Self { context, deployments: Deployments::default(), at: None, kept, drains: JoinSet::new() }
+        let certificates = context.options.certificate_copy.clone().map(CertificateCopy::new);
+        Self {
+            context,
+            deployments: Deployments::default(),
+            at: None,
+            kept,
+            certificates,
+            writing_certificates: JoinSet::new(),
+            drains: JoinSet::new(),
+        }
     }
 
     /// Begins with the table that was kept, if there is one.
     pub(crate) async fn recall(&mut self) {
+        self.recall_certificates().await;
         let Some(keeping) = &self.kept else { return };
         let copy = keeping.copy.clone();
         let Ok(Some(table)) = tokio::task::spawn_blocking(move || copy.read()).await else { return };
@@ -81,6 +94,34 @@ impl ControlLink {
         self.remember(&table.routes, true, &[]);
         self.at = Some((table.epoch, table.generation));
         self.replace(table.routes);
+    }
+
+    async fn recall_certificates(&mut self) {
+        let (Some(mut copy), Some(tls)) = (self.certificates.take(), &self.context.tls) else { return };
+        let read = tokio::task::spawn_blocking(move || {
+            let found = copy.read().unwrap_or_default();
+            copy.remember(true, &found, &[]);
+            (copy, found)
+        });
+        // A panic while reading leaves no copy.
+        let Ok((copy, found)) = read.await else { return };
+        tracing::info!(certificates = found.len(), "serving the certificates that were kept");
+        tls.take(true, found, &[]);
+        self.certificates = Some(copy);
+    }
+
+    /// Writes the copy of the certificates, unless it is being written or says the same.
+    fn keep_certificates(&mut self) {
+        while self.writing_certificates.try_join_next().is_some() {}
+        let Some(copy) = self.certificates.as_mut().filter(|_| self.writing_certificates.is_empty()) else {
+            return;
+        };
+        let Some((path, certificates)) = copy.take_due() else { return };
+        self.writing_certificates.spawn_blocking(move || {
+            if let Err(error) = certificate_copy::write(&path, &certificates) {
+                tracing::error!(%error, "the certificates cannot be kept on disk; a restart would begin with older ones");
+            }
+        });
     }
 
     /// Notes what changed, for the copy.
@@ -135,6 +176,7 @@ impl ControlLink {
                 _ = sweep.tick() => self.deployments.sweep(),
                 _ = activity.tick() => {
                     self.keep();
+                    self.keep_certificates();
                     let needed = self.deployments.needed();
                     if !needed.is_empty() {
                         self.context.outbox.active(needed);
@@ -147,6 +189,9 @@ impl ControlLink {
     fn receive(&mut self, message: ControlToIngress) {
         let message = match message {
             ControlToIngress::Certificates { whole, certificates, removals } => {
+                if let Some(copy) = &mut self.certificates {
+                    copy.remember(whole, &certificates, &removals);
+                }
                 if let Some(tls) = &self.context.tls {
                     tls.take(whole, certificates, &removals);
                 }

@@ -15,7 +15,7 @@
 //! | `static_site` | files by path, with everything HTTP knows about files |
 //! | `error_page` | what a visitor sees when there is nothing else to show |
 //! | `control_link`, `deployments`, `drain`, `outbox` | the table's changes, and what leaves with them |
-//! | `table_copy` | the table on disk, for a start without the control plane |
+//! | `table_copy`, `certificate_copy` | what was told, on disk, for a start without the control plane |
 //!
 //! Rules:
 //! - A request never waits for the control plane, and needs no container engine: the table is in memory, blobs come through
@@ -25,6 +25,7 @@
 
 mod access_log;
 mod body;
+mod certificate_copy;
 mod client_io;
 mod connections;
 mod context;

@@ -24,6 +24,8 @@ pub struct Options {
     pub listen_tls: Option<SocketAddr>,
     /// Where the table is kept on disk, so that a restart serves without the control plane; `None` keeps none.
     pub table_copy: Option<PathBuf>,
+    /// Where the certificates are kept on disk, for the same; `None` keeps none.
+    pub certificate_copy: Option<PathBuf>,
     /// Take the table of a control plane that has started anew even if it has less than half of the routes.
     pub accept_smaller_table: bool,
     /// Proxies before this ingress, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
@@ -45,6 +47,7 @@ impl Options {
             listen,
             listen_tls: None,
             table_copy: None,
+            certificate_copy: None,
             trusted_proxies: Vec::new(),
             accept_smaller_table: false,
             drain_timeout: Duration::from_secs(30),

@@ -38,6 +38,7 @@ pub mod lifetime;
 pub mod limit;
 pub mod log;
 pub mod name;
+pub mod notice;
 pub mod pipeline;
 pub mod placement;
 pub mod plan;

@@ -1,4 +1,5 @@
 //! Repositories that not everybody may read: a deploy key and a real ssh server, a token and a real https one.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

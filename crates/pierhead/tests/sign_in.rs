@@ -1,4 +1,5 @@
 //! Signing in with accounts elsewhere: a real OpenID Connect provider, a stand-in for GitHub, and browsers that go there and back.
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use pierhead_testkit::{Browser, GitHubAccounts, Peer, Server};
 use reqwest::Url;

@@ -5,13 +5,13 @@
 
 use pierhead_model::Timestamp;
 use pierhead_model::deployment::{Failure, State};
-use pierhead_model::id::DeploymentId;
+use pierhead_model::id::{DeploymentId, ProjectId};
 use pierhead_model::name::{ProjectName, SlotName};
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect, Set};
 use tokio::sync::watch;
 
-use crate::{Store, StoreError, Visibility, document};
+use crate::{Store, StoreError, Visibility, document, notices};
 
 /// A transition that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,7 @@ pub(crate) mod row {
 /// An event that is about to be written.
 pub(crate) struct NewEvent<'a> {
     pub(crate) deployment: &'a DeploymentId,
+    pub(crate) project_id: &'a ProjectId,
     pub(crate) project: &'a ProjectName,
     pub(crate) slot: &'a SlotName,
     pub(crate) from: Option<State>,
@@ -67,6 +68,7 @@ pub(crate) async fn write_in_txn(
     transaction: &impl ConnectionTrait,
     new: NewEvent<'_>,
 ) -> Result<(), StoreError> {
+    notices::enqueue(transaction, &new).await?;
     let row = row::ActiveModel {
         sequence: sea_orm::NotSet,
         deployment_id: Set(new.deployment.to_string()),

@@ -344,6 +344,7 @@ impl Store {
         self.pipelines_delete(id).await?;
         self.followed_delete(id).await?;
         self.hooks_delete(id).await?;
+        self.notices_delete(id).await?;
         self.source_access_delete(id).await?;
         self.uploads_delete(id).await?;
         self.orders_delete(id).await?;

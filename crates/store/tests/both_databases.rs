@@ -5,13 +5,18 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Phase, Report};
+use pierhead_model::certificate::{CertificateSource, Validity};
 use pierhead_model::deployment::{Event, Failure, Reason, State};
 use pierhead_model::digest::Digest;
+use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::git_access::HostKey;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::{DeploymentId, EnvironmentId, InstallId, NodeId, ProjectId, SlotId};
+use pierhead_model::id::{
+    DeploymentId, EnvironmentId, IdentityId, InstallId, LetterId, NodeId, ProjectId, SlotId, UserId,
+};
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
 use pierhead_model::pipeline::name::CatalogueName;
@@ -19,9 +24,10 @@ use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    AuditFilter, Begun, CatalogueEntry, CatalogueKind, DeploymentFilter, Environment, NewAudit,
-    NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, Store, StoreError,
-    StoredAccess, StoredCredentials, StoredGitCredential, StoredRegistry, StoredVariable, Visibility,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, Domain,
+    DomainLooked, Environment, Identity, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion, Node,
+    NodeLink, Options, Project, Slot, Store, StoreError, StoredAccess, StoredCertificate, StoredCredentials,
+    StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, User, Visibility,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -193,6 +199,10 @@ on_both!(
     a_host_has_one_registry,
     a_credential_and_host_keys_do_not_disturb_each_other,
     a_slot_expires_unless_it_is_extended_first,
+    an_account_elsewhere_is_linked_once_and_a_link_is_taken_once,
+    a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up,
+    a_hostname_is_held_by_one_project_and_yields_to_a_proof,
+    an_order_is_made_by_one_and_given_back,
 );
 
 async fn a_life_is_written_with_its_events_in_order(world: &World) {
@@ -546,6 +556,194 @@ async fn a_unit_happens_as_a_whole_and_is_told(world: &World) {
     }
     assert_eq!(world.store.audit_forget(now()).await.unwrap(), 0);
     assert_eq!(world.store.audit_forget(now() + jiff::SignedDuration::from_secs(1)).await.unwrap(), 1);
+}
+
+fn user(number: u128) -> User {
+    User {
+        id: UserId::new(now(), number),
+        email: format!("user-{number}@example.com"),
+        name: "User".into(),
+        password_hash: String::new(),
+        role: InstanceRole::User,
+        created_at: now(),
+        disabled_at: None,
+        verified_at: None,
+    }
+}
+
+async fn an_account_elsewhere_is_linked_once_and_a_link_is_taken_once(world: &World) {
+    let (ada, bob) = (user(1), user(2));
+    for user in [&ada, &bob] {
+        world.store.user_create(user).await.unwrap();
+    }
+    let identity = |number: u128, user: &User, issuer: &str, subject: &str| Identity {
+        id: IdentityId::new(now(), number),
+        user: user.id.clone(),
+        provider: "company".into(),
+        issuer: issuer.into(),
+        subject: subject.into(),
+        email: None,
+        created_at: now(),
+        last_used_at: now(),
+    };
+    // Two who link the same account at once: one of them has it.
+    let (first, second) = (identity(1, &ada, "https://a", "1"), identity(2, &bob, "https://a", "1"));
+    let (one, other) =
+        tokio::join!(world.store.identity_create(&first), world.store.identity_create(&second));
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    assert!(matches!(one.and(other), Err(StoreError::Taken { .. })));
+    // The same subject of another issuer is somebody else.
+    world.store.identity_create(&identity(3, &bob, "https://b", "1")).await.unwrap();
+    let found = world.store.identity_by_subject("https://b", "1").await.unwrap().unwrap();
+    assert_eq!(found.user, bob.id);
+    assert_eq!(world.store.identity_by_subject("https://c", "1").await.unwrap(), None);
+    assert!(!world.store.identity_delete(&ada.id, &found.id).await.unwrap(), "it is not theirs");
+    assert!(world.store.identity_delete(&bob.id, &found.id).await.unwrap());
+
+    let later = now() + SignedDuration::from_secs(60);
+    let put = async |hash: &str| world.store.password_reset_put(&ada.id, hash, now(), later).await.unwrap();
+    put("first").await;
+    put("second").await;
+    let take = async |hash: &str, at| world.store.password_reset_take(hash, at).await.unwrap();
+    assert_eq!(take("first", now()).await, None, "a newer one has taken its place");
+    assert_eq!(take("second", later).await, None, "its time is over");
+    put("third").await;
+    let (one, other) = tokio::join!(take("third", now()), take("third", now()));
+    assert_eq!([one, other].iter().flatten().collect::<Vec<_>>(), [&ada.id]);
+}
+
+async fn a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up(world: &World) {
+    let letter = |number: u128, wait_s: i64| StoredLetter {
+        id: LetterId::new(now(), number),
+        recipient: format!("{number}@example.com"),
+        sealed: "sealed".into(),
+        created_at: now(),
+        next_at: now() + SignedDuration::from_secs(wait_s),
+        tries: 0,
+        last_error: None,
+        given_up_at: None,
+    };
+    world.store.letter_create(&letter(1, 30)).await.unwrap();
+    world.store.letter_create(&letter(2, 10)).await.unwrap();
+    let next = world.store.letter_next().await.unwrap().unwrap();
+    assert_eq!(next.recipient, "2@example.com", "the one whose time comes first");
+    let later = now() + SignedDuration::from_secs(60);
+    let (one, other) =
+        tokio::join!(world.store.letter_claim(&next, later), world.store.letter_claim(&next, later));
+    assert!(one.unwrap() != other.unwrap(), "one of two sends it");
+    world.store.letter_failed(&next.id, "no such mailbox", later, Some(now())).await.unwrap();
+    let trouble = world.store.letters_in_trouble(10).await.unwrap();
+    assert_eq!((trouble.len(), &*trouble[0].sealed, trouble[0].tries), (1, "", 1), "what it said is gone");
+    let counts = world.store.letter_counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.given_up), (1, 1));
+    let next = world.store.letter_next().await.unwrap().unwrap();
+    world.store.letter_delete(&next.id).await.unwrap();
+    assert_eq!(world.store.letter_next().await.unwrap(), None);
+    world.store.letters_forget(later).await.unwrap();
+    assert_eq!(world.store.letter_counts().await.unwrap().given_up, 0);
+}
+
+fn claim(world: &World, project: &ProjectId, proof: &str) -> Domain {
+    Domain {
+        host: Hostname::parse("www.example.org").unwrap(),
+        project: project.clone(),
+        slot: SlotName::production(),
+        proof: proof.to_owned(),
+        standing: Standing { state: DomainState::Pending, tries: 0, lost_since: None },
+        explanation: "not looked at yet".to_owned(),
+        checked_at: None,
+        next_check_at: now(),
+        verified_at: None,
+        created_by: format!("{}", world.slot),
+        created_at: now(),
+    }
+}
+
+async fn a_hostname_is_held_by_one_project_and_yields_to_a_proof(world: &World) {
+    let store = &world.store;
+    let mut other = store.project_get(&world.project).await.unwrap().unwrap();
+    other.id = ProjectId::new(now(), 77);
+    other.name = ProjectName::parse("other").unwrap();
+    store.project_create(&other).await.unwrap();
+    let (ours, theirs) = (claim(world, &world.project, "ours"), claim(world, &other.id, "theirs"));
+    for claim in [&ours, &theirs] {
+        store.domain_put(claim).await.unwrap();
+        store.domain_put(&Domain { proof: "another".into(), ..(*claim).clone() }).await.unwrap();
+    }
+    let due = store.domains_due(now(), 10).await.unwrap();
+    assert_eq!(due.len(), 2, "one claim for each project, with the proof it began with");
+    assert!(due.contains(&ours) && due.contains(&theirs), "{due:?}");
+    let verified = |displaces| DomainLooked {
+        standing: Standing { state: DomainState::Verified, tries: 0, lost_since: None },
+        explanation: "the proof is there".to_owned(),
+        at: now(),
+        next_check_at: now() + jiff::SignedDuration::from_hours(6),
+        displaces,
+    };
+    assert!(store.domain_looked(&ours, &verified(false)).await.unwrap());
+    assert!(!store.domain_looked(&ours, &verified(false)).await.unwrap(), "somebody looked meanwhile");
+    let refused = store.domain_looked(&theirs, &verified(false)).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    assert_eq!(store.domain_holder(&ours.host).await.unwrap().unwrap().project, world.project);
+    assert!(store.domain_looked(&theirs, &verified(true)).await.unwrap());
+    assert_eq!(store.domain_holder(&ours.host).await.unwrap().unwrap().project, other.id);
+    let displaced = store.domain_get(&world.project, &ours.host).await.unwrap().unwrap();
+    assert_eq!((displaced.standing.state, displaced.verified_at), (DomainState::Failed, None));
+    assert_eq!(store.domains_verified().await.unwrap().len(), 1);
+    assert!(store.domain_delete(&other.id, &ours.host).await.unwrap());
+    assert!(!store.domain_delete(&other.id, &ours.host).await.unwrap());
+}
+
+async fn an_order_is_made_by_one_and_given_back(world: &World) {
+    let store = &world.store;
+    let after = |seconds: i64| now() + jiff::SignedDuration::from_secs(seconds);
+    store.order_ensure("a.test", Some(&world.project), now()).await.unwrap();
+    store.order_ensure("a.test", Some(&world.project), after(900)).await.unwrap();
+    let order = store.orders_due(now(), 10).await.unwrap().remove(0);
+    let taken = [1, 2, 3].map(|holder| {
+        let (store, order) = (store.clone(), order.clone());
+        tokio::spawn(async move {
+            store.order_take(&order, &format!("epoch {holder}"), now(), after(300)).await.unwrap()
+        })
+    });
+    let mut holders = Vec::new();
+    for (holder, taken) in (1..).zip(taken) {
+        if taken.await.unwrap() {
+            holders.push(format!("epoch {holder}"));
+        }
+    }
+    let [holder] = &*holders else { panic!("{holders:?}") };
+    assert!(store.orders_due(after(299), 10).await.unwrap().is_empty(), "somebody is at it");
+    store.order_ended("a.test", "epoch 9", (0, None), after(9)).await.unwrap();
+    assert!(store.orders_due(after(299), 10).await.unwrap().is_empty(), "it is not theirs to give back");
+    assert_eq!(store.orders_due(after(300), 10).await.unwrap().len(), 1, "whoever had it is gone");
+    store.order_ended("a.test", holder, (1, Some("no")), after(60)).await.unwrap();
+    let order = store.orders().await.unwrap().remove(0);
+    assert_eq!((order.failures, order.problem.as_deref(), order.due_at), (1, Some("no"), after(60)));
+    assert!(store.order_hasten("a.test", now()).await.unwrap());
+    assert_eq!(store.orders_due(now(), 10).await.unwrap().len(), 1);
+    let head = |id: &str| CertificateHead {
+        id: id.to_owned(),
+        project: Some(world.project.clone()),
+        source: CertificateSource::Acme,
+        names: vec!["a.test".to_owned()],
+        validity: Validity { not_before: now(), not_after: after(90) },
+        created_by: "pierhead".to_owned(),
+        created_at: now(),
+    };
+    for id in ["1", "2"] {
+        let (chain, key) = (format!("chain {id}"), format!("sealed {id}"));
+        store.certificate_create(&StoredCertificate { head: head(id), chain, key }).await.unwrap();
+    }
+    assert_eq!(store.certificate_heads().await.unwrap(), [head("1"), head("2")]);
+    let opened = store.certificates_open(&["2".to_owned(), "3".to_owned()]).await.unwrap();
+    assert_eq!(opened, [("2".to_owned(), "chain 2".to_owned(), "sealed 2".to_owned())]);
+    assert!(store.certificate_delete("1").await.unwrap() && !store.certificate_delete("1").await.unwrap());
+    for credentials in ["first", "second"] {
+        store.acme_account_ensure("https://acme.test/dir", credentials, now()).await.unwrap();
+    }
+    assert_eq!(store.acme_account("https://acme.test/dir").await.unwrap().as_deref(), Some("first"));
+    assert_eq!(store.acme_account("https://other.test/dir").await.unwrap(), None);
 }
 
 async fn variables_of_one_place_are_replaced_and_go_with_their_slot(world: &World) {

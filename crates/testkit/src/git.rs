@@ -116,6 +116,12 @@ impl GitServer {
         output(&clone, &["rev-parse", "HEAD"])
     }
 
+    /// Lets another reference of the server be where a branch is that was changed here: `refs/pull/7/head`.
+    pub fn point(&self, name: &str, branch: &str, reference: &str) {
+        let clone = self.folder.path().join(format!("clone-{name}-{}", branch.replace('/', "-")));
+        git(&clone, &["push", "--quiet", "--force", "origin", &format!("HEAD:{reference}")]);
+    }
+
     /// Where a branch is.
     pub fn head(&self, name: &str, branch: &str) -> String {
         let listed =

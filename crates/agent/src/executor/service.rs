@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pierhead_engine::Error as EngineError;
 use pierhead_engine::spec::{Mount, VolumeKind, VolumeSpec};
 use pierhead_model::deployment::Reason;
 use pierhead_model::release::{ImageRelease, ServiceRelease};
@@ -84,5 +85,10 @@ async fn mount_layers(
     let volume =
         VolumeSpec { name: volume.to_owned(), labels, kind: VolumeKind::Overlay { lower, upper, work } };
     let engine = Arc::clone(&run.node.engine);
-    run.settle("making the service's volume", async move { engine.volume_create(&volume).await }).await
+    match run.settle("making the service's volume", async move { engine.volume_create(&volume).await }).await
+    {
+        // An earlier epoch made it, of the same layers: only its labels differ.
+        Err(StepError::Engine { error: EngineError::NameTaken { .. }, .. }) => Ok(()),
+        result => result,
+    }
 }

@@ -47,8 +47,8 @@ const SETTINGS: &[&str] = &[
 /// The server is known by the keys that were approved for it, and by nothing else; the key that it is shown is the one that
 /// was made for it.
 const SSH: &str = "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o HostKeyAlias=repository \
-                   -o UserKnownHostsFile=\"\\\"$PIERHEAD_KNOWN_HOSTS\\\"\" -o GlobalKnownHostsFile=/dev/null \
-                   -o IdentityFile=\"\\\"$PIERHEAD_IDENTITY\\\"\" -o IdentitiesOnly=yes -o IdentityAgent=none \
+                   -o UserKnownHostsFile=\"\\\"$SSH_KNOWN_HOSTS\\\"\" -o GlobalKnownHostsFile=/dev/null \
+                   -o IdentityFile=\"\\\"$SSH_IDENTITY\\\"\" -o IdentitiesOnly=yes -o IdentityAgent=none \
                    -o PreferredAuthentications=publickey -o UpdateHostKeys=no -o VerifyHostKeyDNS=no \
                    -o ProxyCommand=none -o PermitLocalCommand=no -o ForwardAgent=no -o ConnectTimeout=15";
 

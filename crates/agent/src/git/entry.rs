@@ -50,10 +50,8 @@ impl Entry {
         let line = |key: &HostKey| format!("{ALIAS} {} {}\n", key.algorithm, key.key);
         let known = folder.write("known_hosts", &host_keys.iter().map(line).collect::<String>())?;
         let identity = private_key.map(|key| folder.write("identity", key)).transpose()?;
-        let environment = vec![
-            ("PIERHEAD_KNOWN_HOSTS", known),
-            ("PIERHEAD_IDENTITY", identity.unwrap_or_else(|| "none".to_owned())),
-        ];
+        let environment =
+            vec![("SSH_KNOWN_HOSTS", known), ("SSH_IDENTITY", identity.unwrap_or_else(|| "none".to_owned()))];
         Ok(Self { _folder: Some(folder), settings: Vec::new(), environment })
     }
 }

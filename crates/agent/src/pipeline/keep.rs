@@ -92,7 +92,7 @@ impl Keeper<'_> {
                 None => match self.orders.start_replica(service, &never).await {
                     Started::Healthy(running) => running,
                     Started::Failed(failure) => {
-                        self.down(service, &mut backoff, order.number, &failure.detail).await;
+                        self.down(service, &mut backoff, order.number, (failure.detail, "")).await;
                         continue;
                     }
                     Started::Cancelled => return,
@@ -120,7 +120,7 @@ impl Keeper<'_> {
                 || "its container was removed".to_owned(),
                 |exit| steps::service::tell(service, &exit),
             );
-            self.down(service, &mut backoff, order.number, &format!("the process ended: {told}")).await;
+            self.down(service, &mut backoff, order.number, (told, "the process ended: ")).await;
         }
     }
 
@@ -187,9 +187,15 @@ impl Keeper<'_> {
     }
 
     /// Reports the end of a process and waits until the next start.
-    async fn down(&self, service: &Service, backoff: &mut Backoff, number: u64, told: &str) {
+    async fn down(
+        &self,
+        service: &Service,
+        backoff: &mut Backoff,
+        number: u64,
+        (told, words): (String, &str),
+    ) {
         let wait = backoff.advance();
-        let line = format!("{told}; it is started again in {} s", wait.as_secs_f32());
+        let line = format!("{words}{told}; it is started again in {} s", wait.as_secs_f32());
         self.orders.run.log.say(self.name.as_str(), &line);
         let at = Timestamp::now().checked_add(wait).ok();
         // Awake, though not well: whoever waits for it is told so, and waits no longer.
@@ -198,7 +204,7 @@ impl Keeper<'_> {
             self.say(|instance| {
                 instance.set_replica(service.replica, None);
                 instance.restarts += 1;
-                instance.last_exit = Some(told.to_owned());
+                instance.last_exit = Some(told.clone());
                 instance.next_start_at = at;
                 instance.rest = awake;
             })

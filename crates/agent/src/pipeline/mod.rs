@@ -27,7 +27,6 @@ mod pull;
 mod sleep;
 mod values;
 
-use pierhead_engine::Error as EngineError;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::run::PipelineWork;
 
@@ -54,14 +53,10 @@ pub(crate) async fn undo(run: &Run) -> Result<(), StepError> {
     Driver::open(run, work).await?.run_back().await
 }
 
-/// Removes the volumes of the deployment's slot, which go with the last deployment that is on this node. One that another
-/// deployment mounts stays.
+/// Removes the volumes of the deployment's slot, which go with the last deployment that is on this node.
 pub(crate) async fn remove_volumes(run: &Run) -> Result<(), steps::StepError> {
     let (place, context) = driver::surroundings(run);
-    match steps::service::remove_volumes(&context, &place).await {
-        Err(steps::StepError::Engine { error: EngineError::Conflict { .. }, .. }) => Ok(()),
-        removed => removed,
-    }
+    steps::service::remove_volumes(&context, &place).await
 }
 
 /// What was noted of a run is not needed any more.

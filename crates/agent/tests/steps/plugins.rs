@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pierhead_agent::steps::contract::{Action, MAX_STDOUT_BYTES};
 use pierhead_agent::steps::plugin::{self, Observed, Outcome};
-use pierhead_agent::steps::service::SlotVolume;
+use pierhead_agent::steps::service::{self, SlotVolume};
 use pierhead_agent::steps::{StepError, end};
-use pierhead_engine::Error;
 use pierhead_engine::log::Output;
 use pierhead_engine::simulated::{Act, Behaviour, Fault, Operation, Selector};
 use pierhead_engine::state::Removal;
+use pierhead_engine::{Engine as _, Error};
 use pierhead_model::deployment::{Failure, Reason};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -202,11 +202,21 @@ async fn volumes_of_the_slot_are_shared_and_outlive_its_containers() {
     reader.volumes = vec![SlotVolume { read_only: true, ..volume }];
     assert!(matches!(lab.run(&reader).await, Outcome::Succeeded(_)));
 
-    let refused = pierhead_agent::steps::service::remove_volumes(&lab.context, &reader.place).await;
-    assert!(refused.is_err(), "a container mounts it");
+    // Named to be looked at before and after the one that is mounted.
+    let mut other = lab.attempt("other");
+    other.volumes = ["a", "z"]
+        .map(|name| SlotVolume { name: name.into(), path: format!("/{name}"), read_only: false })
+        .into();
+    behave(&engine, [Act::print(YES)]);
+    assert!(matches!(lab.run(&other).await, Outcome::Succeeded(_)));
+    end::remove(&lab.context, &other.container()).await.unwrap();
+    let volumes = async || engine.volume_list(&pierhead_engine::spec::Labels::new()).await.unwrap().len();
+    assert_eq!(volumes().await, 3);
+    service::remove_volumes(&lab.context, &reader.place).await.unwrap();
+    assert_eq!(volumes().await, 1, "a container mounts it");
     end::remove(&lab.context, &reader.container()).await.unwrap();
     for _ in 0..2 {
-        pierhead_agent::steps::service::remove_volumes(&lab.context, &reader.place).await.unwrap();
+        service::remove_volumes(&lab.context, &reader.place).await.unwrap();
     }
     assert_eq!(lab.held().await, Vec::<String>::new());
 }

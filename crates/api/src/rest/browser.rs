@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use pierhead_control::{BrowserSession, SESSION_LIFETIME_S, Via};
+use pierhead_control::{BrowserSession, Error, SESSION_LIFETIME_S, Via};
 use pierhead_model::code::Code;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -104,24 +104,39 @@ pub(super) fn header_value(text: &str) -> Result<HeaderValue, Problem> {
 /// After a page was loaded anew: the cookie is still there, the token is not.
 #[utoipa::path(get, path = "/auth/csrf", operation_id = "csrf_token", tag = "access",
     responses((status = 200, description = "Of this session", body = CsrfToken)))]
-pub(crate) async fn csrf(
-    State(app): State<Shared>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+pub(crate) async fn csrf(State(app): State<Shared>, caller: Caller) -> Result<Answer<CsrfToken>, Problem> {
     match &caller.principal.via {
-        Via::Session(session) => {
-            let csrf_token = app.services.auth.csrf_token(session);
-            let mut response = Answer(CsrfToken { csrf_token }).into_response();
-            // A session that is used lives on, and so must its cookie.
-            if let Some(cookie) = session_cookie(&headers) {
-                let cookie = sign_in::set_cookie(COOKIE, cookie.expose_secret(), SESSION_LIFETIME_S);
-                response.headers_mut().insert(header::SET_COOKIE, header_value(&cookie)?);
-            }
-            Ok(response)
-        }
+        Via::Session(session) => Ok(Answer(CsrfToken { csrf_token: app.services.auth.csrf_token(session) })),
         _ => {
             Err(Problem::new(Code::NotFound, "An API token is no browser's session: it needs no such token."))
         }
     }
+}
+
+/// Whether somebody is signed in, in this browser.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionState {
+    /// What changes send along, as of `GET /auth/csrf`; `null` when nobody is signed in.
+    csrf_token: Option<String>,
+}
+
+/// Ask whether somebody is signed in
+///
+/// For a page that was just opened: by its cookie, which lives on then. Who is not signed in is no mistake here.
+#[utoipa::path(get, path = "/auth/session", operation_id = "session_state", tag = "access",
+    responses((status = 200, description = "Of this browser", body = SessionState)))]
+pub(crate) async fn state(State(app): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    let nobody = SessionState { csrf_token: None };
+    let Some(cookie) = session_cookie(&headers) else { return Ok(Answer(nobody).into_response()) };
+    let principal = match app.services.auth.authenticate(cookie.expose_secret()).await {
+        Ok(principal) => principal,
+        Err(Error::Unauthenticated { .. } | Error::TokenExpired) => {
+            return Ok(([(header::SET_COOKIE, GONE)], Answer(nobody)).into_response());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Via::Session(session) = &principal.via else { return Ok(Answer(nobody).into_response()) };
+    let cookie = sign_in::set_cookie(COOKIE, cookie.expose_secret(), SESSION_LIFETIME_S);
+    let known = SessionState { csrf_token: Some(app.services.auth.csrf_token(session)) };
+    Ok(([(header::SET_COOKIE, header_value(&cookie)?)], Answer(known)).into_response())
 }

@@ -283,7 +283,8 @@ pub(crate) async fn rollback_slot(
     Query(query): Query<InSlot>,
 ) -> Result<Accepted, Problem> {
     let slot = query.slot.as_deref();
-    Ok(accepted(app.services.deployments.rollback_slot(&caller.principal, &project, slot).await?))
+    let rolled_back = Box::pin(app.services.deployments.rollback_slot(&caller.principal, &project, slot));
+    Ok(accepted(rolled_back.await?))
 }
 
 /// Delete a deployment that has ended

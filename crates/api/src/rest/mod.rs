@@ -22,6 +22,7 @@ pub(crate) mod list;
 mod logs;
 mod mail;
 mod nodes;
+mod notices;
 mod pipelines;
 mod plan;
 mod platform;
@@ -56,6 +57,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::login))
         .routes(routes!(browser::login))
         .routes(routes!(browser::csrf))
+        .routes(routes!(browser::state))
         .routes(routes!(browser::set_up))
         .routes(routes!(browser::create_account))
         .routes(routes!(sign_in::options))
@@ -121,6 +123,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sources::sync))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
+        .routes(routes!(notices::list, notices::create))
+        .routes(routes!(notices::delete))
+        .routes(routes!(notices::test))
+        .routes(routes!(notices::sent))
+        .routes(routes!(notices::replay))
         .routes(routes!(source_access::put_token))
         .routes(routes!(source_access::make_deploy_key))
         .routes(routes!(source_access::delete_credential))

@@ -9,12 +9,12 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::list::List;
+use super::list::{List, WholeList};
 use super::sources::{Following, following};
 use super::values::Time;
 use crate::Shared;
 use crate::access::Caller;
-use crate::extract::{Json, Object, Path};
+use crate::extract::{Json, Object, Path, Query};
 use crate::problem::Problem;
 
 /// How a repository is entered. What is secret is never shown.
@@ -138,14 +138,16 @@ pub(crate) async fn delete_credential(
 ///
 /// Asks the server now. Compare them with what its operator publishes before one is approved.
 #[utoipa::path(get, path = "/projects/{project}/source/host-keys", operation_id = "source_host_key_list", tag = "sources",
-    responses((status = 200, description = "The strongest first", body = List<SourceHostKey>)))]
+    params(WholeList), responses((status = 200, description = "The strongest first", body = List<SourceHostKey>)))]
 pub(crate) async fn host_keys(
     State(app): State<Shared>,
     caller: Caller,
     Path(project): Path<String>,
-) -> Result<Answer<List<SourceHostKey>>, Problem> {
+    Query(query): Query<WholeList>,
+) -> Result<List<SourceHostKey>, Problem> {
+    query.check()?;
     let shown = app.services.sources.shown_host_keys(&caller.principal, &project).await?;
-    Ok(Answer(List::whole(&shown)))
+    Ok(List::whole(&shown))
 }
 
 /// The key that is meant.

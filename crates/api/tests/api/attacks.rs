@@ -375,3 +375,110 @@ async fn every_change_is_told_with_who_what_and_from_where_and_without_secrets()
     assert!(!whole.contains(secret) && !log.to_string().contains(secret));
     platform.stop().await;
 }
+
+#[tokio::test]
+async fn password_reset_replay_a_link_is_good_once_for_a_day_and_ends_every_session() {
+    let platform = Platform::start().await;
+    let grace = platform.member_token().await;
+    let refused = platform.call_as(&grace, "POST", "/users/ada@example.com/password-reset", None).await;
+    assert_eq!(refused.refusal(), (403, "forbidden".to_owned()), "only administrators make links");
+    let link = async || {
+        let made = platform.call("POST", "/users/grace@example.com/password-reset", None).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.json()["link"].as_str().unwrap().split_once('#').unwrap().1.to_owned()
+    };
+    let reset = async |token: &str| {
+        let body = json!({ "token": token, "password": "another good password" });
+        platform.call_as("", "POST", "/auth/password/reset", Some(body)).await.status.as_u16()
+    };
+    let (first, second) = (link().await, link().await);
+    assert_eq!(reset(&first).await, 401, "a newer one makes it worthless");
+    for other in ["phd_rst_", "phd_inv_x", &second.replace("phd_rst_", "phd_inv_"), &grace, ""] {
+        assert_eq!(reset(other).await, 401, "{other}");
+    }
+    // Of those who come at once, one sets it.
+    let both = tokio::join!(reset(&second), reset(&second));
+    assert!(matches!(both, (204, 401) | (401, 204)), "{both:?}");
+    let me = platform.call_as(&grace, "GET", "/me", None).await;
+    assert_eq!(me.refusal(), (401, "unauthenticated".to_owned()), "every sign-in has ended");
+    let third = link().await;
+    let (disabled, enabled) = (json!({ "disabled": true }), json!({ "disabled": false }));
+    for change in [disabled, enabled] {
+        assert_eq!(platform.call("PATCH", "/users/grace@example.com", Some(change)).await.status, 200);
+    }
+    assert_eq!(reset(&third).await, 401, "whoever was disabled keeps no link");
+    let fourth = link().await;
+    platform.advance(24 * 3600 + 1);
+    assert_eq!(reset(&fourth).await, 401, "its time is over");
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn sign_up_policy_decides_who_comes_in_and_tells_nobody_who_is_there() {
+    let platform = Platform::start().await;
+    let grace = platform.member_token().await;
+    let put = async |token: &str, policy: &str| {
+        let body = json!({ "policy": policy });
+        platform.call_as(token, "PUT", "/settings/sign-up", Some(body)).await.status.as_u16()
+    };
+    let options = platform.call_as("", "GET", "/auth/options", None).await;
+    assert_eq!(options.json()["sign_up"], "closed", "nothing is open until somebody opens it");
+    assert_eq!(put(&grace, "open").await, 403);
+    // Closed: whom an administrator invites, and not whom others invite.
+    let team = json!({ "name": "gardeners" });
+    assert_eq!(platform.call_as(&grace, "POST", "/teams", Some(team)).await.status, 201);
+    let body = json!({ "email": "ivan@example.com" });
+    let invited = platform.call_as(&grace, "POST", "/teams/gardeners/invitations", Some(body)).await;
+    let token = invited.json()["link"].as_str().unwrap().split_once('#').unwrap().1.to_owned();
+    let account = json!({ "token": token, "password": PASSWORD });
+    let accept =
+        async || platform.call_as("", "POST", "/auth/accept", Some(account.clone())).await.status.as_u16();
+    assert_eq!(accept().await, 403);
+    let invited = platform.call("POST", "/users", Some(json!({ "email": "judy@example.com" }))).await;
+    let by_admin = invited.json()["link"].as_str().unwrap().split_once('#').unwrap().1.to_owned();
+    let judy = json!({ "token": by_admin, "password": PASSWORD });
+    assert_eq!(platform.call_as("", "POST", "/auth/accept", Some(judy)).await.status, 201);
+    assert_eq!(put(&platform.token, "invitation").await, 200);
+    assert_eq!(accept().await, 201, "what was sent before counts by what is decided now");
+    // Open, without letters: there at once; the answer is the same for who is there already, and their password stays.
+    let sign_up = async |email: &str, password: &str| {
+        let body = json!({ "email": email, "password": password });
+        let answer = platform.call_as("", "POST", "/auth/sign-up", Some(body)).await;
+        (answer.status.as_u16(), answer.text)
+    };
+    assert_eq!(sign_up("mallory@example.com", PASSWORD).await.0, 403);
+    assert_eq!(put(&platform.token, "open").await, 200);
+    let other = "not her password at all";
+    assert_eq!(sign_up(EMAIL, other).await, sign_up("mallory@example.com", PASSWORD).await);
+    sign_in(&platform, EMAIL).await;
+    sign_in(&platform, "mallory@example.com").await;
+    let taken = json!({ "email": EMAIL, "password": other });
+    assert_eq!(platform.call_as("", "POST", "/auth/login", Some(taken)).await.status, 401);
+    // Too often for one mailbox: held up, whether or not it has an account.
+    for email in [EMAIL, "nobody@example.com"] {
+        let mut statuses = Vec::new();
+        for _ in 0..7 {
+            statuses.push(sign_up(email, PASSWORD).await.0);
+        }
+        assert_eq!(statuses.last(), Some(&429), "{email}: {statuses:?}");
+    }
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn account_preparation_an_unproven_address_gains_nothing() {
+    let platform = Platform::start().await;
+    let open = json!({ "policy": "open" });
+    assert_eq!(platform.call("PUT", "/settings/sign-up", Some(open)).await.status, 200);
+    let body = json!({ "email": "victim@example.com", "password": PASSWORD });
+    assert_eq!(platform.call_as("", "POST", "/auth/sign-up", Some(body)).await.status, 202);
+    let squatter = sign_in(&platform, "victim@example.com").await;
+    let squatter = squatter["access_token"].as_str().unwrap();
+    let team = json!({ "name": "storefront" });
+    assert_eq!(platform.call("POST", "/teams", Some(team)).await.status, 201);
+    let body = json!({ "email": "victim@example.com" });
+    assert_eq!(platform.call("POST", "/teams/storefront/invitations", Some(body)).await.status, 201);
+    let seen = platform.call_as(squatter, "GET", "/invitations", None).await;
+    assert_eq!(seen.json()["items"], json!([]), "whoever made the account did not prove the address");
+    platform.stop().await;
+}

@@ -66,7 +66,9 @@ impl Vouching {
     pub(super) fn follow(&self) -> Follower {
         let (mut vouched, mut challenges) = (self.vouched.subscribe(), self.challenges.subscribe());
         vouched.mark_changed();
-        challenges.mark_changed();
+        if challenges.borrow_and_update().version > 0 {
+            challenges.mark_changed();
+        }
         Follower { vouched, challenges, told: None }
     }
 }

@@ -94,9 +94,11 @@ impl Certificates {
         verified: &[Domain],
         now: Timestamp,
     ) -> Result<(), Error> {
+        let is_uploaded = |head: &&CertificateHead| head.source == CertificateSource::Uploaded;
+        let uploaded: Vec<CertificateHead> = heads.iter().filter(is_uploaded).cloned().collect();
         let mut wanted: BTreeMap<String, Option<ProjectId>> = verified
             .iter()
-            .filter(|domain| !has_uploaded(heads, domain, now))
+            .filter(|domain| !has_uploaded(&uploaded, domain, now))
             .map(|domain| (domain.host.to_string(), Some(domain.project.clone())))
             .collect();
         if self.core.edge.records.is_some() {

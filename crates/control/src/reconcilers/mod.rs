@@ -10,6 +10,7 @@
 //! | [`sleep`] | what nobody needs sleeps |
 //! | [`letters`] | every letter is sent |
 //! | [`audit`] | the audit log holds a year |
+//! | [`notices`] | what happened is told to who wants to know |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
 //!
@@ -24,6 +25,7 @@ pub(crate) mod driver;
 pub(crate) mod expiry;
 pub(crate) mod images;
 pub(crate) mod letters;
+pub(crate) mod notices;
 pub(crate) mod removals;
 pub(crate) mod routes;
 pub(crate) mod sleep;

@@ -588,7 +588,7 @@ fn refused(deployment: &Deployment, allowed: &[State], action: &'static str) -> 
     }
 }
 
-pub(super) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
+pub(crate) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     let slot_host = Hostname::of_slot(&record.slot_name, &record.project_name, &record.base_domain);
     let own_host = Hostname::of_deployment(&record.deployment.id, &record.base_domain);
     let (url, own_url) = (core.public.url(&slot_host), core.public.url(&own_host));

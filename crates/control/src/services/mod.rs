@@ -20,6 +20,7 @@ pub(crate) mod invitations;
 pub(crate) mod logs;
 pub(crate) mod mailing;
 pub(crate) mod moves;
+pub(crate) mod notices;
 pub(crate) mod page;
 pub(crate) mod passwords;
 pub(crate) mod pipelines;
@@ -61,6 +62,7 @@ pub struct Services {
     pub slots: slots::Slots,
     pub sources: sources::Sources,
     pub hooks: Hooks,
+    pub notices: notices::Notices,
     pub pushes: pushes::Pushes,
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
@@ -114,6 +116,7 @@ impl Services {
             slots: slots::Slots(Arc::clone(core)),
             sources: sources::Sources { core: Arc::clone(core), repositories },
             hooks: Hooks(Arc::clone(core)),
+            notices: notices::Notices(Arc::clone(core)),
             pushes: pushes::Pushes { core: Arc::clone(core), host },
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),

@@ -91,14 +91,14 @@ pub(crate) struct Provider {
 
 #[derive(Debug)]
 enum Asked {
-    OpenId(OpenId),
+    OpenId(Box<OpenId>),
     GitHub(GitHub),
 }
 
 impl Provider {
     pub(crate) fn new(options: ProviderOptions) -> Self {
         let asked = match &options.kind {
-            ProviderKind::OpenId { issuer } => Asked::OpenId(OpenId::new(issuer.clone())),
+            ProviderKind::OpenId { issuer } => Asked::OpenId(Box::new(OpenId::new(issuer.clone()))),
             ProviderKind::GitHub { url, api } => Asked::GitHub(GitHub { url: url.clone(), api: api.clone() }),
         };
         Self { options, asked }

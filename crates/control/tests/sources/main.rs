@@ -4,4 +4,5 @@
 mod corpus;
 mod intake;
 mod moves;
+mod notices;
 mod world;

@@ -141,6 +141,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    /// One that may reach addresses of this range too.
+    pub(crate) async fn reaching(range: &str) -> Self {
+        Self::with(vec![range.parse().unwrap()]).await
+    }
+
+    async fn with(allow_addresses: Vec<ipnet::IpNet>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database_url = format!("sqlite://{}", folder.path().join("db").display());
         let data_dir = folder.path().to_owned();
@@ -160,7 +169,7 @@ impl World {
                 webhook_secret: Some(INSTALLATION.into()),
             },
             agents: None,
-            allow_addresses: Vec::new(),
+            allow_addresses,
             ca_bundle: None,
             plugins: Vec::new(),
             access: pierhead_control::AccessOptions::default(),

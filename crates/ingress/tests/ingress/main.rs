@@ -15,6 +15,7 @@ mod routing;
 mod scale;
 mod services;
 mod sites;
+mod soak;
 mod support;
 mod switches;
 mod tls;

@@ -134,7 +134,7 @@ impl TestIngress {
     pub(crate) async fn said(&mut self) -> IngressToControl {
         loop {
             match self.said_of_all().await {
-                IngressToControl::Active { .. } => {}
+                IngressToControl::Active { .. } | IngressToControl::Answering { .. } => {}
                 said => return said,
             }
         }

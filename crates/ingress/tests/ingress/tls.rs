@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::{TestIngress, service};
+use crate::support::{TestIngress, eventually, service};
 use crate::upstream::App;
 
 fn certificate(names: &[&str]) -> Certificate {
@@ -178,4 +178,34 @@ async fn who_does_not_shake_hands_is_shown_out() {
     let mut plain = crate::client::Visitor::connect(ingress.handle.tls_addr().unwrap()).await;
     plain.send("GET / HTTP/1.1\r\nHost: x.test\r\n\r\n").await;
     assert!(!String::from_utf8_lossy(&plain.rest().await).contains("HTTP/1.1 200"));
+}
+
+/// Certificates that were told are served after a restart with nobody at the other end of the link.
+#[tokio::test]
+async fn a_restart_serves_by_the_certificates_that_were_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("certificates");
+    let (app, one) = (App::start("A").await, certificate(&["x.test"]));
+    let keeping = |options: &mut pierhead_ingress::Options| {
+        options.listen_tls = Some(([127, 0, 0, 1], 0).into());
+        options.certificate_copy = Some(path.clone());
+    };
+    let mut ingress = TestIngress::start_with(keeping).await;
+    tell(&mut ingress, true, &[&one]).await;
+    ingress.table(vec![service("x.test", "1aaaaaaaaa", &[app.address])]).await;
+    eventually("they are kept", || path.exists()).await;
+    drop(ingress);
+    let mut ingress = TestIngress::start_with(keeping).await;
+    assert!(connect(&ingress, "x.test", &one, &[]).await.is_ok());
+    // What the control plane says counts, once it says something.
+    tell(&mut ingress, true, &[]).await;
+    ingress.table(vec![]).await;
+    assert!(connect(&ingress, "x.test", &one, &[]).await.is_err());
+    drop(ingress);
+    // Torn: not used, and not in the way.
+    fs_err::write(&path, "pierhead-certificates-1 torn\n[]").unwrap();
+    let mut ingress = TestIngress::start_with(keeping).await;
+    tell(&mut ingress, true, &[&one]).await;
+    ingress.table(vec![]).await;
+    assert!(connect(&ingress, "x.test", &one, &[]).await.is_ok());
 }

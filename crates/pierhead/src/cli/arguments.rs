@@ -7,8 +7,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    grants, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, registries, runtimes,
-    services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
+    grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects,
+    registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users,
+    validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -100,6 +101,8 @@ pub(crate) enum Command {
     Up(Box<up::UpArgs>),
     /// Start a node on this machine, for a control plane on another
     Agent(Box<agent::AgentArgs>),
+    /// Start an ingress of its own, beside a server on this machine
+    Ingress(Box<ingress::IngressArgs>),
     /// Build and list the runtime images of this machine
     #[command(visible_alias = "runtime")]
     Runtimes(runtimes::RuntimesArgs),
@@ -167,6 +170,9 @@ pub(crate) enum Command {
     /// What a project is built from, whether pushes arrive, and how its repository is entered
     #[command(alias = "sources")]
     Source(source::SourceArgs),
+    /// Who is told when something happens to a project's deployments
+    #[command(alias = "notification")]
+    Notifications(notices::NoticesArgs),
     /// Registries that images come from, and the accounts there
     #[command(alias = "registry")]
     Registries(registries::RegistriesArgs),
@@ -211,12 +217,12 @@ pub(crate) enum Command {
 
 /// The groups of the root help, in the order in which somebody new needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Start a server", &["up", "agent", "runtimes"]),
+    ("Start a server", &["up", "agent", "ingress", "runtimes"]),
     ("Sign in", &["login", "logout", "whoami"]),
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env", "source", "domains", "certificates"]),
+    ("Configure", &["env", "source", "domains", "certificates", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
     ("Platform", &["environments", "nodes", "mail"]),

@@ -138,13 +138,14 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
-        environments, grants, init, invitations, link, logs, nodes, open, pipelines, plugins, projects, ps,
-        registries, runtimes, services, session, ship, sign_up, slots, source, status, teams, tokens, up,
-        users, validate, verify, version,
+        environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines,
+        plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots, source, status,
+        teams, tokens, up, users, validate, verify, version,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
         Command::Agent(args) => return Box::pin(agent::run(context, &args)).await,
+        Command::Ingress(args) => return Box::pin(ingress::run(context, &args)).await,
         Command::Verify => return verify::run(context).await.map(ExitCode::from),
         Command::Validate(args) => return validate::run(context, &args).map(ExitCode::from),
         Command::Runtimes(args) => Box::pin(runtimes::run(context, args)).await?,
@@ -173,6 +174,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Pipelines(args) => {
             return Box::pin(pipelines::run(context, &args)).await.map(ExitCode::from);
         }
+        Command::Notifications(args) => notices::run(context, &args).await?,
         Command::Source(args) => source::run(context, &args).await?,
         Command::Services(args) => services::run(context, &args).await?,
         Command::Registries(args) => return registries::run(context, &args).await.map(ExitCode::from),

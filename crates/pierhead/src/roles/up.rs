@@ -101,19 +101,16 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     .await
     .context("the control plane cannot start")?;
 
-    let (to_ingress, from_control) = link::memory();
-    control.attach_ingress(to_ingress);
-    let mut options = pierhead_ingress::Options::new(settings.ingress_listen.value);
-    options.tunnels = control.tunnels();
-    options.listen_tls = settings.ingress_tls_listen;
-    options.trusted_proxies.clone_from(&settings.trusted_proxies);
-    options.table_copy = Some(data_dir.join("routes"));
-    // Both are parts of one process on one data directory: there is no other control plane whose table this could be.
-    options.accept_smaller_table = true;
-    let ingress = Ingress::start(options, Arc::clone(&blobs), from_control).await?;
-
-    let certificates =
-        settings.certificates.clone().map(|folder| certificates::follow(folder, ingress.certificates()));
+    let apart = super::ingress::socket::listen(&super::ingress::socket::path(data_dir), control.door())
+        .context("the socket for ingresses cannot be made")?;
+    let ingress = match settings.ingress {
+        true => Some(ingress(&settings, &control, Arc::clone(&blobs)).await?),
+        false => None,
+    };
+    let certificates = match (&ingress, settings.certificates.clone()) {
+        (Some(ingress), Some(folder)) => Some(certificates::follow(folder, ingress.certificates())),
+        (None, _) | (_, None) => None,
+    };
 
     let (to_agent, from_control) = link::memory();
     control.attach_local_agent(to_agent);
@@ -137,9 +134,18 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     }
     printer.say(&format!("Console  http://{address}/console/"));
     printer.say(&format!("API      http://{address}/api/v1"));
-    printer.say(&format!("Ingress  http://{}  (*.{})", ingress.local_addr(), settings.base_domain.value));
-    if let Some(address) = ingress.tls_addr() {
-        printer.say(&format!("         https://{address}"));
+    match &ingress {
+        Some(ingress) => {
+            printer.say(&format!(
+                "Ingress  http://{}  (*.{})",
+                ingress.local_addr(),
+                settings.base_domain.value
+            ));
+            if let Some(address) = ingress.tls_addr() {
+                printer.say(&format!("         https://{address}"));
+            }
+        }
+        None => printer.say("Ingress  none in this process: pierhead ingress"),
     }
     let api_options = pierhead_api::Options { public_url: settings.public_url.clone(), ..Default::default() };
     let (stop, stopped) = watch::channel(false);
@@ -148,11 +154,14 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     printer.say("Stopping; what is deployed keeps running.");
     stop.send_replace(true);
     let _ = api.await;
+    apart.abort();
     control.stop().await;
     if let Some(certificates) = certificates {
         certificates.abort();
     }
-    ingress.shutdown(STOP_GRACE).await;
+    if let Some(ingress) = ingress {
+        ingress.shutdown(STOP_GRACE).await;
+    }
     agent.stop().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -179,6 +188,33 @@ async fn edge(settings: &Settings) -> Result<EdgeOptions> {
         edge.records = Some(Arc::new(Cloudflare::new(CloudflareOptions { token, api_url })?));
     }
     Ok(edge)
+}
+
+/// The ingress inside of this process.
+async fn ingress(
+    settings: &Settings,
+    control: &Control,
+    blobs: Arc<dyn BlobChannel>,
+) -> Result<pierhead_ingress::Handle> {
+    let (to_ingress, from_control) = link::memory();
+    control.attach_ingress(to_ingress);
+    let mut options = pierhead_ingress::Options::new(settings.ingress_listen.value);
+    options.tunnels = control.tunnels();
+    options.listen_tls = settings.ingress_tls_listen;
+    options.trusted_proxies.clone_from(&settings.trusted_proxies);
+    options.access_log = access_log(settings)?;
+    options.table_copy = Some(settings.data_dir.value.join("routes"));
+    // Both are parts of one process on one data directory: there is no other control plane whose table this could be.
+    options.accept_smaller_table = true;
+    Ok(Ingress::start(options, blobs, from_control).await?)
+}
+
+/// Where the ingress's requests are written down, if anywhere.
+pub(super) fn access_log(
+    settings: &Settings,
+) -> Result<Option<tokio::sync::mpsc::Sender<Box<pierhead_ingress::AccessRecord>>>> {
+    let Some(path) = settings.access_log.clone() else { return Ok(None) };
+    Ok(Some(super::access_log::start(path).context("the access log cannot be opened")?))
 }
 
 pub(super) fn agent_options(settings: &Settings) -> pierhead_agent::Options {

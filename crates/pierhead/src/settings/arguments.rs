@@ -34,10 +34,7 @@ const OF_AGENT: [&Key; 14] = [
 
 impl Args for AgentFlags {
     fn augment_args(command: Command) -> Command {
-        let command = Flags::augment_args(command);
-        let others =
-            KEYS.iter().filter(|key| key.exists() && !OF_AGENT.iter().any(|own| own.name == key.name));
-        let command = others.fold(command, |command, key| command.mut_arg(key.name, |arg| arg.hide(true)));
+        let command = hide_others(Flags::augment_args(command), &OF_AGENT);
         command.mut_arg(registry::LISTEN.name, |arg| {
             arg.help("Where the control plane calls this agent [default: 0.0.0.0:8410] [variable: PIERHEAD_LISTEN]")
         })
@@ -46,6 +43,48 @@ impl Args for AgentFlags {
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
     }
+}
+
+/// The same for `pierhead ingress`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IngressFlags(pub(crate) Flags);
+
+/// What an ingress of its own reads.
+const OF_INGRESS: [&Key; 8] = [
+    &registry::DATA_DIR,
+    &registry::INGRESS_LISTEN,
+    &registry::INGRESS_TLS_LISTEN,
+    &registry::ACCESS_LOG,
+    &registry::TRUSTED_PROXIES,
+    &registry::CERTIFICATES,
+    &registry::LOG_FORMAT,
+    &registry::LOG_LEVEL,
+];
+
+impl Args for IngressFlags {
+    fn augment_args(command: Command) -> Command {
+        hide_others(Flags::augment_args(command), &OF_INGRESS)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for IngressFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Flags::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+/// Help shows only what is read.
+fn hide_others(command: Command, shown: &[&Key]) -> Command {
+    let others = KEYS.iter().filter(|key| key.exists() && !shown.iter().any(|own| own.name == key.name));
+    others.fold(command, |command, key| command.mut_arg(key.name, |arg| arg.hide(true)))
 }
 
 impl FromArgMatches for AgentFlags {

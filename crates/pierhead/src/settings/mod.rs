@@ -23,7 +23,7 @@ use pierhead_model::hostname::Hostname;
 use secrecy::SecretString;
 
 use self::mail::MailServer;
-pub(crate) use arguments::{AgentFlags, Flags};
+pub(crate) use arguments::{AgentFlags, Flags, IngressFlags};
 pub(crate) use resolve::{Resolved, config_file, load};
 
 /// Everything a role can be told. Durations and sizes carry their unit in the name.
@@ -60,8 +60,12 @@ pub(crate) struct Settings {
     pub(crate) subnet_pool: Ipv4Net,
     /// What `pierhead agent` proves.
     pub(crate) agent_token: Option<SecretString>,
+    /// Whether `pierhead up` is an ingress too.
+    pub(crate) ingress: bool,
     /// Where visitors come by TLS.
     pub(crate) ingress_tls_listen: Option<SocketAddr>,
+    /// Where requests are written down.
+    pub(crate) access_log: Option<PathBuf>,
     /// Proxies before the ingress that are believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// A folder of certificates and their keys.

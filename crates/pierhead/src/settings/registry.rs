@@ -58,9 +58,13 @@ keys! {
         "Where browsers find the console, when something stands in front of it: links in letters, and where sign-ins elsewhere lead back";
     INGRESS_LISTEN = "ingress_listen", "PIERHEAD_INGRESS_LISTEN", "ingress-listen", "ADDRESS", Plain, Default::Value("127.0.0.1:8480"),
         "Address at which deployments are visited";
+    INGRESS = "ingress", "PIERHEAD_INGRESS", "ingress", "BOOL", Plain, Default::Value("true"),
+        "Whether the server is an ingress too; otherwise run `pierhead ingress` beside it";
     INGRESS_TLS_LISTEN = "ingress_tls_listen", "PIERHEAD_INGRESS_TLS_LISTEN", "ingress-tls-listen", "ADDRESS", Plain,
         Default::None("no TLS: something before this server speaks it"),
         "Address at which deployments are visited by TLS (HTTP/1.1 and HTTP/2)";
+    ACCESS_LOG = "access_log", "PIERHEAD_ACCESS_LOG", "access-log", "FILE", Plain, Default::None("none is kept"),
+        "File to which the ingress appends one JSON line per request";
     TRUSTED_PROXIES = "trusted_proxies", "PIERHEAD_TRUSTED_PROXIES", "trusted-proxies", "CIDR,…", List, Default::Value(""),
         "Proxies before this server whose X-Forwarded-For and X-Forwarded-Proto are believed";
     CERTIFICATES = "certificates", "PIERHEAD_CERTIFICATES", "certificates", "DIR", Plain,

@@ -26,6 +26,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
     ("0019_data_keys", include_str!("schema/0019_data_keys.sql")),
     ("0020_letters", include_str!("schema/0020_letters.sql")),
+    ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
 ];
 

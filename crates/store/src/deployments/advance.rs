@@ -276,6 +276,7 @@ async fn create_in_txn(
     row::Entity::insert(row).exec_without_returning(transaction).await?;
     let event = NewEvent {
         deployment: &deployment.id,
+        project_id: &deployment.project,
         project: &document::parse::<ProjectName>("project", &project.name)?,
         slot: &document::parse::<SlotName>("slot", &slot.name)?,
         from: None,
@@ -357,6 +358,7 @@ async fn write_step(
             let failure = after.failure.as_ref();
             let event = NewEvent {
                 deployment: &after.id,
+                project_id: &after.project,
                 project,
                 slot,
                 from: Some(*from),

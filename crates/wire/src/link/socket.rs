@@ -46,18 +46,42 @@ where
     R: DeserializeOwned,
     S: Serialize,
 {
+    carry_for(io, dialled, &mut end, Duration::MAX).await
+}
+
+/// The same for sides that may have nothing to say for long: each gives signs of life. The end can be used for another channel.
+pub async fn carry_awake<Io, R, S>(io: Io, dialled: bool, end: &mut End<R, S>) -> LinkEnd
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    R: DeserializeOwned,
+    S: Serialize,
+{
+    carry_for(io, dialled, end, SILENCE / 4).await
+}
+
+/// After `quiet` without a message a sign of life is sent.
+async fn carry_for<Io, R, S>(io: Io, dialled: bool, end: &mut End<R, S>, quiet: Duration) -> LinkEnd
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    R: DeserializeOwned,
+    S: Serialize,
+{
     let role = if dialled { Role::Client } else { Role::Server };
     let limits =
         WebSocketConfig::default().max_message_size(Some(MESSAGE_BYTES)).max_frame_size(Some(MESSAGE_BYTES));
     let (mut sink, mut stream) = WebSocketStream::from_raw_socket(io, role, Some(limits)).await.split();
     let (to_here, from_here) = end.split_mut();
     let outgoing = async {
-        while let Some(message) = from_here.recv().await {
-            let text = match serde_json::to_string(&message) {
-                Ok(text) => text,
-                Err(error) => return LinkEnd::Garbled(error.to_string()),
+        loop {
+            let message = match tokio::time::timeout(quiet, from_here.recv()).await {
+                Ok(Some(message)) => match serde_json::to_string(&message) {
+                    Ok(text) => Message::text(text),
+                    Err(error) => return LinkEnd::Garbled(error.to_string()),
+                },
+                Ok(None) => break,
+                Err(_) => Message::Ping(Default::default()),
             };
-            match tokio::time::timeout(SILENCE, sink.send(Message::text(text))).await {
+            match tokio::time::timeout(SILENCE, sink.send(message)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return broken(error),
                 Err(_) => return LinkEnd::Stuck,
@@ -171,6 +195,21 @@ mod tests {
         let began = tokio::time::Instant::now();
         assert!(matches!(carry(left, true, far).await, LinkEnd::Silent));
         assert_eq!(began.elapsed().as_secs(), SILENCE.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sides_that_give_signs_of_life_may_be_quiet_for_long() {
+        let (left, right) = tokio::io::duplex(1 << 10);
+        let (here, mut far) = memory::<Word, Word>();
+        let (mut there, mut their_far) = memory::<Word, Word>();
+        let ours = tokio::spawn(async move { carry_awake(left, true, &mut far).await });
+        let theirs = tokio::spawn(async move { carry_awake(right, false, &mut their_far).await });
+        tokio::time::sleep(SILENCE * 20).await;
+        here.send(Word::Number { value: 7 }).await.unwrap();
+        assert_eq!(there.receive().await, Some(Word::Number { value: 7 }));
+        drop((here, there));
+        assert!(matches!(ours.await.unwrap(), LinkEnd::ClosedHere | LinkEnd::ClosedThere));
+        assert!(matches!(theirs.await.unwrap(), LinkEnd::ClosedHere | LinkEnd::ClosedThere));
     }
 
     #[tokio::test(start_paused = true)]

@@ -59,7 +59,8 @@ pub(in crate::steps) async fn ensure(
     Ok(())
 }
 
-/// Removes every volume of the slot from this node; for when the slot goes. Containers that mount them must be gone.
+/// Removes every volume of the slot from this node; for when the slot goes. One that another deployment mounts stays, and goes
+/// with that.
 pub async fn remove_all(context: &Context, place: &Place) -> Result<(), StepError> {
     const DOING: &str = "removing the slot's volumes";
     let labels = place.labels_of_slot();
@@ -69,7 +70,10 @@ pub async fn remove_all(context: &Context, place: &Place) -> Result<(), StepErro
         .filter(|volume| Place::is_volume(&volume.labels) && within_generation(&volume.labels, place.epoch));
     for volume in ours {
         let engine = Arc::clone(&context.engine);
-        context.settle(DOING, async move { engine.volume_remove(&volume.name).await }).await?;
+        match context.settle(DOING, async move { engine.volume_remove(&volume.name).await }).await {
+            Err(StepError::Engine { error: EngineError::Conflict { .. }, .. }) => {}
+            result => result?,
+        }
     }
     Ok(())
 }

@@ -49,6 +49,13 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("source_credential_delete", Rule::WriteProject, &[204]),
     row("source_host_key_list", Rule::WriteProject, &[409]),
     row("source_host_key_approve", Rule::WriteProject, &[409]),
+    row("notification_list", Rule::WriteProject, &[200]),
+    // The same name is taken the second time.
+    row("notification_create", Rule::WriteProject, &[201]),
+    row("notification_delete", Rule::WriteProject, &[404]),
+    row("notification_test", Rule::WriteProject, &[404]),
+    row("notification_delivery_list", Rule::WriteProject, &[404]),
+    row("notification_replay", Rule::WriteProject, &[404]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),
@@ -73,7 +80,7 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("domain_renew", Rule::WriteProject, &[409]),
     row("project_certificate_list", Rule::ReadProject, &[200]),
     // What the example has is no certificate.
-    row("project_certificate_create", Rule::WriteProject, &[422]),
+    with("project_certificate_create", Rule::WriteProject, &[422], |_| json!({ "chain": "-", "key": "-" })),
     row("project_certificate_delete", Rule::DeleteVariable, &[204]),
     row("pipeline_get", Rule::ReadProject, &[200]),
     row("pipeline_save", Rule::WriteProject, &[201]),
@@ -82,7 +89,7 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("pipeline_version_get", Rule::ReadProject, &[200]),
     row("pipeline_diff", Rule::ReadProject, &[200]),
     row("pipeline_dry_run", Rule::ReadProjectByPost, &[200]),
-    row("pipeline_tags", Rule::ReadProject, &[404]),
+    row("pipeline_tags", Rule::ReadProject, &[200]),
     row("deployment_get", Rule::ReadProject, &[200]),
     row("deployment_events", Rule::ReadProject, &[200]),
     row("deployment_cancel", Rule::WriteProject, &[202]),
@@ -152,7 +159,7 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("template_create", Rule::AdminToWrite, &[201, 409]),
     row("template_delete", Rule::AdminToWrite, &[204, 404]),
     row("certificate_list", Rule::AdminToRead, &[200]),
-    row("certificate_create", Rule::AdminToWrite, &[422]),
+    with("certificate_create", Rule::AdminToWrite, &[422], |_| json!({ "chain": "-", "key": "-" })),
     // It is a project's.
     row("certificate_delete", Rule::AdminToWrite, &[404]),
     row("registry_list", Rule::AdminToRead, &[200]),
@@ -254,6 +261,7 @@ pub(crate) const OPEN: &[Row] = &[
     row("login", Rule::Open, &[401, 429]),
     row("login_browser", Rule::Open, &[401, 429]),
     row("sign_in_options", Rule::Open, &[200]),
+    row("session_state", Rule::Open, &[200]),
     // There is no such provider.
     row("provider_sign_in", Rule::Open, &[404]),
     // To the sign-in page, which says why.

@@ -1,3 +1,5 @@
+//! Tokens of every kind of attacker, and the good ones.
+
 use std::sync::LazyLock;
 
 use aws_lc_rs::encoding::AsDer as _;

@@ -1,0 +1,160 @@
+//! Requests to addresses that people of projects chose: the server must not become their hand in its own network.
+//!
+//! Names are resolved here and every address is judged before a connection is made to exactly that address; redirects are not
+//! followed; what is read of an answer is bounded.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use pierhead_model::address::AddressRule;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::RETRY_AFTER;
+use url::{Host, Url};
+
+use crate::error::Error;
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// For a whole request: whoever is told something says only that it was heard.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Longer waits that a receiver asks for are a mistake.
+const LONGEST_WAIT_S: u64 = 24 * 3600;
+const USER_AGENT: &str = concat!("Pierhead/", env!("CARGO_PKG_VERSION"));
+
+/// The way out.
+pub(crate) struct Outgoing {
+    client: reqwest::Client,
+    rule: Arc<AddressRule>,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").finish_non_exhaustive()
+    }
+}
+
+/// What a receiver said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    /// How long it wants to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Outgoing {
+    /// `ca_bundle`: PEM certificates of authorities to trust beside the system's.
+    pub(crate) fn new(allowed: Vec<IpNet>, ca_bundle: Option<&[u8]>) -> Result<Self, Error> {
+        let rule = Arc::new(AddressRule::new(allowed));
+        // No proxy: it would resolve the names, and nobody would judge what they lead to.
+        let mut client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(USER_AGENT)
+            .dns_resolver(Arc::new(Judging(Arc::clone(&rule))))
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE);
+        if let Some(bundle) = ca_bundle {
+            let certificates = reqwest::Certificate::from_pem_bundle(bundle).map_err(Error::internal)?;
+            client = client.tls_certs_merge(certificates);
+        }
+        Ok(Self { client: client.build().map_err(Error::internal)?, rule })
+    }
+
+    /// Sends a JSON document. An error is a sentence for people.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<Answered, String> {
+        let literal: Option<IpAddr> = match url.host() {
+            Some(Host::Ipv4(address)) => Some(address.into()),
+            Some(Host::Ipv6(address)) => Some(address.into()),
+            Some(Host::Domain(_)) | None => None,
+        };
+        if let Some(address) = literal.filter(|address| !self.rule.permits(*address)) {
+            return Err(Refused { host: address.to_string(), address: Some(address) }.to_string());
+        }
+        let mut request = self.client.post(url.clone()).header("content-type", "application/json").body(body);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        // What it says beyond its status is nobody's business.
+        let response = request.send().await.map_err(|error| explained(&error))?;
+        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = after.and_then(|seconds| seconds.trim().parse::<u64>().ok());
+        let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT_S)));
+        Ok(Answered { status: response.status().as_u16(), retry_after })
+    }
+}
+
+/// The innermost cause, without the address: there may be a secret in its path.
+fn explained(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("it did not answer within {} s", PATIENCE.as_secs());
+    }
+    let mut cause: &dyn StdError = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if cause.downcast_ref::<reqwest::Error>().is_some() {
+        return "the request could not be sent".to_owned();
+    }
+    format!("it cannot be reached: {}", cause.to_string().chars().take(200).collect::<String>())
+}
+
+#[derive(Debug)]
+struct Judging(Arc<AddressRule>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("{}", sentence(.host, *.address))]
+struct Refused {
+    host: String,
+    address: Option<IpAddr>,
+}
+
+fn sentence(host: &str, address: Option<IpAddr>) -> String {
+    match address {
+        None => format!("the host `{host}` does not resolve"),
+        Some(address) => format!(
+            "the host `{host}` leads to {address}, which Pierhead must not reach: an admin can allow its range with \
+             PIERHEAD_ALLOW_ADDRESSES"
+        ),
+    }
+}
+
+impl Resolve for Judging {
+    fn resolve(&self, name: Name) -> Resolving {
+        let rule = Arc::clone(&self.0);
+        let host = name.as_str().to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+            let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+            let refused = addresses.iter().map(SocketAddr::ip).find(|address| !rule.permits(*address));
+            if refused.is_some() || addresses.is_empty() {
+                return Err(Box::new(Refused { host, address: refused }) as Box<dyn StdError + Send + Sync>);
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_of_this_network_is_not_reached_however_it_is_written() {
+        let outgoing = Outgoing::new(Vec::new(), None).unwrap();
+        for url in
+            ["http://127.0.0.1:9/a", "http://[::1]:9/a", "http://localhost:9/a", "http://2130706433:9/a"]
+        {
+            let sent = outgoing.post(&Url::parse(url).unwrap(), &[], "{}".into()).await;
+            let said = sent.unwrap_err();
+            assert!(said.contains("must not reach"), "{url}: {said}");
+        }
+    }
+}
