@@ -28,7 +28,7 @@ PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$CARGO_TARGET_DIR/de
 # Plugins in Rust are packages of their own.
 CARGO_TARGET_DIR=$CARGO_TARGET_DIR/plugins cargo test --quiet --manifest-path plugins/wait-for/Cargo.toml
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --no-fail-fast
+    cargo nextest run --workspace --no-fail-fast ${CI:+--profile ci}
 else
     cargo test --workspace --no-fail-fast
 fi

@@ -40,7 +40,7 @@ it("signs in with the form, keeps no token where a page can read it, and signs o
   await ada.getByRole("button", { name: "Sign in", exact: true }).click();
   await ada.getByRole("heading", { level: 1, name: "Projects" }).waitFor();
 
-  const kept = await ada.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
+  const kept = await ada.evaluate(() => JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie]));
   expect(kept).not.toMatch(/phd_|eyJ/);
   const [cookie] = (await ada.context().cookies()).filter(({ name }) => name === "__Host-pierhead");
   expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: "Lax", path: "/" });

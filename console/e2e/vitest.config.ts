@@ -6,6 +6,8 @@ const shared = {
   fileParallelism: false,
   testTimeout: 120_000,
   hookTimeout: 120_000,
+  // As with the Rust tests (.config/nextest.toml): once more where nobody can look again, and it is told.
+  retry: process.env["CI"] ? 1 : 0,
 } as const;
 
 export default defineConfig({

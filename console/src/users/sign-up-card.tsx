@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, api } from "@/api/client";
 import { keys } from "@/api/keys";
@@ -14,7 +15,13 @@ export function SignUpCard() {
     mutationFn: (policy: SignUpPolicy) => answer(api.PUT("/api/v1/settings/sign-up", { body: { policy } })),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.signInOptions() }),
   });
-  const policy = decide.isPending ? decide.variables : query.data?.sign_up;
+  // The mutation tells that it is pending a moment later, in which React would put the mark back.
+  const [chosen, setChosen] = useState<SignUpPolicy>();
+  const policy = chosen ?? query.data?.sign_up;
+  const choose = (value: SignUpPolicy) => {
+    setChosen(value);
+    decide.mutate(value, { onSettled: () => setChosen(undefined) });
+  };
   return (
     <Card title="Who may make an account">
       {query.isError && <ProblemPanel what="It could not be read" error={query.error} onRetry={() => void query.refetch()} />}
@@ -22,7 +29,7 @@ export function SignUpCard() {
         <legend className="sr-only">Who may make an account</legend>
         {Object.entries(POLICIES).map(([value, { label, says }]) => (
           <label key={value} className="flex items-start gap-2 text-sm">
-            <input type="radio" name="sign-up" checked={policy === value} onChange={() => decide.mutate(value as SignUpPolicy)} className="mt-0.5 size-4 accent-(--accent-solid)" />
+            <input type="radio" name="sign-up" checked={policy === value} onChange={() => choose(value as SignUpPolicy)} className="mt-0.5 size-4 accent-(--accent-solid)" />
             <span>
               {label} <span className="block text-xs text-muted">{says}</span>
             </span>

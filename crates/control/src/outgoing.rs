@@ -5,15 +5,16 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use pierhead_model::address::AddressRule;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use pierhead_registry::RegistryError;
+use pierhead_registry::address::{AddressFilter, JudgingResolver, judge_literal, refusal};
 use reqwest::header::RETRY_AFTER;
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::Error;
 
@@ -27,7 +28,7 @@ const USER_AGENT: &str = concat!("Pierhead/", env!("CARGO_PKG_VERSION"));
 /// The way out.
 pub(crate) struct Outgoing {
     client: reqwest::Client,
-    rule: Arc<AddressRule>,
+    filter: Arc<dyn AddressFilter>,
 }
 
 impl fmt::Debug for Outgoing {
@@ -47,20 +48,21 @@ pub(crate) struct Answered {
 impl Outgoing {
     /// `ca_bundle`: PEM certificates of authorities to trust beside the system's.
     pub(crate) fn new(allowed: Vec<IpNet>, ca_bundle: Option<&[u8]>) -> Result<Self, Error> {
-        let rule = Arc::new(AddressRule::new(allowed));
+        let rule = AddressRule::new(allowed);
+        let filter: Arc<dyn AddressFilter> = Arc::new(move |address: IpAddr| rule.permits(address));
         // No proxy: it would resolve the names, and nobody would judge what they lead to.
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .user_agent(USER_AGENT)
-            .dns_resolver(Arc::new(Judging(Arc::clone(&rule))))
+            .dns_resolver(Arc::new(JudgingResolver(Arc::clone(&filter))))
             .connect_timeout(CONNECT)
             .timeout(PATIENCE);
         if let Some(bundle) = ca_bundle {
             let certificates = reqwest::Certificate::from_pem_bundle(bundle).map_err(Error::internal)?;
             client = client.tls_certs_merge(certificates);
         }
-        Ok(Self { client: client.build().map_err(Error::internal)?, rule })
+        Ok(Self { client: client.build().map_err(Error::internal)?, filter })
     }
 
     /// Sends a JSON document. An error is a sentence for people.
@@ -70,14 +72,7 @@ impl Outgoing {
         headers: &[(&'static str, String)],
         body: String,
     ) -> Result<Answered, String> {
-        let literal: Option<IpAddr> = match url.host() {
-            Some(Host::Ipv4(address)) => Some(address.into()),
-            Some(Host::Ipv6(address)) => Some(address.into()),
-            Some(Host::Domain(_)) | None => None,
-        };
-        if let Some(address) = literal.filter(|address| !self.rule.permits(*address)) {
-            return Err(Refused { host: address.to_string(), address: Some(address) }.to_string());
-        }
+        judge_literal(&*self.filter, url).map_err(|error| sentence(&error))?;
         let mut request = self.client.post(url.clone()).header("content-type", "application/json").body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -93,6 +88,9 @@ impl Outgoing {
 
 /// The innermost cause, without the address: there may be a secret in its path.
 fn explained(error: &reqwest::Error) -> String {
+    if let Some(refused) = refusal(error) {
+        return sentence(&refused);
+    }
     if error.is_timeout() {
         return format!("it did not answer within {} s", PATIENCE.as_secs());
     }
@@ -106,39 +104,12 @@ fn explained(error: &reqwest::Error) -> String {
     format!("it cannot be reached: {}", cause.to_string().chars().take(200).collect::<String>())
 }
 
-#[derive(Debug)]
-struct Judging(Arc<AddressRule>);
-
-#[derive(Debug, thiserror::Error)]
-#[error("{}", sentence(.host, *.address))]
-struct Refused {
-    host: String,
-    address: Option<IpAddr>,
-}
-
-fn sentence(host: &str, address: Option<IpAddr>) -> String {
-    match address {
-        None => format!("the host `{host}` does not resolve"),
-        Some(address) => format!(
-            "the host `{host}` leads to {address}, which Pierhead must not reach: an admin can allow its range with \
-             PIERHEAD_ALLOW_ADDRESSES"
-        ),
-    }
-}
-
-impl Resolve for Judging {
-    fn resolve(&self, name: Name) -> Resolving {
-        let rule = Arc::clone(&self.0);
-        let host = name.as_str().to_owned();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
-            let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
-            let refused = addresses.iter().map(SocketAddr::ip).find(|address| !rule.permits(*address));
-            if refused.is_some() || addresses.is_empty() {
-                return Err(Box::new(Refused { host, address: refused }) as Box<dyn StdError + Send + Sync>);
-            }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+/// Why an address was not reached.
+fn sentence(error: &RegistryError) -> String {
+    match error {
+        // Registries advise to look at their own address.
+        RegistryError::Unresolved { host } => format!("the host `{host}` does not resolve"),
+        error => error.to_string(),
     }
 }
 

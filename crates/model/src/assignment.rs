@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Timestamp;
 use crate::deployment::Failure;
@@ -217,7 +217,7 @@ pub struct InstanceReport {
     /// Where the ingress reaches it. `None` while it is down.
     pub address: Option<SocketAddr>,
     /// Of a service with several replicas: those that can be reached, by their number.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbered")]
     pub replicas: BTreeMap<u32, SocketAddr>,
     pub healthy: bool,
     /// Times it ended by itself and was started again.
@@ -229,6 +229,15 @@ pub struct InstanceReport {
     /// The last order to sleep or to wake up that was carried out.
     #[serde(default, skip_serializing_if = "RestOrder::is_default")]
     pub rest: RestOrder,
+}
+
+/// Reads a map by numbers wherever it stands: inside of a message that tells its kind by a field, keys are texts to serde.
+fn numbered<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u32, SocketAddr>, D::Error> {
+    let written = BTreeMap::<String, SocketAddr>::deserialize(deserializer)?;
+    let number = |(key, address): (String, SocketAddr)| {
+        key.parse().map(|number| (number, address)).map_err(serde::de::Error::custom)
+    };
+    written.into_iter().map(number).collect()
 }
 
 impl InstanceReport {

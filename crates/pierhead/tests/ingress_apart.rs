@@ -61,7 +61,8 @@ impl Drop for Ingress {
 async fn until_served(port: u16, expected: &str) {
     let url = format!("http://127.0.0.1:{port}/");
     let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    // One that hangs before its first visit may take a minute to be found out.
+    let deadline = Instant::now() + Duration::from_secs(100);
     loop {
         let seen = match client.get(&url).header("host", "shop.localhost").send().await {
             Ok(answer) => answer.text().await.unwrap_or_default(),

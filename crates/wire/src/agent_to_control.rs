@@ -115,3 +115,24 @@ pub struct DeploymentUsage {
     /// The working set: page cache that can be dropped does not count.
     pub memory_bytes: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use pierhead_model::assignment::InstanceReport;
+
+    use super::*;
+
+    /// Messages are read through a buffer that knows no numbers as keys.
+    #[test]
+    fn a_report_comes_as_it_was_sent() {
+        let mut report = Report::accepted(DeploymentId::from_random(1));
+        let mut instance = InstanceReport::default();
+        for replica in 1..=3 {
+            instance.set_replica(replica, Some(([10, 0, 0, 1], 3000).into()));
+        }
+        report.instance = Some(instance);
+        let message = AgentToControl::Report(report);
+        let text = serde_json::to_string(&message).unwrap();
+        assert_eq!(serde_json::from_str::<AgentToControl>(&text).unwrap(), message, "{text}");
+    }
+}

@@ -13,10 +13,10 @@ use pierhead_model::run::{self, StepRun};
 use serde_json::{Map, Value};
 
 use super::build::outputs_of;
+use super::clear;
 use super::orders::Orders;
 use crate::backoff::Backoff;
 use crate::executor::{self, Run, StepError};
-use crate::undo::{self, Images};
 
 /// Attempts at a build that the node itself made fail.
 const ATTEMPTS: u32 = 5;
@@ -59,17 +59,8 @@ async fn try_build(run: &Run) -> Result<Release, StepError> {
     executor::build(run).await
 }
 
-/// Removes what an earlier attempt left.
 async fn begin_again(run: &Run) -> Result<(), StepError> {
-    const DOING: &str = "removing what an attempt left";
-    let removed = undo::remove(&run.node, &run.identity, &run.id, Images::Keep).await;
-    removed.map_err(|error| match error {
-        undo::UndoError::Engine(error) => StepError::Engine { doing: DOING, error },
-        undo::UndoError::Disk(error) => StepError::Disk { doing: DOING, error },
-        undo::UndoError::Remains(_) => {
-            StepError::failed(pierhead_model::deployment::Reason::Internal, error.to_string())
-        }
-    })?;
+    clear(run).await?;
     run.report(|report| report.steps.clear()).await.map(drop)
 }
 

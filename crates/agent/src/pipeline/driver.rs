@@ -22,10 +22,10 @@ use pierhead_model::run::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::app;
 use super::keep::keep;
 use super::notes::{Notebook, Notes, Outputs};
 use super::orders::{Made, Order, Orders, Told};
+use super::{app, clear};
 use crate::executor::{Run, StepError};
 use crate::steps::Context;
 use crate::steps::place::Place;
@@ -70,7 +70,13 @@ impl<'r> Driver<'r> {
         };
         let notes = match known {
             Some(notes) => notes,
-            None => fresh()?,
+            None => {
+                // This node has lost what it knew, and perhaps the files of what runs: nothing of that can be relied on.
+                if run.report(|_| {}).await?.phase > ReportPhase::Accepted {
+                    clear(run).await?;
+                }
+                fresh()?
+            }
         };
         let (place, context) = surroundings(run);
         let orders = Orders { run, work, place, context, building: Arc::default() };

@@ -27,12 +27,14 @@ mod pull;
 mod sleep;
 mod values;
 
+use pierhead_model::deployment::Reason;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::run::PipelineWork;
 
 use crate::executor::{Run, StepError};
 use crate::node::Node;
 use crate::steps;
+use crate::undo::{self, Images, UndoError};
 pub(crate) use describe::Base;
 use driver::Driver;
 pub(crate) use pull::ensure as ensure_image;
@@ -57,6 +59,17 @@ pub(crate) async fn undo(run: &Run) -> Result<(), StepError> {
 pub(crate) async fn remove_volumes(run: &Run) -> Result<(), steps::StepError> {
     let (place, context) = driver::surroundings(run);
     steps::service::remove_volumes(&context, &place).await
+}
+
+/// Removes what an earlier attempt left.
+async fn clear(run: &Run) -> Result<(), StepError> {
+    const DOING: &str = "removing what an attempt left";
+    let removed = undo::remove(&run.node, &run.identity, &run.id, Images::Keep).await;
+    removed.map_err(|error| match error {
+        UndoError::Engine(error) => StepError::Engine { doing: DOING, error },
+        UndoError::Disk(error) => StepError::Disk { doing: DOING, error },
+        UndoError::Remains(_) => StepError::failed(Reason::Internal, error.to_string()),
+    })
 }
 
 /// What was noted of a run is not needed any more.

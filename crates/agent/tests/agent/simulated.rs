@@ -107,6 +107,9 @@ async fn a_service_is_built_started_restarted_and_stopped() {
         [("clone", None), ("install", Some(0)), ("build", Some(0)), ("release", None), ("start", None)]
     );
     assert!(report.instance.unwrap().address.is_some());
+    // Nobody drew it, and yet it is the run of a pipeline.
+    let done = |name: &str| (name.to_owned(), "done".to_owned());
+    assert_eq!(sim.world.noted_steps(&first.deployment), [done("build"), done("service")]);
     let log = sim.world.control.log(&first.deployment);
     for line in ["install: installed", "build: built"] {
         assert!(log.iter().any(|logged| logged == line), "{log:#?}");

@@ -230,6 +230,17 @@ impl World {
         fs_err::read_dir(self.options.data_dir.join("agent/work")).unwrap().count()
     }
 
+    /// What is noted of a deployment's run: each step with its state.
+    pub(crate) fn noted_steps(&self, deployment: &DeploymentId) -> Vec<(String, String)> {
+        let path = self.options.data_dir.join(format!("agent/runs/{deployment}.json"));
+        let notes: serde_json::Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+        let steps = notes["state"]["steps"].as_object().unwrap();
+        steps
+            .iter()
+            .map(|(name, step)| (name.clone(), step["state"]["name"].as_str().unwrap().to_owned()))
+            .collect()
+    }
+
     /// A site is live first, and what its build made goes then.
     pub(crate) async fn until_nothing_is_left(&self) {
         let begun = Instant::now();

@@ -18,6 +18,8 @@ use crate::roles::up::told_to_stop;
 
 /// Between visits.
 const PERIOD: Duration = Duration::from_secs(1);
+/// The same until the first one is answered: what hangs soon after its start is not to pass for one that still starts.
+const FIRST_PERIOD: Duration = Duration::from_millis(50);
 /// Until a visit counts as not answered.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Visits in a row that were not answered.
@@ -98,9 +100,9 @@ async fn watched(child: &mut Child, address: SocketAddr) -> End {
         let began = Instant::now();
         let (mut missed, mut answered_once) = (0, false);
         loop {
-            tokio::time::sleep(PERIOD).await;
+            tokio::time::sleep(if answered_once { PERIOD } else { FIRST_PERIOD }).await;
             let answered = tokio::time::timeout(PATIENCE, is_answered(address)).await.unwrap_or(false);
-            missed = if answered { 0 } else { missed + 1 };
+            missed = if answered { 0 } else { u32::saturating_add(missed, 1) };
             answered_once |= answered;
             if missed >= TRIES && (answered_once || began.elapsed() > START) {
                 return;
