@@ -2,8 +2,8 @@
 //!
 //! What an engine is told about a container it writes down and shows to whoever may ask, so it is told nothing of secrets. They
 //! come through a pipe, from one process's memory into another's. For commands that are run inside later (a health check) they
-//! are kept in the container's memory (`/.pierhead` is a tmpfs), readable for the same user only, who could read them in
-//! `/proc` anyway.
+//! are kept in the container's memory (`/dev/shm`, which every container has of its own), readable for the same user only, who
+//! could read them in `/proc` anyway.
 //!
 //! Linked statically, without a dependency: it runs in images that hold nothing else.
 //!
@@ -23,7 +23,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-const KEPT: &str = "/.pierhead/entries";
+/// In a folder that every user may write to, also when the image's are read-only. A tmpfs of our own would not do: from a
+/// container's second start on, some engines give it to root alone.
+const KEPT: &str = "/dev/shm/.pierhead";
 /// More cannot be given to a process anyway.
 const MAX_INPUT: u64 = 64 << 20;
 

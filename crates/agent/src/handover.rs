@@ -19,10 +19,6 @@ use tokio::io::AsyncWriteExt as _;
 
 /// Where the program is in the container.
 const PROGRAM: &str = "/.pierhead-init";
-/// Where it keeps variables for commands that are run later: in memory.
-const KEPT: &str = "/.pierhead";
-/// Twice what a process can be given.
-const KEPT_BYTES: u64 = 8 << 20;
 /// On a container: it waits for its variables at each start.
 const LABEL: &str = "pierhead.handover";
 /// A first process that does not read is not waited for.
@@ -108,7 +104,6 @@ pub(crate) async fn conceal(
     spec.stdin = true;
     spec.labels.insert(LABEL.to_owned(), "1".to_owned());
     spec.mounts.push(Mount::Bind { source: program.to_owned(), target: PROGRAM.to_owned(), read_only: true });
-    spec.mounts.push(Mount::Tmpfs { target: KEPT.to_owned(), size_bytes: KEPT_BYTES });
     Ok((spec, Some(handover)))
 }
 
@@ -210,13 +205,14 @@ mod tests {
         assert_eq!(handover.unwrap().0, b"a:/entry\0a:--key=hunter2\0\0");
     }
 
-    /// The program itself, in a mount of its own so that it has the folder that it keeps its entries in.
+    /// The program itself, with a `/dev/shm` of its own.
     fn run(input: &[u8], arguments: &[&str]) -> (Option<i32>, String, String) {
         let folder = tempfile::tempdir().unwrap();
         let program = install(folder.path()).unwrap();
         let within = "mkdir -p /tmp/pierhead-init-test && mount -t tmpfs none /tmp/pierhead-init-test && \
-            mkdir /tmp/pierhead-init-test/.pierhead && for part in bin dev lib lib64 usr; do \
+            for part in bin dev lib lib64 usr; do \
             mkdir /tmp/pierhead-init-test/$part; mount --rbind /$part /tmp/pierhead-init-test/$part; done && \
+            mount -t tmpfs none /tmp/pierhead-init-test/dev/shm && \
             cp \"$0\" /tmp/pierhead-init-test/init && exec chroot /tmp/pierhead-init-test /init \"$@\"";
         let mut child = Command::new("unshare")
             .args(["--mount", "sh", "-c", within])

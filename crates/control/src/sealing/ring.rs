@@ -220,7 +220,10 @@ mod tests {
         ] {
             assert!(ring.open("variables/1", broken).is_err(), "{broken}");
         }
-        let stranger = load(&store(other.path()).await, master(2)).await.unwrap();
+        let (elsewhere, mut burnt) = (Fixed::default(), [0; 64]);
+        elsewhere.fill(&mut burnt);
+        let other = store(other.path()).await;
+        let stranger = Keyring::load(&other, master(2), true, &elsewhere).await.unwrap();
         assert_eq!(stranger.open("variables/1", &sealed).unwrap_err(), SealError::Tampered);
     }
 
