@@ -22,6 +22,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// In a folder that every user may write to, also when the image's are read-only. A tmpfs of our own would not do: from a
 /// container's second start on, some engines give it to root alone.
@@ -29,9 +30,15 @@ const KEPT: &str = "/dev/shm/.pierhead";
 /// More cannot be given to a process anyway.
 const MAX_INPUT: u64 = 64 << 20;
 
+/// Who starts us has everything at hand. An engine that starts a container by itself has nothing, and would keep us waiting for
+/// ever: we end, and whoever keeps the container starts it properly.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What a shell says of these.
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
+const NOT_ARRIVED: &str = "the variables did not arrive; the container is started again with them";
+
 /// Docker's word for "this is not the program's fault".
 const OWN_FAULT: i32 = 125;
 
@@ -55,11 +62,17 @@ fn main() {
 /// Reads all that was handed over, and keeps it for `exec`.
 fn take() -> Result<Vec<u8>, String> {
     let mut entries = Vec::new();
+    // Gone with everything else of this program when it becomes another. Without it (no more processes are allowed here) we wait.
+    let _unwatched = std::thread::Builder::new().spawn(|| {
+        std::thread::sleep(PATIENCE);
+        eprintln!("pierhead: {NOT_ARRIVED}");
+        std::process::exit(OWN_FAULT);
+    });
     let read = std::io::stdin().lock().take(MAX_INPUT).read_to_end(&mut entries);
     read.map_err(|error| format!("the variables could not be read: {error}"))?;
     // An empty entry: the one before it ended with NUL, too.
     if !(entries == b"\0" || entries.ends_with(b"\0\0")) {
-        return Err("the variables did not arrive; the container is started again with them".to_owned());
+        return Err(NOT_ARRIVED.to_owned());
     }
     // Of an earlier start, when the container's memory outlived it.
     let _absent = std::fs::remove_file(KEPT);

@@ -48,7 +48,7 @@ pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeS
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
-pub use sealing::{MasterKey, SealError};
+pub use sealing::{MasterKey, MasterKeySource, SealError, Successor, VaultToken, VaultTransit};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
@@ -72,6 +72,7 @@ pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
+pub use services::keys::{DataKeyView, KeysView};
 pub use services::logs::{LogItem, LogPage, LogQuery};
 pub use services::mailing::{LetterView, MailView};
 pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
@@ -168,8 +169,9 @@ impl Control {
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
         // Before anything is changed: with the wrong key nothing is, and whoever runs with the right one runs on.
-        let first_start = store.setting_get(access::token_keys::SETTING).await.stored()?.is_none();
-        let key = Keyring::load(&store, key, first_start, &*outside).await?;
+        let sealed = store.setting_get(access::token_keys::SETTING).await.stored()?;
+        let sample = sealed.as_deref().map(|sealed| (access::token_keys::PLACE, sealed));
+        let key = Keyring::load(&store, key, sample, &*outside).await?;
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let (drained, signals) = (Signal::default(), Signals::default());
         let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));

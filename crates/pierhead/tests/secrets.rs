@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pierhead_testkit::{GitServer, Server};
+use pierhead_testkit::{GitServer, NodeAgent, Server};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
@@ -18,6 +18,7 @@ const BUILD: &str = "canary-build-Q7w2e9Rt";
 const RUNTIME: &str = "canary-runtime-Zx81 &?=é\ncanary-second-line-5Gh";
 const OF_SLOT: &str = "canary-slot-Lk3j8Hf";
 const REGISTRY: &str = "canary-registry-Mn5b2Vc";
+const PLUGIN: &str = "canary-plugin-Wd4c9Xs";
 
 const PACKAGE: &str = r#"{ "scripts": { "build": "node build.js", "start": "node server.js" } }"#;
 /// Prints its secret in several ways, in pieces, and leaves only a hash of it.
@@ -125,112 +126,262 @@ fn sha256(text: &str) -> String {
     hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text))
 }
 
-/// Every answer to a question without side effects that the document knows, as far as its names can be filled in.
-async fn crawl(server: &Server, deployment: &str) -> Vec<(String, String)> {
-    let document = server.get("/openapi.json").await;
-    let mut answers = Vec::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        let path = path.strip_prefix("/api/v1").unwrap_or(path);
-        let filled = [
-            ("{project}", "shop"),
-            ("{deployment}", deployment),
-            ("{id}", deployment),
-            ("{slot}", "production"),
-            ("{environment}", "local"),
-            ("{registry}", "private"),
-            ("{number}", "0"),
-        ]
-        .iter()
-        .fold(path.to_owned(), |path, (name, value)| path.replace(name, value));
-        let endless = path.contains("stream") || path == "/events";
-        if methods.get("get").is_some() && !filled.contains('{') && !endless {
-            let (status, answer) = server.call("GET", &filled, None).await;
-            answers.push((format!("{status} {filled}"), answer.to_string()));
-        }
-    }
-    for query in ["variables?show=all", "variables?slot=production&show=in_force"] {
-        let answer = server.get(&format!("/projects/shop/{query}")).await;
-        answers.push((query.to_owned(), answer.to_string()));
-    }
-    answers
+/// A plugin that prints its secret in several ways, and leaves something that is as secret.
+const PLUGIN_SCRIPT: &str = r"
+const crypto = require('crypto');
+const given = JSON.parse(require('fs').readFileSync(0, 'utf8'));
+const secret = given.secrets.PLUGIN_TOKEN;
+console.error('called with', secret, Buffer.from('u:' + secret).toString('base64'), JSON.stringify(given.secrets));
+process.stderr.write(secret.slice(0, 9));
+process.stderr.write(secret.slice(9) + '\n');
+const left = 'left-' + crypto.createHash('sha256').update(secret).digest('hex');
+console.log(JSON.stringify({ success: true, outputs: { left } }));
+";
+
+fn left_by_the_plugin() -> String {
+    format!("left-{}", sha256(PLUGIN))
 }
 
-fn kill_container(server: &Server) {
-    let filter = format!("label=pierhead.node={}", server.node());
+/// An image of the test's own; dropping it removes it.
+struct PluginImage(String);
+
+impl PluginImage {
+    fn build() -> Self {
+        let name = format!("leaky-{}:1.0.0", hex::encode(rand::random::<[u8; 6]>()));
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("run.js"), PLUGIN_SCRIPT).unwrap();
+        let dockerfile = "FROM pierhead/node:22\nCOPY run.js /run.js\nUSER 10001:10001\nENTRYPOINT [\"node\", \"/run.js\"]\n";
+        fs_err::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        let built = Command::new("docker").args(["build", "--tag", &name]).arg(folder.path()).output().unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        Self(name)
+    }
+
+    fn pipeline(&self) -> String {
+        format!(
+            r#"
+version: 1
+steps:
+  leak:
+    kind: plugin
+    image: {}
+    secrets: [PLUGIN_TOKEN]
+  web:
+    kind: service
+    needs: [leak]
+    image: pierhead/node:22
+    command:
+      - node
+      - -e
+      - |
+        console.log('given', process.env.LEFT);
+        const hash = require('crypto').createHash('sha256').update(process.env.LEFT).digest('hex');
+        require('http').createServer((_, r) => r.end(hash)).listen(8080);
+    public: 8080
+    variables: {{ LEFT: "${{{{ steps.leak.outputs.left }}}}" }}
+    stop_grace_s: 1
+"#,
+            self.0
+        )
+    }
+}
+
+impl Drop for PluginImage {
+    fn drop(&mut self) {
+        run("docker", &["image", "rm", "--force", &self.0]);
+    }
+}
+
+/// Asks, and keeps every answer for the search.
+struct Asker<'s> {
+    server: &'s Server,
+    answers: Vec<(String, String)>,
+}
+
+impl Asker<'_> {
+    async fn ask(&mut self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let (status, answer) = self.server.call(method, path, body).await;
+        assert!(status < 300, "{method} {path}: {status} {answer}");
+        self.answers.push((format!("{method} {path}"), answer.to_string()));
+        answer
+    }
+
+    /// An answer that shows a secret, once.
+    async fn reveal(&self, path: &str, body: Option<Value>, field: &str) -> String {
+        let (status, answer) = self.server.call("POST", path, body).await;
+        assert!(status < 300, "{path}: {status} {answer}");
+        answer[field].as_str().unwrap().to_owned()
+    }
+
+    /// Every question without side effects that the document knows, as far as its names can be filled in.
+    async fn crawl(&mut self, project: &str, deployment: &str) {
+        let document = self.server.get("/openapi.json").await;
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let path = path.strip_prefix("/api/v1").unwrap_or(path);
+            let filled = [
+                ("{project}", project),
+                ("{deployment}", deployment),
+                ("{id}", deployment),
+                ("{slot}", "production"),
+                ("{environment}", "local"),
+                ("{registry}", "private"),
+                ("{service}", "web"),
+                ("{plugin}", "leaky"),
+                ("{node}", "local"),
+                ("{number}", "1"),
+            ]
+            .iter()
+            .fold(path.to_owned(), |path, (name, value)| path.replace(name, value));
+            let endless = path.contains("stream") || path == "/events";
+            if methods.get("get").is_some() && !filled.contains('{') && !endless {
+                let (status, answer) = self.server.call("GET", &filled, None).await;
+                self.answers.push((format!("{status} {filled}"), answer.to_string()));
+            }
+        }
+        for query in ["variables?show=all", "variables?slot=production&show=in_force"] {
+            self.ask("GET", &format!("/projects/{project}/{query}"), None).await;
+        }
+        self.answers.push((deployment.to_owned(), self.server.log_of(deployment).await.join("\n")));
+    }
+}
+
+fn kill_containers(node: &str) {
+    let filter = format!("label=pierhead.node={node}");
     for id in run("docker", &["ps", "--quiet", "--filter", &filter]).lines() {
         run("docker", &["kill", id]);
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_secret_of_a_run_is_found_anywhere() {
+/// Where the platform of a run is.
+struct Stage {
+    server: Server,
+    /// On another machine, as far as the server can tell.
+    agent: Option<NodeAgent>,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Stage {
+    fn node(&self) -> String {
+        self.agent.as_ref().map_or_else(|| self.server.node(), NodeAgent::id).to_owned()
+    }
+
+    /// Everything is killed, and starts again after `meanwhile`.
+    async fn die(&mut self, meanwhile: impl FnOnce()) {
+        self.server.kill();
+        if let Some(agent) = &mut self.agent {
+            agent.kill();
+        }
+        meanwhile();
+        if let Some(agent) = &mut self.agent {
+            agent.boot();
+        }
+        let variables: Vec<(&str, &str)> = self.variables.iter().map(|(key, value)| (*key, &**value)).collect();
+        self.server.boot(&variables).await;
+    }
+}
+
+/// Deploys a repository and a pipeline with secrets everywhere, lets things die, and looks everywhere; `dump` is the database.
+async fn nothing_is_found(stage: &mut Stage, dump: impl FnOnce() -> Vec<u8>) {
     let files = [("package.json", PACKAGE), ("build.js", BUILD_SCRIPT), ("server.js", SERVER_SCRIPT)];
     let git = GitServer::start(&[("shop", &files)]);
-    let mut server = Server::start(BINARY).await;
+    let plugin = PluginImage::build();
+    let mut asker = Asker { server: &stage.server, answers: Vec::new() };
     let source = json!({ "name": "shop", "source": { "repository": git.url("shop") } });
-    assert_eq!(server.call("POST", "/projects", Some(source)).await.0, 201);
+    asker.ask("POST", "/projects", Some(source)).await;
+    asker.ask("POST", "/projects", Some(json!({ "name": "tools" }))).await;
     let secret = |value: &str, exposure| json!({ "value": value, "secret": true, "exposure": exposure });
     for (path, body) in [
         ("/projects/shop/variables/BUILD_TOKEN", secret(BUILD, "build")),
         ("/projects/shop/variables/RUNTIME_TOKEN", secret(RUNTIME, "runtime")),
         ("/projects/shop/variables/SLOT_TOKEN?slot=production", secret(OF_SLOT, "runtime")),
+        ("/projects/tools/variables/PLUGIN_TOKEN", secret(PLUGIN, "plugin")),
     ] {
-        let (status, answer) = server.call("PUT", path, Some(body)).await;
-        assert_eq!(status, 200, "{answer}");
+        asker.ask("PUT", path, Some(body)).await;
     }
     let registry =
         json!({ "name": "private", "host": "registry.example.com", "username": "ada", "password": REGISTRY });
-    let (status, answer) = server.call("POST", "/registries", Some(registry)).await;
-    assert_eq!(status, 201, "{answer}");
+    asker.ask("POST", "/registries", Some(registry)).await;
+    asker.ask("POST", "/plugins", Some(json!({ "name": "leaky", "image": plugin.0.trim_end_matches(":1.0.0") }))).await;
+    let (status, saved) =
+        stage.server.put_text("/projects/tools/pipeline", "application/yaml", &plugin.pipeline()).await;
+    assert_eq!(status, 201, "{saved:#}");
     // These two are shown once, and then never again.
-    let (_, hook) = server.call("POST", "/projects/shop/source/secret", None).await;
-    let wanted = json!({ "name": "test", "scopes": ["read"] });
-    let (_, token) = server.call("POST", "/tokens", Some(wanted)).await;
-    let search = Search::new(&[
+    let hook = asker.reveal("/projects/shop/source/secret", None, "secret").await;
+    let token = asker.reveal("/tokens", Some(json!({ "name": "test", "scopes": ["read"] })), "token").await;
+    let master = fs_err::read_to_string(stage.server.data_dir().join("master.key")).unwrap();
+    let mut secrets = vec![
         ("build", BUILD),
         ("runtime", RUNTIME),
         ("slot", OF_SLOT),
+        ("plugin", PLUGIN),
         ("registry", REGISTRY),
         ("password", Server::PASSWORD),
-        ("webhook", hook["secret"].as_str().unwrap()),
-        ("token", token["token"].as_str().unwrap()),
-    ]);
+        ("webhook", &hook),
+        ("token", &token),
+        ("master key", master.trim()),
+    ];
+    let left = left_by_the_plugin();
+    secrets.push(("what the plugin left", &left));
+    secrets.extend(stage.agent.as_ref().map(|agent| ("agent", agent.token.as_str())));
+    let search = Search::new(&secrets);
     assert_eq!(search.found(format!("x{BUILD}y").as_bytes()), ["build"], "the search finds");
     assert_eq!(search.found(BASE64.encode(format!("xx{OF_SLOT}y")).as_bytes()), ["slot"]);
 
-    let watcher = Watcher::start(server.node());
-    let live = server.deploy_project("shop").await;
-    assert_eq!(live.state(), "PRODUCTION", "{:#}\n{:#?}", live.0, server.log_of(live.id()).await);
+    let node = stage.node();
+    let watcher = Watcher::start(&node);
+    let live = stage.server.deploy_project("shop").await;
+    assert_eq!(live.state(), "PRODUCTION", "{:#}\n{:#?}", live.0, stage.server.log_of(live.id()).await);
+    assert_eq!(live.0["node"], node);
+    let tools = stage.server.deploy_project("tools").await;
+    assert_eq!(tools.state(), "PRODUCTION", "{:#}\n{:#?}", tools.0, stage.server.log_of(tools.id()).await);
     // The build had its own secret and not that of the running service, which has its own two.
     let page = format!("{} {} {}", sha256(RUNTIME), sha256(OF_SLOT), sha256(BUILD));
-    server.until_visit("shop.localhost", |status, text| (status, text) == (200, &page)).await;
+    let (of_tools, tools_page) = ("web.production.local.localhost", sha256(&left));
+    let up = async |server: &Server| {
+        server.until_visit("shop.localhost", |status, text| (status, text) == (200, &page)).await;
+        server.until_visit(of_tools, |status, text| (status, text) == (200, &tools_page)).await;
+    };
+    up(&stage.server).await;
     // A process that ends is started again with them, also by an agent that was killed meanwhile.
-    kill_container(&server);
-    server.until_visit("shop.localhost", |status, text| (status, text) == (200, &page)).await;
-    server.kill();
-    kill_container(&server);
-    server.boot(&[]).await;
-    server.until_visit("shop.localhost", |status, text| (status, text) == (200, &page)).await;
+    kill_containers(&node);
+    up(&stage.server).await;
+    let mut answers = asker.answers;
+    stage.die(|| kill_containers(&node)).await;
+    up(&stage.server).await;
     let seen = watcher.end();
-    assert!(seen.keys().filter(|name| name.starts_with("inspect")).count() >= 2, "a build and a service");
+    let inspected = |name: &str| seen.keys().any(|it| it.starts_with("inspect") && it.contains(name));
+    assert!(inspected("leak") && inspected("web") && inspected("build"), "{:?}", seen.keys());
 
     for (place, content) in &seen {
         search.nothing_in(place, content.as_bytes());
     }
-    let lines = server.log_of(live.id()).await.join("\n");
-    search.nothing_in("the deployment's log", lines.as_bytes());
-    assert!(lines.contains("building with [secret]") && lines.contains("starting with [secret]"), "{lines}");
-    for (place, answer) in crawl(&server, live.id()).await {
+    let mut asker = Asker { server: &stage.server, answers: Vec::new() };
+    asker.crawl("shop", live.id()).await;
+    asker.crawl("tools", tools.id()).await;
+    answers.append(&mut asker.answers);
+    for (place, answer) in answers {
         search.nothing_in(&place, answer.as_bytes());
     }
-    search.nothing_in("the server's log", server.log().as_bytes());
+    let lines = stage.server.log_of(live.id()).await.join("\n");
+    assert!(lines.contains("building with [secret]") && lines.contains("starting with [secret]"), "{lines}");
+    let lines = stage.server.log_of(tools.id()).await.join("\n");
+    assert!(lines.contains("called with [secret]") && lines.contains("given [secret]"), "{lines}");
+    search.nothing_in("the server's log", stage.server.log().as_bytes());
+    if let Some(agent) = &stage.agent {
+        search.nothing_in("the agent's log", agent.log().as_bytes());
+    }
     for image in run("docker", &["images", "--quiet", "--no-trunc"]).lines() {
         search.nothing_in(image, run("docker", &["history", "--no-trunc", image]).as_bytes());
         search.nothing_in(image, run("docker", &["image", "inspect", image]).as_bytes());
     }
+    let dump = dump();
+    assert!(memchr::memmem::find(&dump, b"RUNTIME_TOKEN").is_some(), "the dump is one of this database");
+    let found = search.found(&dump);
+    assert!(found.is_empty(), "{found:?} in the database");
     // The database is among these, with all that was ever written to its file and its journal.
-    let mut files = 0;
-    for entry in walkdir::WalkDir::new(server.data_dir()) {
+    let (mut files, mut folders) = (0, vec![stage.server.data_dir()]);
+    folders.extend(stage.agent.as_ref().map(NodeAgent::data_dir));
+    for entry in folders.iter().flat_map(walkdir::WalkDir::new) {
         let Ok(entry) = entry else { continue };
         if entry.file_type().is_file() && entry.file_name() != "master.key" {
             files += 1;
@@ -240,7 +391,78 @@ async fn no_secret_of_a_run_is_found_anywhere() {
         }
     }
     assert!(files > 10, "{files}");
-    server.verify().await;
+    stage.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_a_run_is_found_anywhere() {
+    let server = Server::start(BINARY).await;
+    let database = server.data_dir().join("pierhead.db");
+    let mut stage = Stage { server, agent: None, variables: Vec::new() };
+    let script = "import sqlite3, sys\nfor line in sqlite3.connect(sys.argv[1]).iterdump(): print(line)";
+    let dump = || run("python3", &["-c", script, database.to_str().unwrap()]).into_bytes();
+    nothing_is_found(&mut stage, dump).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_found_in_postgresql_or_on_another_node() {
+    let database = Database::create();
+    let mut server = Server::unstarted(BINARY);
+    let variables = vec![("PIERHEAD_DATABASE_URL", database.url.clone())];
+    server.boot(&[("PIERHEAD_DATABASE_URL", &database.url)]).await;
+    server.call("POST", "/nodes/local/cordon", None).await;
+    let mut agent = NodeAgent::unstarted(BINARY);
+    let far = json!({ "name": "far", "address": format!("127.0.0.1:{}", agent.port) });
+    let (status, added) = server.call("POST", "/environments/local/nodes", Some(far)).await;
+    assert_eq!(status, 201, "{added}");
+    agent.is(&added);
+    agent.boot();
+    let begun = Instant::now();
+    while server.get("/nodes/far").await["status"] != "online" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}\n{}", server.log(), agent.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut stage = Stage { server, agent: Some(agent), variables };
+    nothing_is_found(&mut stage, || database.dump()).await;
+}
+
+/// A database of the test's own on the PostgreSQL that `make test` starts; dropping it removes it.
+struct Database {
+    administration: String,
+    name: String,
+    url: String,
+}
+
+impl Database {
+    fn create() -> Self {
+        let administration = std::env::var("PIERHEAD_TEST_POSTGRES_URL").expect(
+            "PIERHEAD_TEST_POSTGRES_URL is not set: run the tests with `make test`, which starts PostgreSQL",
+        );
+        let name = format!("pierhead_{}", hex::encode(rand::random::<[u8; 8]>()));
+        let mut url = url::Url::parse(&administration).unwrap();
+        url.set_path(&name);
+        let database = Self { administration, name, url: url.to_string() };
+        database.sql(&format!("CREATE DATABASE {}", database.name));
+        database
+    }
+
+    fn sql(&self, statement: &str) {
+        let told = Command::new("psql").args(["--quiet", "--command", statement, &self.administration]).output().unwrap();
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    }
+
+    fn dump(&self) -> Vec<u8> {
+        let dump = Command::new("pg_dump").args(["--inserts", &self.url]).output().unwrap();
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        dump.stdout
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let _ = Command::new("psql").args(["--quiet", "--command", &statement, &self.administration]).output();
+    }
 }
 
 fn key(byte: u8) -> String {

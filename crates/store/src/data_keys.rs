@@ -58,8 +58,8 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// Adds one; one that is there under the same master key stays as it is.
-    pub async fn data_key_add(&self, key: &WrappedKey) -> Result<(), StoreError> {
+    /// Adds one, or stores it as it is wrapped now.
+    pub async fn data_key_put(&self, key: &WrappedKey) -> Result<(), StoreError> {
         let row = row::ActiveModel {
             id: Set(key.id.into()),
             master: Set(key.master.clone()),
@@ -68,7 +68,7 @@ impl Store {
         };
         let same = [row::Column::Id, row::Column::Master];
         row::Entity::insert(row)
-            .on_conflict(OnConflict::columns(same).do_nothing().to_owned())
+            .on_conflict(OnConflict::columns(same).update_column(row::Column::Wrapped).to_owned())
             .exec_without_returning(&self.db)
             .await
             .map(drop)

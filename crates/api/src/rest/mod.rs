@@ -18,6 +18,7 @@ mod events;
 mod grants;
 mod hooks;
 mod invitations;
+mod keys;
 pub(crate) mod list;
 mod logs;
 mod mail;
@@ -84,6 +85,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sign_up::link))
         .routes(routes!(mail::get))
         .routes(routes!(mail::test))
+        .routes(routes!(keys::get))
+        .routes(routes!(keys::rotate))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))

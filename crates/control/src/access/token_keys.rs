@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
 pub(crate) const SETTING: &str = "access_token_keys";
-const PLACE: &str = "settings/access_token_keys";
+pub(crate) const PLACE: &str = "settings/access_token_keys";
 
 /// One key.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod identities;
 pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod mailing;
 pub(crate) mod moves;
@@ -53,6 +54,7 @@ pub struct Services {
     pub sign_ups: sign_up::SignUps,
     pub resets: passwords::Resets,
     pub mailing: mailing::Mailing,
+    pub keys: keys::Keys,
     pub teams: teams::Teams,
     pub invitations: invitations::Invitations,
     pub grants: grants::Grants,
@@ -107,6 +109,7 @@ impl Services {
             sign_ups: sign_up::SignUps::new(Arc::clone(core)),
             resets: passwords::Resets::new(Arc::clone(core)),
             mailing: mailing::Mailing(Arc::clone(core)),
+            keys: keys::Keys(Arc::clone(core)),
             teams: teams::Teams(Arc::clone(core)),
             invitations: invitations::Invitations(Arc::clone(core)),
             grants: grants::Grants(Arc::clone(core)),

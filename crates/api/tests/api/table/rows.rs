@@ -182,6 +182,9 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("mail_get", Rule::AdminToRead, &[200]),
     // None can be sent there.
     row("mail_test", Rule::AdminToWrite, &[409]),
+    row("keys_get", Rule::AdminToRead, &[200]),
+    // The test's key comes from nowhere, so there is no other.
+    row("keys_rotate", Rule::AdminToWrite, &[409]),
     row("token_keys_rotate", Rule::AdminToWrite, &[204]),
     row("verify", Rule::AdminToRead, &[200]),
 ];
