@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::{Shared, git};
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 27] = [
+pub(crate) const OPEN: [&str; 29] = [
     "/",
     "/api/docs",
     "/api/v1/auth/accept",
@@ -29,6 +29,8 @@ pub(crate) const OPEN: [&str; 27] = [
     "/api/v1/auth/browser/accept",
     "/api/v1/auth/browser/setup",
     "/api/v1/auth/callback/{provider}",
+    "/api/v1/auth/device",
+    "/api/v1/auth/device/token",
     "/api/v1/auth/invitation",
     "/api/v1/auth/login",
     "/api/v1/auth/options",

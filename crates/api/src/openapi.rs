@@ -41,7 +41,7 @@ const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The same call on the command line.
-const COMMANDS: [(&str, &str); 84] = [
+const COMMANDS: [(&str, &str); 86] = [
     ("login", "pierhead login --email you@example.com"),
     ("logout", "pierhead logout"),
     ("me", "pierhead whoami"),
@@ -112,6 +112,8 @@ const COMMANDS: [(&str, &str); 84] = [
     ("audit_list", "pierhead audit"),
     ("identity_list", "pierhead identities"),
     ("identity_unlink", "pierhead identities unlink IDENTITY"),
+    ("device_begin", "pierhead login --browser"),
+    ("device_token", "pierhead login --browser"),
     ("keys_get", "pierhead keys"),
     ("keys_rotate", "pierhead keys rotate"),
     ("source_get", "pierhead source --project shop"),

@@ -62,6 +62,7 @@ pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
 };
 pub use services::detection::Detector;
+pub use services::devices::{DeviceAnswer, DeviceBegun, DeviceView};
 pub use services::domains::{DomainCertificate, DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pierhead_testkit::{GitServer, NodeAgent, Server};
+use pierhead_testkit::{GitServer, NodeAgent, Server, Vault};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
@@ -152,7 +152,8 @@ impl PluginImage {
         fs_err::write(folder.path().join("run.js"), PLUGIN_SCRIPT).unwrap();
         let dockerfile = "FROM pierhead/node:22\nCOPY run.js /run.js\nUSER 10001:10001\nENTRYPOINT [\"node\", \"/run.js\"]\n";
         fs_err::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
-        let built = Command::new("docker").args(["build", "--tag", &name]).arg(folder.path()).output().unwrap();
+        let built =
+            Command::new("docker").args(["build", "--tag", &name]).arg(folder.path()).output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         Self(name)
     }
@@ -275,7 +276,8 @@ impl Stage {
         if let Some(agent) = &mut self.agent {
             agent.boot();
         }
-        let variables: Vec<(&str, &str)> = self.variables.iter().map(|(key, value)| (*key, &**value)).collect();
+        let variables: Vec<(&str, &str)> =
+            self.variables.iter().map(|(key, value)| (*key, &**value)).collect();
         self.server.boot(&variables).await;
     }
 }
@@ -301,7 +303,13 @@ async fn nothing_is_found(stage: &mut Stage, dump: impl FnOnce() -> Vec<u8>) {
     let registry =
         json!({ "name": "private", "host": "registry.example.com", "username": "ada", "password": REGISTRY });
     asker.ask("POST", "/registries", Some(registry)).await;
-    asker.ask("POST", "/plugins", Some(json!({ "name": "leaky", "image": plugin.0.trim_end_matches(":1.0.0") }))).await;
+    asker
+        .ask(
+            "POST",
+            "/plugins",
+            Some(json!({ "name": "leaky", "image": plugin.0.trim_end_matches(":1.0.0") })),
+        )
+        .await;
     let (status, saved) =
         stage.server.put_text("/projects/tools/pipeline", "application/yaml", &plugin.pipeline()).await;
     assert_eq!(status, 201, "{saved:#}");
@@ -447,7 +455,10 @@ impl Database {
     }
 
     fn sql(&self, statement: &str) {
-        let told = Command::new("psql").args(["--quiet", "--command", statement, &self.administration]).output().unwrap();
+        let told = Command::new("psql")
+            .args(["--quiet", "--command", statement, &self.administration])
+            .output()
+            .unwrap();
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     }
 
@@ -461,7 +472,8 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let _ = Command::new("psql").args(["--quiet", "--command", &statement, &self.administration]).output();
+        let _ =
+            Command::new("psql").args(["--quiet", "--command", &statement, &self.administration]).output();
     }
 }
 
@@ -505,4 +517,120 @@ async fn the_master_key_is_exchanged_whenever_that_is_cut() {
     }
     assert!(server.log().matches("does not fit this database").count() >= 2, "{}", server.log());
     server.boot(&[("PIERHEAD_MASTER_KEY", &keys[2])]).await;
+}
+
+/// Something that is sealed; the keys there are.
+async fn sealed(server: &Server) -> Value {
+    let (status, made) = server.call("POST", "/projects", Some(json!({ "name": "shop" }))).await;
+    assert_eq!(status, 201, "{made}");
+    let secret = json!({ "value": RUNTIME, "secret": true });
+    assert_eq!(server.call("PUT", "/projects/shop/variables/TOKEN", Some(secret)).await.0, 200);
+    server.get("/keys").await
+}
+
+/// Sealing and opening go well: a change reads what is there, and a sign-in opens the key that signs it.
+async fn works(server: &Server) {
+    let change = json!({ "value": OF_SLOT, "secret": true });
+    let (status, answer) = server.call("PUT", "/projects/shop/variables/OTHER", Some(change)).await;
+    assert_eq!(status, 200, "{answer}");
+    server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_rotate_exchanges_the_master_key_while_everything_runs_and_after_a_kill() {
+    let mut server = Server::start(BINARY).await;
+    let before = sealed(&server).await;
+    let file = server.data_dir().join("master.key");
+    let mut last = before["master"].clone();
+    let first_key = fs_err::read_to_string(&file).unwrap();
+    let (status, after) = server.call("POST", "/keys/rotate", None).await;
+    assert_eq!(status, 200, "{after}");
+    assert_ne!(after["master"], last);
+    assert_eq!(
+        after["data_keys"].as_array().unwrap().len(),
+        before["data_keys"].as_array().unwrap().len() + 1
+    );
+    assert_eq!(fs_err::read_to_string(server.data_dir().join("master.key.previous")).unwrap(), first_key);
+    works(&server).await;
+    let told = server.get("/audit?action=keys.rotate").await;
+    assert_eq!(
+        (&told["items"][0]["before"]["master"], &told["items"][0]["after"]["master"]),
+        (&last, &after["master"])
+    );
+    last = after["master"].clone();
+    for point in ["control.data_key_wrapped_again", "control.master_key_exchanged"] {
+        server.kill();
+        server.boot_armed(point).await;
+        assert!(server.try_call("POST", "/keys/rotate", &json!({})).await.is_none(), "{point}");
+        assert!(
+            server.died_within(Duration::from_secs(60)).await,
+            "{point} was not passed\n{}",
+            server.log()
+        );
+        // What it had begun is carried to its end.
+        server.boot(&[]).await;
+        let found = server.get("/keys").await;
+        assert_ne!(found["master"], last, "{point}");
+        works(&server).await;
+        last = found["master"].clone();
+    }
+    server.kill();
+    let old = [("PIERHEAD_MASTER_KEY", first_key.trim())];
+    server.boot_armed_with("control.master_key_exchanged", &old).await;
+    assert!(server.died_within(Duration::from_secs(60)).await, "the first key still opens something");
+    assert!(server.log().contains("does not fit this database"), "{}", server.log());
+    // Given as a variable, it cannot be exchanged without a restart, and that is said.
+    let newest = fs_err::read_to_string(&file).unwrap();
+    server.boot(&[("PIERHEAD_MASTER_KEY", newest.trim())]).await;
+    let (status, refused) = server.call("POST", "/keys/rotate", None).await;
+    assert_eq!(status, 409, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("PIERHEAD_MASTER_KEY_PREVIOUS"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_master_key_moves_into_vault_and_the_server_outlives_it() {
+    let mut server = Server::start(BINARY).await;
+    sealed(&server).await;
+    server.kill();
+    let mut vault = Vault::unstarted();
+    let (url, token) = (vault.url.clone(), vault.token());
+    let variables = [("PIERHEAD_VAULT_ADDRESS", &*url), ("PIERHEAD_VAULT_TOKEN", &*token)];
+    // It is away when the server starts, and comes later.
+    let log = server.data_dir().parent().unwrap().join("log");
+    tokio::join!(server.boot(&variables), async {
+        while !fs_err::read_to_string(&log).unwrap().contains("the start waits for it") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        vault.answer().await;
+    });
+    assert_eq!(server.get("/keys").await["master"], "vault:transit/pierhead");
+    works(&server).await;
+    // The key of the data directory opens nothing any more.
+    server.kill();
+    server.boot_armed("control.master_key_exchanged").await;
+    assert!(server.died_within(Duration::from_secs(60)).await, "it started without Vault");
+    server.boot(&variables).await;
+
+    vault.rotate();
+    let (status, rotated) = server.call("POST", "/keys/rotate", None).await;
+    assert_eq!(status, 200, "{rotated}");
+    vault.retire();
+    vault.stop().await;
+    works(&server).await;
+    let (status, refused) = server.call("POST", "/keys/rotate", None).await;
+    assert_eq!(status, 503, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("cannot be reached"), "{refused}");
+    vault.answer().await;
+    server.kill();
+    server.boot(&variables).await;
+    works(&server).await;
+
+    // A token that may not is a clear end, and nothing is kept waiting.
+    server.kill();
+    let wrong = [("PIERHEAD_VAULT_ADDRESS", &*url), ("PIERHEAD_VAULT_TOKEN", "hvs.wrong")];
+    server.boot_armed_with("control.master_key_exchanged", &wrong).await;
+    assert!(server.died_within(Duration::from_secs(60)).await, "it started with a token that may nothing");
+    let log = server.log();
+    assert!(log.contains("403 Forbidden") && log.contains("transit/decrypt/pierhead"), "{log}");
+    assert!(!log.contains("hvs.wrong") && !log.contains(&token), "{log}");
 }

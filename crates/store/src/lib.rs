@@ -15,6 +15,7 @@ mod data_keys;
 mod db;
 mod deliveries;
 mod deployments;
+mod device_logins;
 mod domains;
 mod environments;
 mod error;
@@ -55,6 +56,7 @@ pub use deliveries::Delivery;
 pub use deployments::{
     AcceptedHead, Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary,
 };
+pub use device_logins::DeviceLogin;
 pub use domains::{Domain, DomainLooked};
 pub use environments::Environment;
 pub use error::StoreError;

@@ -52,7 +52,12 @@ impl Vault {
             oldest: 1,
             asked: Vec::new(),
         };
-        Self { url: format!("http://127.0.0.1:{port}"), port, state: Arc::new(Mutex::new(inside)), server: None }
+        Self {
+            url: format!("http://127.0.0.1:{port}"),
+            port,
+            state: Arc::new(Mutex::new(inside)),
+            server: None,
+        }
     }
 
     pub async fn start() -> Self {
@@ -140,15 +145,15 @@ async fn transit(
     inside.asked.push(what.clone());
     let field = |name: &str| asked[name].as_str().map(str::to_owned);
     let done = match what.as_str() {
-        "encrypt" => field("plaintext").and_then(|text| BASE64.decode(text).ok()).map(|plain| {
-            json!({ "ciphertext": inside.encrypt(&plain), "key_version": inside.versions.len() })
-        }),
+        "encrypt" => field("plaintext").and_then(|text| BASE64.decode(text).ok()).map(
+            |plain| json!({ "ciphertext": inside.encrypt(&plain), "key_version": inside.versions.len() }),
+        ),
         "decrypt" => field("ciphertext")
             .and_then(|text| inside.decrypt(&text))
             .map(|plain| json!({ "plaintext": BASE64.encode(plain) })),
-        "rewrap" => field("ciphertext").and_then(|text| inside.decrypt(&text)).map(|plain| {
-            json!({ "ciphertext": inside.encrypt(&plain), "key_version": inside.versions.len() })
-        }),
+        "rewrap" => field("ciphertext").and_then(|text| inside.decrypt(&text)).map(
+            |plain| json!({ "ciphertext": inside.encrypt(&plain), "key_version": inside.versions.len() }),
+        ),
         _ => return refuse(StatusCode::NOT_FOUND, "unsupported path"),
     };
     match done {

@@ -500,9 +500,11 @@ async fn what_somebody_else_restarts_is_started_again_with_its_secrets() {
     let words = |script: &str| ["sh", "-c", script].map(str::to_owned).to_vec();
     let check = Check::Command(words("test -e /tmp/up && test -n \"$TOKEN\""));
     let mut service = lab.service("web", &real.image, check);
-    service.entrypoint = Some(words("rm -f /tmp/up; test -n \"$TOKEN\" || exit 9; touch /tmp/up; exec sleep 3600"));
+    service.entrypoint =
+        Some(words("rm -f /tmp/up; test -n \"$TOKEN\" || exit 9; touch /tmp/up; exec sleep 3600"));
     starts_with_a_secret(&real, &mut service).await;
-    let output = Command::new("docker").args(["restart", "--time", "0", &service.container()]).output().unwrap();
+    let output =
+        Command::new("docker").args(["restart", "--time", "0", &service.container()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     starts_with_a_secret(&real, &mut service).await;
     let printed = lab.memory.printed().join("\n");

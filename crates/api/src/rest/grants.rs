@@ -67,7 +67,9 @@ impl<'de> Deserialize<'de> for GrantsRequest {
         let told = serde_json::Value::deserialize(deserializer)?;
         let read = |item| serde_json::from_value::<Object<GrantRequest>>(item).map(|Object(item)| item);
         let all = |items: Vec<serde_json::Value>| {
-            let item = |(index, item)| read(item).map_err(|error| D::Error::custom(format!("item {index}: {error}")));
+            let item = |(index, item)| {
+                read(item).map_err(|error| D::Error::custom(format!("item {index}: {error}")))
+            };
             items.into_iter().enumerate().map(item).collect::<Result<Vec<_>, _>>()
         };
         match told {
@@ -158,7 +160,9 @@ pub(crate) async fn put_on_project(
     let (grants, principal) = (&app.services.grants, &caller.principal);
     let (all, prefix) = match body {
         GrantsRequest::One(one) => {
-            return Ok(Answer(Granted::One(grants.put_on_project(principal, &project, one.into()).await?.into())));
+            return Ok(Answer(Granted::One(
+                grants.put_on_project(principal, &project, one.into()).await?.into(),
+            )));
         }
         GrantsRequest::List(all) => (all, ""),
         GrantsRequest::Items { items } => (items, "/items"),

@@ -30,7 +30,8 @@ pub(crate) struct DataKey {
 
 impl From<KeysView> for Keys {
     fn from(view: KeysView) -> Self {
-        let key = |key: pierhead_control::DataKeyView| DataKey { id: key.id, created_at: key.created_at.into() };
+        let key =
+            |key: pierhead_control::DataKeyView| DataKey { id: key.id, created_at: key.created_at.into() };
         Self { master: view.master, data_keys: view.data_keys.into_iter().map(key).collect() }
     }
 }

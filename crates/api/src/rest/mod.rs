@@ -11,6 +11,7 @@ mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod device;
 mod domains;
 mod dry_run;
 mod environments;
@@ -87,6 +88,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(mail::test))
         .routes(routes!(keys::get))
         .routes(routes!(keys::rotate))
+        .routes(routes!(device::begin))
+        .routes(routes!(device::token))
+        .routes(routes!(device::get, device::answer))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))

@@ -68,7 +68,8 @@ pub(super) async fn carry_over(
     for (id, bytes) in ring.all() {
         if !is_there(id) {
             let wrapped = to.wrap(id, bytes.expose_secret(), outside).await?;
-            let key = WrappedKey { id, master: name.clone(), wrapped, created_at: created(&stored, id, outside) };
+            let key =
+                WrappedKey { id, master: name.clone(), wrapped, created_at: created(&stored, id, outside) };
             store.data_key_put(&key).await.stored()?;
             pierhead_model::crash_point!("control.data_key_wrapped_again");
         }

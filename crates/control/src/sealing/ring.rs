@@ -98,7 +98,10 @@ impl Keyring {
         if stored.iter().any(|key| key.master != name) {
             exchange::carry_over(&ring, store, master, outside).await?;
             store.data_keys_keep_only(&name).await.stored()?;
-            tracing::info!(master = name, "the master key was exchanged: the one before opens nothing any more");
+            tracing::info!(
+                master = name,
+                "the master key was exchanged: the one before opens nothing any more"
+            );
         }
         Ok(ring)
     }
@@ -384,7 +387,8 @@ mod tests {
         let own = *master(1).bytes().unwrap();
         let sealed = format!("v1:{}", cipher::seal(&own, "a", b"hunter2", &Fixed::default()).unwrap());
         let sample = Some(("a", sealed.as_str()));
-        let refused = Keyring::load(&store, master(2), sample, &Fixed::default()).await.unwrap_err().to_string();
+        let refused =
+            Keyring::load(&store, master(2), sample, &Fixed::default()).await.unwrap_err().to_string();
         assert!(refused.contains("does not fit this database"), "{refused}");
         assert!(store.data_keys().await.unwrap().is_empty());
         let ring = Keyring::load(&store, master(1), sample, &Fixed::default()).await.unwrap();

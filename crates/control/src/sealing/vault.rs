@@ -98,8 +98,11 @@ impl VaultTransit {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("v1").extend(self.mount.split('/')).extend([what, &self.key]);
         }
-        let request =
-            self.http.post(url).header("x-vault-token", token.expose_secret()).header("x-vault-request", "true");
+        let request = self
+            .http
+            .post(url)
+            .header("x-vault-token", token.expose_secret())
+            .header("x-vault-request", "true");
         let mut answer = request.json(body).send().await.map_err(|error| {
             let why = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
             unreachable(format!("{why}: {}", cause(error.without_url())))
@@ -110,7 +113,9 @@ impl VaultTransit {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_ANSWER => bytes.extend_from_slice(&chunk),
                 Ok(Some(_)) => return Err(unreachable("answers more than a key has".to_owned())),
                 Ok(None) => break,
-                Err(error) => return Err(unreachable(format!("stopped answering: {}", cause(error.without_url())))),
+                Err(error) => {
+                    return Err(unreachable(format!("stopped answering: {}", cause(error.without_url()))));
+                }
             }
         }
         let status = answer.status();
@@ -125,7 +130,8 @@ impl VaultTransit {
             });
         }
         let text = answer["data"][wanted].as_str();
-        let text = text.ok_or_else(|| unreachable(format!("answers to `{what}` without `{wanted}`: is it Vault?")))?;
+        let text =
+            text.ok_or_else(|| unreachable(format!("answers to `{what}` without `{wanted}`: is it Vault?")))?;
         Ok(text.to_owned().into())
     }
 
@@ -133,7 +139,9 @@ impl VaultTransit {
         let Self { address, mount, key, .. } = self;
         let remedy = match status {
             StatusCode::FORBIDDEN => {
-                format!("give it a token that may update {mount}/encrypt/{key}, {mount}/decrypt/{key} and {mount}/rewrap/{key}")
+                format!(
+                    "give it a token that may update {mount}/encrypt/{key}, {mount}/decrypt/{key} and {mount}/rewrap/{key}"
+                )
             }
             StatusCode::NOT_FOUND => format!("enable the transit engine at {mount}/, and make its key {key}"),
             _ => format!("look at the key {key} of the transit engine at {mount}/"),

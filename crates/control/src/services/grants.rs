@@ -68,7 +68,8 @@ impl Grants {
     ) -> Result<Vec<GrantView>, Error> {
         let found = policy::project(&self.0, principal, project, WRITE_MEMBERS).await?;
         let deed = principal.does_to(&self.0, "grants.replace", &found);
-        let may_take_back = async || policy::project(&self.0, principal, project, DELETE_MEMBERS).await.map(drop);
+        let may_take_back =
+            async || policy::project(&self.0, principal, project, DELETE_MEMBERS).await.map(drop);
         self.replace(principal, GrantOn::Project(found.id), all, deed, may_take_back).await
     }
 
@@ -176,7 +177,10 @@ impl Grants {
             match self.wanted(principal, &on, new).await {
                 Ok((team, grant)) => {
                     if grants.insert(team.name.clone(), grant).is_some() {
-                        let twice = FieldProblem::new(format!("/{index}/team"), format!("`{}` is there twice", team.name));
+                        let twice = FieldProblem::new(
+                            format!("/{index}/team"),
+                            format!("`{}` is there twice", team.name),
+                        );
                         problems.push(twice);
                     }
                 }
@@ -200,7 +204,9 @@ impl Grants {
             unit.grant_put(grant).await.stored()?;
         }
         let deed = deed.before(before.iter().map(|it| told(&it.team, it.scopes)).collect());
-        deed.after(grants.iter().map(|(team, grant)| told(team, grant.scopes)).collect()).commit(unit).await?;
+        deed.after(grants.iter().map(|(team, grant)| told(team, grant.scopes)).collect())
+            .commit(unit)
+            .await?;
         self.list(&on).await
     }
 

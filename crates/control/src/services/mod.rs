@@ -9,6 +9,7 @@ pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod devices;
 pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
@@ -51,6 +52,7 @@ pub struct Services {
     pub accounts: accounts::Accounts,
     pub sign_in: sign_in::SignIn,
     pub identities: identities::Identities,
+    pub devices: devices::Devices,
     pub sign_ups: sign_up::SignUps,
     pub resets: passwords::Resets,
     pub mailing: mailing::Mailing,
@@ -106,6 +108,7 @@ impl Services {
             accounts: accounts::Accounts(Arc::clone(core)),
             sign_in: sign_in::SignIn::new(Arc::clone(core), web),
             identities: identities::Identities(Arc::clone(core)),
+            devices: devices::Devices::new(Arc::clone(core)),
             sign_ups: sign_up::SignUps::new(Arc::clone(core)),
             resets: passwords::Resets::new(Arc::clone(core)),
             mailing: mailing::Mailing(Arc::clone(core)),

@@ -230,7 +230,10 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("See", &["ps", "logs", "verify"]),
     ("Configure", &["env", "source", "domains", "certificates", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
-    ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "identities", "tokens", "audit"]),
+    (
+        "People",
+        &["teams", "invitations", "grants", "users", "sign-up", "sessions", "identities", "tokens", "audit"],
+    ),
     ("Platform", &["environments", "nodes", "mail", "keys"]),
     ("Tool", &["api", "completions", "version"]),
 ];

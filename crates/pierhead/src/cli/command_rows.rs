@@ -80,7 +80,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("keys rotate", &["keys_rotate"]),
     ("keys show", &["keys_get"]),
     ("link", &["project_list", "project_get"]),
-    ("login", &["login"]),
+    ("login", &["login", "device_begin", "device_token"]),
     ("logout", &["logout"]),
     ("logs", &["project_deployment_list", "deployment_get", "log_read", "log_stream"]),
     ("mail", &["mail_get"]),

@@ -79,9 +79,14 @@ fn in_vault(vault: &Vault) -> Result<MasterKey> {
 #[derive(Debug)]
 enum Keeper {
     /// The data directory: it makes the next one.
-    Own { data_dir: PathBuf },
+    Own {
+        data_dir: PathBuf,
+    },
     /// A file of somebody who puts the next one there.
-    File { file: PathBuf, data_dir: PathBuf },
+    File {
+        file: PathBuf,
+        data_dir: PathBuf,
+    },
     /// What a running server does not read again.
     Setting,
     Vault,
@@ -232,7 +237,9 @@ mod tests {
         assert!(!folder.path().join(PREVIOUS).exists());
         let other = fresh();
         keep(&file, &other).unwrap();
-        assert!(matches!(keeper.successor(&current), Ok(Successor::Other(next)) if next.name() == other.name()));
+        assert!(
+            matches!(keeper.successor(&current), Ok(Successor::Other(next)) if next.name() == other.name())
+        );
         assert!(folder.path().join(PREVIOUS).exists());
         fs_err::remove_file(&file).unwrap();
         assert!(keeper.successor(&other).unwrap_err().contains("it is gone"));

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0020_letters", include_str!("schema/0020_letters.sql")),
     ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
+    ("0023_device_logins", include_str!("schema/0023_device_logins.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {

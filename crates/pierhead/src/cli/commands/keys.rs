@@ -29,7 +29,9 @@ pub(crate) async fn run(context: &Context, args: &KeysArgs) -> Result<(), Error>
         KeysCommand::Show => client.keys().await?,
         KeysCommand::Rotate => {
             let keys = client.keys_rotate().await?;
-            context.say("Every data key is wrapped by this master key now. Backups from before need the one before.");
+            context.say(
+                "Every data key is wrapped by this master key now. Backups from before need the one before.",
+            );
             keys
         }
     };
