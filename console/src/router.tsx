@@ -298,6 +298,13 @@ const tokens = createRoute({
   component: lazyRouteComponent(() => import("./account/tokens-page"), "TokensPage"),
 });
 
+const device = createRoute({
+  getParentRoute: () => app,
+  path: "/device",
+  validateSearch: (search): { code?: string | undefined } => ({ code: text(search["code"]) }),
+  component: lazyRouteComponent(() => import("./account/device-page"), "DevicePage"),
+});
+
 const users = createRoute({
   getParentRoute: () => app,
   path: "/users",
@@ -350,6 +357,7 @@ export const router = createRouter({
       team,
       audit,
       users,
+      device,
       tokens,
       profile,
       nowhere,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    build("init")?;
     build("relay")
 }
 
@@ -12,7 +13,12 @@ fn build(name: &str) -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed={source}");
     let program = format!("pierhead-{name}");
     let output = PathBuf::from(std::env::var("OUT_DIR")?).join(&program);
-    let status = Command::new(std::env::var("RUSTC")?)
+    let mut compiler = Command::new(std::env::var("RUSTC")?);
+    // Set for another architecture than this one.
+    if let Ok(linker) = std::env::var("RUSTC_LINKER") {
+        compiler.args(["-C", &format!("linker={linker}")]);
+    }
+    let status = compiler
         .args([
             &source,
             "--crate-name",

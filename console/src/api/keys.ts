@@ -26,6 +26,7 @@ export const keys = {
   grants: (on: object) => ["grants", on] as const,
   audit: (filter: object) => ["audit", filter] as const,
   identities: () => ["identities"] as const,
+  deviceLogin: (code: string) => ["device-login", code] as const,
   users: () => ["users"] as const,
   mail: () => ["mail"] as const,
   signInOptions: () => ["sign-in-options"] as const,

@@ -165,6 +165,15 @@ export const signInOptionsQuery = () =>
     staleTime: 30_000,
   });
 
+/** A command line that waits to be signed in. */
+export const deviceLoginQuery = (code: string) =>
+  queryOptions({
+    queryKey: keys.deviceLogin(code),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/me/device-logins/{code}", { signal, params: { path: { code } } })),
+    staleTime: Infinity,
+    retry: false,
+  });
+
 export const identitiesQuery = () =>
   queryOptions({
     queryKey: keys.identities(),

@@ -1,6 +1,7 @@
 //! What the agent's tasks share.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -21,6 +22,7 @@ use crate::layout::Layout;
 use crate::log::Logs;
 use crate::options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
 use crate::plugins::PluginBuilder;
+use crate::programs;
 use crate::queue::BuildQueue;
 use crate::rests::Rests;
 
@@ -29,6 +31,8 @@ use crate::rests::Rests;
 pub(crate) struct Node {
     pub(crate) options: Options,
     pub(crate) layout: Layout,
+    /// The program that hands secrets to processes in containers.
+    pub(crate) init: PathBuf,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<dyn BlobChannel>,
     pub(crate) runtimes: Arc<dyn RuntimeImages>,
@@ -60,6 +64,7 @@ impl Node {
         let (reports_due, lines_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let policy = AddressPolicy::new(options.allow_addresses.clone());
         Ok(Self {
+            init: programs::INIT.install(&layout.programs())?,
             book: Book::open(layout.reports(), Arc::clone(&reports_due))?,
             logs: Logs::open(layout.logs(), Arc::clone(&lines_due))?,
             layers: Layers::open(&layout, Arc::clone(&tools.blobs))?,

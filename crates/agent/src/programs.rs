@@ -7,19 +7,23 @@ use fs_err::os::unix::fs::OpenOptionsExt as _;
 use sha2::{Digest as _, Sha256};
 
 /// A program and its name.
-#[derive(Clone, Copy)]
-pub(crate) struct Program {
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
     name: &'static str,
     bytes: &'static [u8],
 }
 
+/// The first process of a container that is given secrets.
+pub const INIT: Program =
+    Program { name: "pierhead-init", bytes: include_bytes!(concat!(env!("OUT_DIR"), "/pierhead-init")) };
+
 /// Holds a name on a deployment's network for a service that runs on another node.
-pub(crate) const RELAY: Program =
+pub const RELAY: Program =
     Program { name: "pierhead-relay", bytes: include_bytes!(concat!(env!("OUT_DIR"), "/pierhead-relay")) };
 
 impl Program {
     /// Puts the program into a folder, unless it is there. One per version: containers that run keep theirs.
-    pub(crate) fn install(self, folder: &Path) -> std::io::Result<PathBuf> {
+    pub fn install(self, folder: &Path) -> std::io::Result<PathBuf> {
         let digest = hex::encode(Sha256::digest(self.bytes));
         let path = folder.join(format!("{}-{}", self.name, digest.get(..16).unwrap_or(&digest)));
         if fs_err::read(&path).is_ok_and(|there| there == self.bytes) {

@@ -17,7 +17,7 @@ use crate::mail::Mailer;
 use crate::outgoing::Outgoing;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
-use crate::sealing::MasterKey;
+use crate::sealing::Keyring;
 use crate::sign_in::ProviderOptions;
 use crate::sleepers::Sleepers;
 
@@ -25,7 +25,7 @@ use crate::sleepers::Sleepers;
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) outside: Arc<dyn Outside>,
-    pub(crate) key: MasterKey,
+    pub(crate) key: Keyring,
     pub(crate) install: InstallId,
     /// Grows with each start; every write of the lifecycle carries it.
     pub(crate) epoch: u64,

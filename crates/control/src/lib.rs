@@ -49,7 +49,7 @@ pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeS
 use pierhead_store::{Environment, Node, NodeLink, Store};
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Leaders, Tunnels};
-pub use sealing::{MasterKey, SealError};
+pub use sealing::{MasterKey, MasterKeySource, SealError, Successor, VaultToken, VaultTransit};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
@@ -63,6 +63,7 @@ pub use services::deployments::{
     Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment, ShareView,
 };
 pub use services::detection::Detector;
+pub use services::devices::{DeviceAnswer, DeviceBegun, DeviceView};
 pub use services::domains::{DomainCertificate, DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
@@ -73,6 +74,7 @@ pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
+pub use services::keys::{DataKeyView, KeysView};
 pub use services::logs::{LogItem, LogOf, LogPage, LogQuery};
 pub use services::mailing::{LetterView, MailView};
 pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
@@ -112,6 +114,7 @@ use crate::links::Links;
 use crate::outgoing::Outgoing;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
+use crate::sealing::Keyring;
 use crate::services::auth::Auth;
 use crate::sign_in::web::Web;
 use crate::sleepers::Sleepers;
@@ -167,6 +170,10 @@ impl Control {
             edge,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
+        // Before anything is changed: with the wrong key nothing is, and whoever runs with the right one runs on.
+        let sealed = store.setting_get(access::token_keys::SETTING).await.stored()?;
+        let sample = sealed.as_deref().map(|sealed| (access::token_keys::PLACE, sealed));
+        let key = Keyring::load(&store, key, sample, &*outside).await?;
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let (drained, signals) = (Signal::default(), Signals::default());
         let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));

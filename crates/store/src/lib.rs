@@ -11,9 +11,11 @@ mod audit;
 mod blobs;
 mod catalogue;
 mod certificates;
+mod data_keys;
 mod db;
 mod deliveries;
 mod deployments;
+mod device_logins;
 mod domains;
 mod environments;
 mod error;
@@ -50,10 +52,12 @@ pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use blobs::BlobStore;
 pub use catalogue::{CatalogueEntry, CatalogueKind};
 pub use certificates::{CertificateHead, StoredCertificate};
+pub use data_keys::WrappedKey;
 pub use deliveries::Delivery;
 pub use deployments::{
     AcceptedHead, Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary,
 };
+pub use device_logins::DeviceLogin;
 pub use domains::{Domain, DomainLooked};
 pub use environments::Environment;
 pub use error::StoreError;

@@ -24,10 +24,11 @@ use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, Domain,
-    DomainLooked, Environment, Identity, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion, Node,
-    NodeLink, Options, Project, Slot, Store, StoreError, StoredAccess, StoredCertificate, StoredCredentials,
-    StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, User, Visibility,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin,
+    Domain, DomainLooked, Environment, Identity, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion,
+    Node, NodeLink, Options, Project, Slot, Store, StoreError, StoredAccess, StoredCertificate,
+    StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, User, Visibility,
+    WrappedKey,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -200,6 +201,8 @@ on_both!(
     a_credential_and_host_keys_do_not_disturb_each_other,
     a_slot_expires_unless_it_is_extended_first,
     an_account_elsewhere_is_linked_once_and_a_link_is_taken_once,
+    data_keys_are_kept_by_master_key,
+    a_sign_in_by_browser_is_answered_once_and_fetched_once,
     a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up,
     a_hostname_is_held_by_one_project_and_yields_to_a_proof,
     an_order_is_made_by_one_and_given_back,
@@ -610,6 +613,60 @@ async fn an_account_elsewhere_is_linked_once_and_a_link_is_taken_once(world: &Wo
     put("third").await;
     let (one, other) = tokio::join!(take("third", now()), take("third", now()));
     assert_eq!([one, other].iter().flatten().collect::<Vec<_>>(), [&ada.id]);
+}
+
+async fn data_keys_are_kept_by_master_key(world: &World) {
+    let key = |id: u32, master: &str, wrapped: &str| WrappedKey {
+        id,
+        master: master.into(),
+        wrapped: wrapped.into(),
+        created_at: now(),
+    };
+    for key in [key(1, "old", "a"), key(2, "old", "b"), key(1, "new", "c"), key(1, "new", "d")] {
+        world.store.data_key_put(&key).await.unwrap();
+    }
+    let kept = [key(1, "new", "d"), key(1, "old", "a"), key(2, "old", "b")];
+    assert_eq!(world.store.data_keys().await.unwrap(), kept, "the second time in place of the first");
+    // Together with what tells it.
+    let unit = world.store.begin().await.unwrap();
+    unit.data_keys_keep_only("new").await.unwrap();
+    drop(unit);
+    assert_eq!(world.store.data_keys().await.unwrap().len(), 3);
+    world.store.data_keys_keep_only("new").await.unwrap();
+    assert_eq!(world.store.data_keys().await.unwrap(), kept[..1]);
+}
+
+async fn a_sign_in_by_browser_is_answered_once_and_fetched_once(world: &World) {
+    let (ada, later) = (user(1), now() + SignedDuration::from_secs(600));
+    let login = |device: &str, code: &str, created_at| DeviceLogin {
+        device_hash: device.into(),
+        user_code: code.into(),
+        name: "laptop".into(),
+        ip: None,
+        created_at,
+        expires_at: created_at + SignedDuration::from_secs(600),
+        polled_at: None,
+        answer: None,
+    };
+    let first = login("a", "CODE", now());
+    world.store.device_login_create(&first).await.unwrap();
+    assert_eq!(world.store.device_login_by_code("CODE", now()).await.unwrap(), Some(first.clone()));
+    assert_eq!(world.store.device_login_by_device("a", later).await.unwrap(), None, "its time is over");
+    let taken = world.store.device_login_create(&login("b", "CODE", now())).await;
+    assert!(matches!(taken, Err(StoreError::Taken { .. })), "{taken:?}");
+    world.store.device_login_polled("a", now()).await.unwrap();
+    let answer = async |approved| world.store.device_login_answer("CODE", &ada.id, approved).await.unwrap();
+    let (one, other) = tokio::join!(answer(true), answer(true));
+    assert!(one != other && !answer(false).await, "the first answer stays");
+    let found = world.store.device_login_by_device("a", now()).await.unwrap().unwrap();
+    assert_eq!((found.answer, found.polled_at), (Some((ada.id.clone(), true)), Some(now())));
+    let take = async || world.store.device_login_take("a").await.unwrap();
+    let (one, other) = tokio::join!(take(), take());
+    assert!(one != other, "one of two fetches it");
+    // A code may be used again when its time is over.
+    world.store.device_login_create(&first).await.unwrap();
+    world.store.device_login_create(&login("c", "CODE", later)).await.unwrap();
+    assert_eq!(world.store.device_login_by_device("a", now()).await.unwrap(), None);
 }
 
 async fn a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up(world: &World) {

@@ -18,6 +18,7 @@ mod process;
 mod relay;
 mod server;
 mod ssh;
+mod vault;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use peer::Peer;
 pub use relay::Relay;
 pub use server::{Ended, Server, free_port};
 pub use ssh::SshGit;
+pub use vault::Vault;
 pub use wire::Wire;
 
 /// The folder of the workspace.

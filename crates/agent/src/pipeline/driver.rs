@@ -415,6 +415,7 @@ pub(super) fn surroundings(run: &Run) -> (Place, Context) {
         lines: Arc::<crate::log::DeploymentLog>::clone(&run.log),
         settling: run.settling().clone(),
         folder: run.node.layout.work(&run.id).join("steps"),
+        init: run.node.init.clone(),
         log_limit_bytes: run.node.options.log_limit_bytes,
         now: Timestamp::now,
     };

@@ -110,7 +110,7 @@ pub(crate) async fn read(
 ///
 /// Server-sent events: `line` with a line as data and its number as id, and `end` with the state when the deployment has
 /// ended and everything was told. After a cut, `Last-Event-ID` or `?after=` goes on where it was. The stream ends without
-/// `end` when its token is not good any more.
+/// `end` when its token is not good any more, or what it may read has changed.
 #[utoipa::path(get, path = "/deployments/{id}/logs/stream", operation_id = "log_stream", tag = "logs",
     params(Wanted, ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last line that was read")),
     responses((status = 200, description = "What is there, and then what comes", body = String,
@@ -131,7 +131,7 @@ pub(crate) async fn stream(
     let node = wanted.node.clone();
     let of = LogOf { deployment: &id, node: node.as_deref() };
     let items = app.services.logs.follow(&caller.principal, of, wanted.query()?).await?;
-    let items = items.take_until(caller.signed_out(app)).map(event);
+    let items = items.take_until(caller.shut_out(app, id)).map(event);
     let events = stream::iter([Event::default().retry(RETRY)]).chain(items).map(Ok::<_, Infallible>);
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let headers = [

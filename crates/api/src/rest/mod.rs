@@ -11,6 +11,7 @@ mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod device;
 mod domains;
 mod dry_run;
 mod environments;
@@ -18,6 +19,7 @@ mod events;
 mod grants;
 mod hooks;
 mod invitations;
+mod keys;
 pub(crate) mod list;
 mod logs;
 mod mail;
@@ -84,6 +86,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sign_up::link))
         .routes(routes!(mail::get))
         .routes(routes!(mail::test))
+        .routes(routes!(keys::get))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(device::begin))
+        .routes(routes!(device::token))
+        .routes(routes!(device::get, device::answer))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))

@@ -110,4 +110,9 @@ impl Logs {
         });
         Ok(batches.flatten().boxed())
     }
+
+    /// Whether somebody may still read a deployment's log: asked again while they follow it.
+    pub async fn may_read(&self, principal: &Principal, deployment: &str) -> Result<(), Error> {
+        policy::deployment(&self.0, principal, deployment, READ_DEPLOYMENT).await.map(drop)
+    }
 }

@@ -9,6 +9,7 @@ pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod devices;
 pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
@@ -17,6 +18,7 @@ pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod identities;
 pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod mailing;
 pub(crate) mod moves;
@@ -50,9 +52,11 @@ pub struct Services {
     pub accounts: accounts::Accounts,
     pub sign_in: sign_in::SignIn,
     pub identities: identities::Identities,
+    pub devices: devices::Devices,
     pub sign_ups: sign_up::SignUps,
     pub resets: passwords::Resets,
     pub mailing: mailing::Mailing,
+    pub keys: keys::Keys,
     pub teams: teams::Teams,
     pub invitations: invitations::Invitations,
     pub grants: grants::Grants,
@@ -104,9 +108,11 @@ impl Services {
             accounts: accounts::Accounts(Arc::clone(core)),
             sign_in: sign_in::SignIn::new(Arc::clone(core), web),
             identities: identities::Identities(Arc::clone(core)),
+            devices: devices::Devices::new(Arc::clone(core)),
             sign_ups: sign_up::SignUps::new(Arc::clone(core)),
             resets: passwords::Resets::new(Arc::clone(core)),
             mailing: mailing::Mailing(Arc::clone(core)),
+            keys: keys::Keys(Arc::clone(core)),
             teams: teams::Teams(Arc::clone(core)),
             invitations: invitations::Invitations(Arc::clone(core)),
             grants: grants::Grants(Arc::clone(core)),

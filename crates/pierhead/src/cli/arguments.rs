@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects,
+    grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins, projects,
     registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users,
     validate, version,
 };
@@ -198,9 +198,15 @@ pub(crate) enum Command {
     SignUp(sign_up::SignUpArgs),
     /// Whether this server can send letters
     Mail(sign_up::MailArgs),
+    /// What secrets are sealed with, and exchanging it
+    #[command(alias = "key")]
+    Keys(keys::KeysArgs),
     /// Where you are signed in
     #[command(alias = "session")]
     Sessions(users::SessionsArgs),
+    /// The accounts elsewhere that you sign in with
+    #[command(alias = "identity")]
+    Identities(users::IdentitiesArgs),
     /// Who did what, when, from where
     Audit(audit::AuditArgs),
     /// API tokens for machines
@@ -224,8 +230,11 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("See", &["ps", "logs", "verify"]),
     ("Configure", &["env", "source", "domains", "certificates", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
-    ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
-    ("Platform", &["environments", "nodes", "mail"]),
+    (
+        "People",
+        &["teams", "invitations", "grants", "users", "sign-up", "sessions", "identities", "tokens", "audit"],
+    ),
+    ("Platform", &["environments", "nodes", "mail", "keys"]),
     ("Tool", &["api", "completions", "version"]),
 ];
 

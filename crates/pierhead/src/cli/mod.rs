@@ -138,7 +138,7 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
-        environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines,
+        environments, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines,
         plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots, source, status,
         teams, tokens, up, users, validate, verify, version,
     };
@@ -186,6 +186,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Grants(args) => grants::run(context, &args).await?,
         Command::Users(args) => users::run(context, &args).await?,
         Command::SignUp(args) => sign_up::sign_up(context, &args).await?,
+        Command::Identities(args) => users::identities(context, &args).await?,
+        Command::Keys(args) => keys::run(context, &args).await?,
         Command::Mail(args) => sign_up::mail(context, &args).await?,
         Command::Sessions(args) => users::sessions(context, &args).await?,
         Command::Audit(args) => audit::run(context, &args).await?,

@@ -24,9 +24,11 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0012_domains", include_str!("schema/0012_domains.sql")),
     ("0016_rotated_tokens", include_str!("schema/0016_rotated_tokens.sql")),
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
+    ("0019_data_keys", include_str!("schema/0019_data_keys.sql")),
     ("0020_letters", include_str!("schema/0020_letters.sql")),
     ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
+    ("0023_device_logins", include_str!("schema/0023_device_logins.sql")),
     ("0028_shares", include_str!("schema/0028_shares.sql")),
 ];
 

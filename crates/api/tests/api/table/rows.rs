@@ -182,6 +182,9 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("mail_get", Rule::AdminToRead, &[200]),
     // None can be sent there.
     row("mail_test", Rule::AdminToWrite, &[409]),
+    row("keys_get", Rule::AdminToRead, &[200]),
+    // The test's key comes from nowhere, so there is no other.
+    row("keys_rotate", Rule::AdminToWrite, &[409]),
     row("token_keys_rotate", Rule::AdminToWrite, &[204]),
     row("verify", Rule::AdminToRead, &[200]),
 ];
@@ -204,6 +207,9 @@ pub(crate) const OWN: &[Row] = &[
     // There is no such provider, and none of one's own has that id.
     row("identity_link", Rule::SignedInToWrite, &[404]),
     row("identity_unlink", Rule::OwnersOnly, &[204]),
+    // Nobody asks to be signed in with that code; after a while nobody may try others.
+    row("device_get", Rule::SignedIn, &[404, 429]),
+    with("device_answer", Rule::SignedInToWrite, &[404, 429], |_| json!({ "approve": true })),
     row("token_list", Rule::SignedIn, &[200]),
     with("token_create", Rule::SignedInToWrite, &[201], |_| json!({ "name": "x", "scopes": ["read"] })),
     row("token_revoke", Rule::OwnersOnly, &[204]),
@@ -272,6 +278,8 @@ pub(crate) const OPEN: &[Row] = &[
     row("account_create", Rule::Open, &[401]),
     row("set_up_browser", Rule::Open, &[401]),
     row("account_create_browser", Rule::Open, &[401]),
+    with("device_begin", Rule::Open, &[200, 429], |_| json!({ "name": "a laptop" })),
+    with("device_token", Rule::Open, &[401], |_| json!({ "device_code": "phd_dev_unknown" })),
     // No letters can be sent there.
     row("password_forgot", Rule::Open, &[403]),
     row("password_reset", Rule::Open, &[401]),

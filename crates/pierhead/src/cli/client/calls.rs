@@ -52,6 +52,16 @@ impl Client<'_> {
         Ok(self.call(request).await?.body)
     }
 
+    pub(crate) async fn device_begin(&self, name: &str) -> Result<types::DeviceBegun, Error> {
+        let request = self.request(Method::POST, &["auth", "device"]).without_key();
+        Ok(self.call(request.body(&serde_json::json!({ "name": name }))).await?.body)
+    }
+
+    pub(crate) async fn device_token(&self, device_code: &str) -> Result<types::DeviceToken, Error> {
+        let request = self.request(Method::POST, &["auth", "device", "token"]).without_key();
+        Ok(self.call(request.body(&serde_json::json!({ "device_code": device_code }))).await?.body)
+    }
+
     pub(crate) async fn logout(&self, everywhere: bool) -> Result<(), Error> {
         let everywhere = everywhere.then_some("true");
         let request = self.request(Method::POST, &["auth", "logout"]).query("everywhere", everywhere);

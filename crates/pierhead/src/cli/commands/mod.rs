@@ -15,6 +15,7 @@ pub(crate) mod grants;
 pub(crate) mod ingress;
 pub(crate) mod init;
 pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod nodes;
