@@ -24,6 +24,8 @@ import { AppShell } from "./shell/app-shell";
 import { NotFound, PageFailed } from "./shell/failures";
 import { count, oneOf, text } from "./lib/search";
 import { type AuditFilter, grantsQuery, teamQuery, teamsQuery } from "./teams/queries";
+import { domainsQuery } from "./domains/queries";
+import { notificationsQuery } from "./notifications/queries";
 import { pipelineQuery, pluginsQuery, servicesQuery, templatesQuery } from "./pipelines/queries";
 import { ALL_STATES } from "./deployments/states";
 
@@ -172,6 +174,21 @@ const slots = createRoute({
   component: lazyRouteComponent(() => import("./slots/slots-page"), "SlotsPage"),
 });
 
+const domains = createRoute({
+  getParentRoute: () => project,
+  path: "/domains",
+  loader: ({ params }) => ahead(client.query(domainsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./domains/domains-page"), "DomainsPage"),
+});
+
+const notifications = createRoute({
+  getParentRoute: () => project,
+  path: "/notifications",
+  validateSearch: (search): { open?: string | undefined } => ({ open: text(search["open"]) }),
+  loader: ({ params }) => ahead(client.query(notificationsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./notifications/notifications-page"), "NotificationsPage"),
+});
+
 const access = createRoute({
   getParentRoute: () => project,
   path: "/access",
@@ -298,6 +315,12 @@ const tokens = createRoute({
   component: lazyRouteComponent(() => import("./account/tokens-page"), "TokensPage"),
 });
 
+const certificates = createRoute({
+  getParentRoute: () => app,
+  path: "/certificates",
+  component: lazyRouteComponent(() => import("./domains/platform-certificates-page"), "PlatformCertificatesPage"),
+});
+
 const users = createRoute({
   getParentRoute: () => app,
   path: "/users",
@@ -335,7 +358,7 @@ export const router = createRouter({
       home,
       projects,
       newProject,
-      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, access, settings]),
+      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, domains, notifications, access, settings]),
       deployments,
       deployment,
       environments,
@@ -350,6 +373,7 @@ export const router = createRouter({
       team,
       audit,
       users,
+      certificates,
       tokens,
       profile,
       nowhere,

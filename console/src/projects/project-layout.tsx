@@ -25,6 +25,8 @@ const TABS = [
   { to: "/projects/$project/slots", label: "Slots", exact: false },
   { to: "/projects/$project/deployments", label: "Deployments", exact: false },
   { to: "/projects/$project/variables", label: "Variables", exact: false },
+  { to: "/projects/$project/domains", label: "Domains", exact: false },
+  { to: "/projects/$project/notifications", label: "Notifications", exact: false },
   { to: "/projects/$project/access", label: "Access", exact: false },
   { to: "/projects/$project/settings", label: "Settings", exact: false },
 ] as const;
