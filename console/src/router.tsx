@@ -135,6 +135,23 @@ const deploymentFilter = (search: Record<string, unknown>): DeploymentSearch => 
   slot: text(search["slot"]),
 });
 
+/** What is looked for in a log. */
+interface LogSearch {
+  q?: string | undefined;
+  step?: string | undefined;
+  stream?: "stdout" | "stderr" | "system" | undefined;
+}
+
+interface LogsSearch extends LogSearch {
+  slot?: string | undefined;
+}
+
+const logSearch = (search: Record<string, unknown>): LogSearch => ({
+  q: text(search["q"]),
+  step: text(search["step"]),
+  stream: oneOf(search["stream"], ["stdout", "stderr", "system"] as const),
+});
+
 const projectDeployments = createRoute({
   getParentRoute: () => project,
   path: "/deployments",
@@ -189,6 +206,14 @@ const notifications = createRoute({
   component: lazyRouteComponent(() => import("./notifications/notifications-page"), "NotificationsPage"),
 });
 
+const logs = createRoute({
+  getParentRoute: () => project,
+  path: "/logs",
+  validateSearch: (search): LogsSearch => ({ slot: text(search["slot"]), ...logSearch(search) }),
+  loader: ({ params }) => ahead(client.query(slotsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./projects/logs-page"), "LogsPage"),
+});
+
 const access = createRoute({
   getParentRoute: () => project,
   path: "/access",
@@ -209,11 +234,8 @@ const deployments = createRoute({
   component: lazyRouteComponent(() => import("./deployments/list-page"), "DeploymentListPage"),
 });
 
-interface DeploymentPageSearch {
+interface DeploymentPageSearch extends LogSearch {
   tab?: "log" | "plan" | "changes" | "events" | undefined;
-  q?: string | undefined;
-  step?: string | undefined;
-  stream?: "stdout" | "stderr" | "system" | undefined;
 }
 
 const deployment = createRoute({
@@ -221,9 +243,7 @@ const deployment = createRoute({
   path: "/deployments/$id",
   validateSearch: (search): DeploymentPageSearch => ({
     tab: oneOf(search["tab"], ["log", "plan", "changes", "events"] as const),
-    q: text(search["q"]),
-    step: text(search["step"]),
-    stream: oneOf(search["stream"], ["stdout", "stderr", "system"] as const),
+    ...logSearch(search),
   }),
   loader: ({ params }) => ahead(client.query(deploymentQuery(params.id))),
   component: lazyRouteComponent(() => import("./deployments/deployment-page"), "DeploymentPage"),
@@ -358,7 +378,7 @@ export const router = createRouter({
       home,
       projects,
       newProject,
-      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, domains, notifications, access, settings]),
+      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, logs, variables, domains, notifications, access, settings]),
       deployments,
       deployment,
       environments,

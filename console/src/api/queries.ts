@@ -98,6 +98,18 @@ export const deploymentListQuery = (filter: DeploymentFilter, limit = PAGE) =>
 /** The steps of a run are no events, so they are asked for while it runs. */
 const STEPS_EVERY_MS = 1_000;
 
+/** Falling asleep and waking up are no events either. */
+const ASLEEP_EVERY_MS = 2_000;
+const SERVICE_EVERY_MS = 10_000;
+
+function pauseFor(deployment: Deployment | undefined): number | false {
+  const usual = whenNotLive(3_000)();
+  if (deployment === undefined) return usual;
+  if (isRunning(deployment)) return STEPS_EVERY_MS;
+  if (deployment.conditions.asleep) return ASLEEP_EVERY_MS;
+  return deployment.state === "PRODUCTION" && deployment.release_kind !== "site" ? Math.min(usual || SERVICE_EVERY_MS, SERVICE_EVERY_MS) : usual;
+}
+
 function isRunning({ pipeline_version, state }: Deployment): boolean {
   return pipeline_version > 0 && state !== "PRODUCTION" && state !== "FAILED" && state !== "INACTIVE";
 }
@@ -106,7 +118,7 @@ export const deploymentQuery = (id: string) =>
   queryOptions({
     queryKey: keys.deployment(id),
     queryFn: ({ signal }) => answer(api.GET("/api/v1/deployments/{id}", { signal, params: { path: { id } } })),
-    refetchInterval: ({ state: { data } }) => (data !== undefined && isRunning(data) ? STEPS_EVERY_MS : whenNotLive(3_000)()),
+    refetchInterval: ({ state: { data } }) => pauseFor(data),
   });
 
 export const deploymentEventsQuery = (id: string) =>

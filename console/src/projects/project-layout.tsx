@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, getRouteApi } from "@tanstack/react-router";
+import { Link, Outlet, getRouteApi, useNavigate } from "@tanstack/react-router";
 import { ExternalLink, Rocket, Undo2 } from "lucide-react";
 import { useState } from "react";
 import { isNotFound } from "@/api/problem";
@@ -24,6 +24,7 @@ const TABS = [
   { to: "/projects/$project/pipeline", label: "Pipeline", exact: false },
   { to: "/projects/$project/slots", label: "Slots", exact: false },
   { to: "/projects/$project/deployments", label: "Deployments", exact: false },
+  { to: "/projects/$project/logs", label: "Logs", exact: false },
   { to: "/projects/$project/variables", label: "Variables", exact: false },
   { to: "/projects/$project/domains", label: "Domains", exact: false },
   { to: "/projects/$project/notifications", label: "Notifications", exact: false },
@@ -75,6 +76,7 @@ function Origin({ project: { source } }: { project: Project }) {
 
 function Actions({ project }: { project: Project }) {
   const { name, url, live } = project;
+  const navigate = useNavigate();
   const saved = useQuery(pipelineQuery(name)).data;
   const isPipeline = saved?.generated === false;
   // Services of a pipeline have addresses of their own.
@@ -83,6 +85,7 @@ function Actions({ project }: { project: Project }) {
   const close = () => setAsked(null);
   useShortcut("d", "Deploy", "This page", () => setAsked("deploy"), saved !== null);
   useShortcut("r", "Roll back", "This page", () => setAsked("rollback"), live !== null);
+  useShortcut("l", "Logs", "This page", () => void navigate({ to: "/projects/$project/logs", params: { project: name } }));
   useShortcut("o", "Open the site", "This page", () => void window.open(url, "_blank", "noreferrer"), isOpenable);
   return (
     <>

@@ -20,7 +20,11 @@ const FOUND_AT_MOST = 8;
 const PARTS = [
   { to: "/projects/$project/pipeline", label: "Pipeline" },
   { to: "/projects/$project/slots", label: "Slots" },
+  { to: "/projects/$project/deployments", label: "Deployments" },
+  { to: "/projects/$project/logs", label: "Logs" },
   { to: "/projects/$project/variables", label: "Variables" },
+  { to: "/projects/$project/domains", label: "Domains" },
+  { to: "/projects/$project/notifications", label: "Notifications" },
   { to: "/projects/$project/access", label: "Access" },
   { to: "/projects/$project/settings", label: "Settings" },
 ] as const;
