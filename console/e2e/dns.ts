@@ -19,6 +19,8 @@ export class Dns {
   static async start(): Promise<Dns> {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+    // It answers for as long as there is somebody who may ask.
+    socket.unref();
     return new Dns(socket);
   }
 

@@ -101,8 +101,9 @@ const projects = createRoute({
 const newProject = createRoute({
   getParentRoute: () => app,
   path: "/projects/new",
-  validateSearch: (search): { repository?: string | undefined; deployment?: string | undefined } => ({
+  validateSearch: (search): { repository?: string | undefined; project?: string | undefined; deployment?: string | undefined } => ({
     repository: text(search["repository"]),
+    project: text(search["project"]),
     deployment: text(search["deployment"]),
   }),
   component: lazyRouteComponent(() => import("./projects/new/wizard-page"), "WizardPage"),
