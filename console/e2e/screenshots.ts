@@ -96,7 +96,7 @@ async function reviewVariables(page: Page): Promise<void> {
 async function lookAtRepository(page: Page): Promise<void> {
   await page.getByLabel("Repository").fill(world.platform.repository("vite-react"));
   await page.getByRole("button", { name: "Go on" }).click();
-  await page.getByLabel("Name").waitFor();
+  await page.getByLabel("Name", { exact: true }).waitFor();
 }
 
 it.each(Object.entries(KINDS))("%s", async (kind, options) => {

@@ -4,6 +4,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, answer, api } from "./client";
 import { keys } from "./keys";
 import { whenNotLive } from "./live";
+import { isShort } from "./long-lists";
 
 export type Project = Schemas["Project"];
 export type Deployment = Schemas["Deployment"];
@@ -47,7 +48,9 @@ export const projectListQuery = (search: string) =>
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: ({ state }) => whileDeleting(state.data?.pages.flatMap((page) => page.items)),
+    refetchInterval: (query) => isShort(query) && whileDeleting(query.state.data?.pages.flatMap((page) => page.items)),
+    refetchOnWindowFocus: isShort,
+    refetchOnReconnect: isShort,
   });
 
 export const projectQuery = (project: string) =>
@@ -92,7 +95,9 @@ export const deploymentListQuery = (filter: DeploymentFilter, limit = PAGE) =>
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: whenNotLive(5_000),
+    refetchInterval: (query) => isShort(query) && whenNotLive(5_000)(),
+    refetchOnWindowFocus: isShort,
+    refetchOnReconnect: isShort,
   });
 
 /** The steps of a run are no events, so they are asked for while it runs. */

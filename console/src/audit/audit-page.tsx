@@ -14,6 +14,7 @@ import { Page, useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { SkeletonRows } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
+import { VirtualRows } from "@/ui/virtual-rows";
 
 const route = getRouteApi("/app/audit");
 const FILTERS = { actor: "Who", action: "What, such as project", target: "To what" } as const;
@@ -72,11 +73,9 @@ export function AuditPage() {
               Everything that changes something is written down here, with who did it and from where.
             </Empty>
           )}
-          <ul aria-label="Entries">
-            {entries.map((entry) => (
-              <Entry key={entry.sequence} entry={entry} />
-            ))}
-          </ul>
+          <VirtualRows label="Entries" items={entries} keyOf={({ sequence }) => String(sequence)} height={57}>
+            {(entry) => <Entry key={entry.sequence} entry={entry} />}
+          </VirtualRows>
         </Card>
       )}
       <LoadMore query={query} />

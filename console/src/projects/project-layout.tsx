@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, getRouteApi, useNavigate } from "@tanstack/react-router";
+import { Link, Outlet, getRouteApi, useLocation, useNavigate } from "@tanstack/react-router";
 import { ExternalLink, Rocket, Undo2 } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { isNotFound } from "@/api/problem";
 import { type Project, projectQuery } from "@/api/queries";
 import { RollbackDialog } from "@/deployments/rollback-dialog";
@@ -44,13 +44,7 @@ export function ProjectLayout() {
       description={project === undefined ? <Skeleton className="h-4 w-64" /> : <Origin project={project} />}
       actions={project !== undefined && !project.deleting && <Actions project={project} />}
     >
-      <nav aria-label="Parts of the project" className={tabListLook}>
-        {TABS.map(({ to, label, exact }) => (
-          <Link key={to} to={to} params={{ project: name }} className={tabLook} activeOptions={{ exact, includeSearch: false }} activeProps={{ className: tabActiveLook }}>
-            {label}
-          </Link>
-        ))}
-      </nav>
+      <Tabs project={name} />
       {query.isError && (
         <ProblemPanel what="The project could not be read" error={query.error} onRetry={() => void query.refetch()} isRetrying={query.isFetching} />
       )}
@@ -61,6 +55,26 @@ export function ProjectLayout() {
       )}
       <Outlet />
     </Page>
+  );
+}
+
+/** There are more than a phone has room for: the one that is shown is always in sight. */
+function Tabs({ project }: { project: string }) {
+  const list = useRef<HTMLElement>(null);
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  useEffect(() => {
+    const [shown, strip] = [list.current?.querySelector<HTMLElement>("[aria-current=page]"), list.current];
+    if (shown == null || strip === null) return;
+    strip.scrollLeft = shown.offsetLeft - strip.offsetLeft - (strip.clientWidth - shown.clientWidth) / 2;
+  }, [path]);
+  return (
+    <nav ref={list} aria-label="Parts of the project" className={tabListLook}>
+      {TABS.map(({ to, label, exact }) => (
+        <Link key={to} to={to} params={{ project }} className={tabLook} activeOptions={{ exact, includeSearch: false }} activeProps={{ className: tabActiveLook }}>
+          {label}
+        </Link>
+      ))}
+    </nav>
   );
 }
 
