@@ -325,6 +325,8 @@ const audit = createRoute({
     action: text(search["action"]),
     target: text(search["target"]),
     project: text(search["project"]),
+    since: text(search["since"]),
+    until: text(search["until"]),
   }),
   component: lazyRouteComponent(() => import("./audit/audit-page"), "AuditPage"),
 });
