@@ -19,6 +19,10 @@ export const keys = {
   templates: () => ["templates"] as const,
   pipeline: (project: string) => ["pipeline", project] as const,
   tags: (of: object) => ["tags", of] as const,
+  domains: (project: string) => ["domains", project] as const,
+  /** Of the installation's own names without a project. */
+  certificates: (project: string | null) => ["certificates", project] as const,
+  notifications: (project: string) => ["notifications", project] as const,
   following: (project: string) => ["following", project] as const,
   teams: () => ["teams"] as const,
   team: (team: string) => ["teams", "one", team] as const,
