@@ -11,6 +11,7 @@ mod core;
 mod edge;
 mod error;
 mod fleet;
+mod forge;
 mod images;
 mod ingresses;
 mod lifecycle;
@@ -69,6 +70,9 @@ pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
 pub use services::events::EventView;
+pub use services::github::{
+    ConnectionBegun, GithubAppView, GithubView, InstallationView, ManifestView, NewGithubApp, RepositoryView,
+};
 pub use services::grants::{GrantView, NewGrant};
 pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
@@ -91,6 +95,7 @@ pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderVi
 pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
 pub use services::source_access::AccessView;
+pub use services::source_links::{LinkView, NewLink};
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
@@ -212,7 +217,7 @@ impl Control {
             auth,
             web,
             detector,
-            (Arc::clone(&sources.repositories), sources.pushes),
+            (Arc::clone(&sources.repositories), sources.pushes.clone()),
         ));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
@@ -273,11 +278,28 @@ impl Control {
                 core.signals.notices.clone(),
                 stop.subscribe(),
             ),
+            drive(
+                Arc::new(reconcilers::feedback::Feedback::new(Arc::clone(&core))),
+                core.signals.feedback.clone(),
+                stop.subscribe(),
+            ),
             wake_when_something_happened(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
             core.signals.sources.clone(),
+            stop.subscribe(),
+        ));
+        if let Some(host) = sources.pushes {
+            tasks.push(drive(
+                Arc::new(reconcilers::pushed::Pushed { core: Arc::clone(&core), host }),
+                core.signals.pushed.clone(),
+                stop.subscribe(),
+            ));
+        }
+        tasks.push(drive(
+            Arc::new(reconcilers::tokens::Tokens(Arc::clone(&core))),
+            core.signals.tokens.clone(),
             stop.subscribe(),
         ));
         tasks.push(drive(
@@ -387,7 +409,10 @@ fn wake_when_something_happened(core: Arc<Core>, mut stop: watch::Receiver<bool>
         loop {
             tokio::select! {
                 changed = events.changed() => match changed {
-                    Ok(()) => core.signals.notices.raise(),
+                    Ok(()) => {
+                        core.signals.notices.raise();
+                        core.signals.feedback.raise();
+                    }
                     Err(_) => return,
                 },
                 _ = stop.wait_for(|stop| *stop) => return,

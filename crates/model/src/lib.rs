@@ -45,6 +45,7 @@ pub mod placement;
 pub mod plan;
 pub mod project;
 pub mod pull;
+pub mod queue;
 pub mod release;
 pub mod remote;
 pub mod run;

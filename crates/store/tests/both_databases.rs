@@ -24,11 +24,7 @@ use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin,
-    Domain, DomainLooked, Environment, Identity, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion,
-    Node, NodeLink, Options, Project, Slot, Store, StoreError, StoredAccess, StoredCertificate,
-    StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, User, Visibility,
-    WrappedKey,
+        AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin, Domain, DomainLooked, Environment, FeedbackTried, Identity, InstallationToken, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, SourceLink, Store, StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, StoreError, User, Visibility, WrappedKey,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -206,6 +202,7 @@ on_both!(
     a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up,
     a_hostname_is_held_by_one_project_and_yields_to_a_proof,
     an_order_is_made_by_one_and_given_back,
+    what_a_deployment_came_to_is_told_where_its_project_is_connected,
 );
 
 async fn a_life_is_written_with_its_events_in_order(world: &World) {
@@ -836,4 +833,56 @@ async fn variables_of_one_place_are_replaced_and_go_with_their_slot(world: &Worl
     assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2"), one(&of_slot, "1")]);
     store.slot_delete(&slot.id).await.unwrap();
     assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2")]);
+}
+
+async fn what_a_deployment_came_to_is_told_where_its_project_is_connected(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    world.provisioning(1).await;
+    assert_eq!(store.feedback_due(now(), 10).await.unwrap(), [], "nobody is connected");
+    let link = SourceLink {
+        project: project.clone(),
+        provider: "github_app".into(),
+        api_url: "https://api.github.com/".into(),
+        place: "github.com/acme/shop".into(),
+        repository: "Acme/Shop".into(),
+        repository_id: 7,
+        installation: Some(9),
+        owner: "nobody".into(),
+        token: None,
+        hook: None,
+        trouble: None,
+        created_by: "ada@example.com".into(),
+        created_at: now(),
+    };
+    store.source_link_put(&link).await.unwrap();
+    assert_eq!(store.source_links_of(9).await.unwrap(), [link]);
+    let token = InstallationToken { sealed: "sealed".into(), expires_at: now() };
+    store.installation_token_put(project, "read", &token).await.unwrap();
+    store.installation_token_put(project, "read", &token).await.unwrap();
+    assert_eq!(store.installation_token(project, "read").await.unwrap(), Some(token));
+
+    let second = world.create(2).await;
+    let due = store.feedback_due(now(), 10).await.unwrap();
+    assert_eq!((due.len(), due[0].state, due[0].told), (1, State::Queued, None));
+    // It moves on while that is being told: the rest stays due.
+    world.advance(&second, Event::Placed { node: world.node.clone() }).await.unwrap();
+    world.advance(&second, Event::BuildStarted).await.unwrap();
+    let done = |told| FeedbackTried { told: Some(told), attempts: 0, next_at: None, answer: None };
+    store.feedback_tried(&due[0], &done(State::Queued)).await.unwrap();
+    let due = store.feedback_due(now(), 10).await.unwrap();
+    assert_eq!((due.len(), due[0].state, due[0].told), (1, State::Building, Some(State::Queued)));
+    store.feedback_tried(&due[0], &done(State::Building)).await.unwrap();
+    assert_eq!(
+        (store.feedback_due(now(), 10).await.unwrap(), store.feedback_next().await.unwrap()),
+        (vec![], None)
+    );
+    for comment in ["1", "2"] {
+        store.feedback_comment_put(project, 7, comment).await.unwrap();
+    }
+    assert_eq!(store.feedback_comment(project, 7).await.unwrap().as_deref(), Some("2"));
+    assert_eq!(store.feedback_prune(now() + SignedDuration::from_secs(1)).await.unwrap(), 1);
+
+    store.source_link_trouble(project, Some("uninstalled")).await.unwrap();
+    assert_eq!(store.installation_token(project, "read").await.unwrap(), None, "its tokens are forgotten");
+    assert_eq!(store.source_link(project).await.unwrap().unwrap().trouble.as_deref(), Some("uninstalled"));
 }

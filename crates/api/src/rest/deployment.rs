@@ -29,6 +29,8 @@ pub(crate) struct Deployment {
     reason: Option<&'static str>,
     failure: Option<Failure>,
     conditions: Conditions,
+    /// Of one that waits to be built: 1 is the next on its node. `null` in lists.
+    queue_position: Option<u64>,
     /// The slot's address.
     url: String,
     /// The slot's address, and the one that stays with this deployment.
@@ -319,6 +321,7 @@ impl From<DeploymentView> for Deployment {
             reason: view.failure.as_ref().map(|failure| failure.reason.code()),
             failure: view.failure.map(Into::into),
             conditions: Conditions { offline, asleep, crash_looping },
+            queue_position: view.queue_position,
             url: view.url,
             urls: view.urls,
             commit: view.commit.map(|it| Commit { hash: it.hash, message: it.message, author: it.author }),

@@ -72,6 +72,7 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{code}", "internal")
         .replace("{provider}", "github")
         .replace("{number}", "7")
+        .replace("{installation}", "7")
         .replace(['{', '}'], "")
 }
 

@@ -64,6 +64,7 @@ impl Removals {
             }
         }
         self.0.store.project_delete(project).await.stored()?;
+        self.0.signals.pushed.raise();
         Ok(true)
     }
 

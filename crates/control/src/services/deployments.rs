@@ -90,6 +90,8 @@ pub struct Conditions {
 #[derive(Debug, Clone)]
 pub struct DeploymentView {
     pub id: DeploymentId,
+    /// Of one that waits, where it was asked for by itself: 1 is the next that is built on its node.
+    pub queue_position: Option<u64>,
     pub number: u64,
     pub project: ProjectName,
     pub environment: EnvironmentName,
@@ -319,7 +321,23 @@ impl Deployments {
     pub async fn get(&self, principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
         let record = policy::deployment(&self.0, principal, id, READ_DEPLOYMENT).await?;
         self.until_shown(&record).await;
-        Ok(view(&self.0, record))
+        let queue_position = self.queue_position(&record).await?;
+        Ok(DeploymentView { queue_position, ..view(&self.0, record) })
+    }
+
+    /// Which one it is of those that wait to be built on its node; 1 is the next.
+    async fn queue_position(&self, record: &DeploymentRecord) -> Result<Option<u64>, Error> {
+        let own = &record.deployment;
+        let Some(node) = own.node.as_ref().filter(|_| own.state == State::Queued) else { return Ok(None) };
+        let all = self.0.store.deployments_in_progress().await.stored()?;
+        let there = all.iter().map(|it| &it.deployment).filter(|it| it.node.as_ref() == Some(node));
+        let (waiting, others): (Vec<_>, Vec<_>) = there.partition(|it| it.state == State::Queued);
+        let building: Vec<_> =
+            others.iter().filter(|it| it.state == State::Building).map(|it| &it.project).collect();
+        let projects: Vec<_> = waiting.iter().map(|it| &it.project).collect();
+        let order = pierhead_model::queue::order(&building, &projects);
+        let place = order.iter().position(|&index| waiting[index].id == own.id);
+        Ok(place.map(|place| place as u64 + 1))
     }
 
     /// Whoever is told that a deployment is live may visit it at once: what was promoted a moment ago is told of when every
@@ -640,6 +658,7 @@ pub(crate) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     let report = record.report;
     let deployment = record.deployment;
     DeploymentView {
+        queue_position: None,
         node: deployment.node,
         shares,
         id: deployment.id,

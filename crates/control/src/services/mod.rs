@@ -13,6 +13,7 @@ pub(crate) mod devices;
 pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
+pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod handed;
 pub(crate) mod idempotency;
@@ -34,6 +35,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod slots;
 pub(crate) mod source_access;
+pub(crate) mod source_links;
 pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
@@ -65,6 +67,7 @@ pub struct Services {
     pub deployments: deployments::Deployments,
     pub slots: slots::Slots,
     pub sources: sources::Sources,
+    pub github: github::Github,
     pub hooks: Hooks,
     pub notices: notices::Notices,
     pub pushes: pushes::Pushes,
@@ -120,6 +123,7 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
+            github: github::Github::new(Arc::clone(core)),
             sources: sources::Sources { core: Arc::clone(core), repositories },
             hooks: Hooks(Arc::clone(core)),
             notices: notices::Notices(Arc::clone(core)),

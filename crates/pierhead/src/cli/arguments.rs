@@ -7,9 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins, projects,
-    registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users,
-    validate, version,
+        github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -173,6 +171,8 @@ pub(crate) enum Command {
     /// Who is told when something happens to a project's deployments
     #[command(alias = "notification")]
     Notifications(notices::NoticesArgs),
+    /// The GitHub App of this installation, and your account there
+    Github(github::GithubArgs),
     /// Registries that images come from, and the accounts there
     #[command(alias = "registry")]
     Registries(registries::RegistriesArgs),
@@ -228,7 +228,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env", "source", "domains", "certificates", "notifications"]),
+    ("Configure", &["env", "source", "github", "domains", "certificates", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     (
         "People",

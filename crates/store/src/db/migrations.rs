@@ -29,6 +29,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
     ("0023_device_logins", include_str!("schema/0023_device_logins.sql")),
+    ("0024_source_links", include_str!("schema/0024_source_links.sql")),
+    ("0025_feedback", include_str!("schema/0025_feedback.sql")),
     ("0028_shares", include_str!("schema/0028_shares.sql")),
 ];
 

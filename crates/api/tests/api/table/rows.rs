@@ -49,6 +49,11 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("source_credential_delete", Rule::WriteProject, &[204]),
     row("source_host_key_list", Rule::WriteProject, &[409]),
     row("source_host_key_approve", Rule::WriteProject, &[409]),
+    // There is no app, and the project is not connected.
+    row("source_connect", Rule::WriteProject, &[409]),
+    row("source_disconnect", Rule::WriteProject, &[204]),
+    row("source_webhook_make", Rule::WriteProject, &[409]),
+    row("source_webhook_remove", Rule::WriteProject, &[204]),
     row("notification_list", Rule::WriteProject, &[200]),
     // The same name is taken the second time.
     row("notification_create", Rule::WriteProject, &[201]),
@@ -123,6 +128,11 @@ pub(crate) const TEAMS: &[Row] = &[
 
 /// What belongs to the installation.
 pub(crate) const INSTALLATION: &[Row] = &[
+    // The key is none, and nothing was made yet.
+    row("github_app_set", Rule::AdminToWrite, &[422]),
+    row("github_app_delete", Rule::AdminToWrite, &[404]),
+    row("github_app_manifest", Rule::AdminToWrite, &[200]),
+    row("github_app_convert", Rule::AdminToWrite, &[422]),
     row("environment_get", Rule::SeeEnvironment, &[200]),
     with(
         "environment_create",
@@ -203,6 +213,14 @@ pub(crate) const OWN: &[Row] = &[
     row("session_list", Rule::SignedIn, &[200]),
     row("session_revoke", Rule::OwnersOnly, &[204]),
     row("sign_up_policy_get", Rule::SignedIn, &[200]),
+    row("github_get", Rule::SignedIn, &[200]),
+    // There is no app.
+    row("github_connection_begin", Rule::SignedInToWrite, &[409]),
+    row("github_connection_finish", Rule::SignedInToWrite, &[409]),
+    row("github_connection_delete", Rule::SignedInToWrite, &[204]),
+    row("github_installation_list", Rule::SignedIn, &[409]),
+    row("github_repository_list", Rule::SignedIn, &[409]),
+    row("github_branch_list", Rule::SignedIn, &[409]),
     row("identity_list", Rule::SignedIn, &[200]),
     // There is no such provider, and none of one's own has that id.
     row("identity_link", Rule::SignedInToWrite, &[404]),

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod calls;
 pub(crate) mod edge;
+pub(crate) mod github;
 pub(crate) mod notices;
 pub(crate) mod pipelines;
 mod problem;
