@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::{Shared, git};
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 27] = [
+pub(crate) const OPEN: [&str; 28] = [
     "/",
     "/api/docs",
     "/api/v1/auth/accept",
@@ -49,6 +49,7 @@ pub(crate) const OPEN: [&str; 27] = [
     "/metrics",
     "/readyz",
     "/schema/pipeline.json",
+    "/visit",
 ];
 
 /// Where a token may also be the first message: browsers cannot set headers on a WebSocket.
@@ -148,7 +149,7 @@ fn own_change(app: &Shared, principal: &Principal, headers: &HeaderMap) -> Resul
     Err(Problem::new(Code::Forbidden, detail))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<SecretString> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
 }

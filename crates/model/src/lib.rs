@@ -51,6 +51,7 @@ pub mod sleep;
 pub mod source;
 pub mod tree;
 pub mod variable;
+pub mod visitors;
 
 /// A moment in UTC; always handed in by the caller, never read here.
 pub use jiff::Timestamp;

@@ -15,6 +15,7 @@ mod db;
 mod deliveries;
 mod deployments;
 mod domains;
+mod edge_caches;
 mod environments;
 mod error;
 mod events;
@@ -40,6 +41,7 @@ mod unit;
 mod uploads;
 mod variables;
 mod visibility;
+mod visitors;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,6 +78,7 @@ use tokio::sync::watch;
 pub use unit::Unit;
 pub use variables::StoredVariable;
 pub use visibility::Visibility;
+pub use visitors::VisitorPassword;
 
 /// Where things are kept.
 #[derive(Debug, Clone)]

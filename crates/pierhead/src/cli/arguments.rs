@@ -9,7 +9,7 @@ use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
     grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects,
     registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users,
-    validate, version,
+    validate, version, visitors,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -161,6 +161,9 @@ pub(crate) enum Command {
     /// Certificates of those hostnames
     #[command(alias = "certificate")]
     Certificates(certificates::CertificatesArgs),
+    /// Who may visit what a project shows, and how often
+    #[command(alias = "visitor")]
+    Visitors(visitors::VisitorsArgs),
     /// Show, apply, check and compare a project's pipeline
     #[command(alias = "pipeline")]
     Pipelines(Box<pipelines::PipelinesArgs>),
@@ -222,7 +225,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env", "source", "domains", "certificates", "notifications"]),
+    ("Configure", &["env", "source", "domains", "certificates", "visitors", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
     ("Platform", &["environments", "nodes", "mail"]),

@@ -140,7 +140,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
         environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines,
         plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots, source, status,
-        teams, tokens, up, users, validate, verify, version,
+        teams, tokens, up, users, validate, verify, version, visitors,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -174,6 +174,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Pipelines(args) => {
             return Box::pin(pipelines::run(context, &args)).await.map(ExitCode::from);
         }
+        Command::Visitors(args) => visitors::run(context, &args).await?,
         Command::Notifications(args) => notices::run(context, &args).await?,
         Command::Source(args) => source::run(context, &args).await?,
         Command::Services(args) => services::run(context, &args).await?,

@@ -27,6 +27,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0020_letters", include_str!("schema/0020_letters.sql")),
     ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
+    ("0026_visitors", include_str!("schema/0026_visitors.sql")),
+    ("0027_edge_caches", include_str!("schema/0027_edge_caches.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
