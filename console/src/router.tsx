@@ -79,6 +79,22 @@ const app = createRoute({
   notFoundComponent: NotFound,
 });
 
+/** An ingress sends browsers here that may visit a protected hostname once they are signed in; the server lets them in. */
+const visit = createRoute({
+  getParentRoute: () => app,
+  path: "/visit",
+  validateSearch: (search): { host?: string | undefined; path?: string | undefined } => ({
+    host: text(search["host"]),
+    path: text(search["path"]),
+  }),
+  beforeLoad: ({ search }) => {
+    const asked = new URLSearchParams({ host: search.host ?? "", path: search.path ?? "/" });
+    window.location.replace(`/visit?${asked.toString()}`);
+    // The page that comes is not the console's.
+    return new Promise<never>(() => undefined);
+  },
+});
+
 const home = createRoute({
   getParentRoute: () => app,
   path: "/",
@@ -386,6 +402,7 @@ export const router = createRouter({
     invitation,
     app.addChildren([
       home,
+      visit,
       projects,
       newProject,
       project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, logs, variables, domains, notifications, access, settings]),

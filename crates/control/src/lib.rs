@@ -37,9 +37,11 @@ use std::sync::Arc;
 pub use blobs::StoredBlobs;
 pub use edge::EdgeOptions;
 pub use edge::authority::AcmeOptions;
+pub use edge::caches::Caches;
 pub use edge::names::{Answer, Names, NoResolver, Resolver};
 pub use edge::records::{Cloudflare, CloudflareOptions, Records};
 pub use error::{Error, FieldProblem};
+pub use ingresses::HostTraffic;
 use ipnet::IpNet;
 pub use mail::{Letter, MailError, Mailer};
 pub use outside::Outside;
@@ -48,6 +50,7 @@ use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
 pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeState, StoredNotice};
 use pierhead_store::{Environment, Node, NodeLink, Store};
+pub use pierhead_wire::ingress_to_control::Counts as TrafficCounts;
 use pierhead_wire::link::End;
 use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Leaders, Tunnels};
 pub use sealing::{MasterKey, MasterKeySource, SealError, Successor, VaultToken, VaultTransit};
@@ -100,6 +103,7 @@ pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
 pub use services::verification::Check;
+pub use services::visitors::{VisitorPass, VisitorPasswordView, VisitorsView};
 pub use services::{Health, Services};
 pub use sign_in::{ProviderKind, ProviderOptions, Refusal};
 pub use sources::hooks::{Incoming, Received};
@@ -108,7 +112,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use crate::core::{AccessOptions, PublicAddress};
+pub use crate::core::{AccessOptions, CertifiedNames, PublicAddress, PublicTls};
 use crate::core::{Core, Signals};
 use crate::edge::Edge;
 use crate::error::StoreResult as _;
@@ -302,6 +306,10 @@ impl Control {
             core.signals.tokens.clone(),
             stop.subscribe(),
         ));
+        if let Some(port) = core.edge.caches.clone() {
+            let caches = reconcilers::caches::Caches::new(Arc::clone(&core), port);
+            tasks.push(drive(Arc::new(caches), core.signals.caches.clone(), stop.subscribe()));
+        }
         tasks.push(drive(
             Arc::new(reconcilers::audit::Audit(Arc::clone(&core))),
             Signal::default(),

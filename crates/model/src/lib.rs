@@ -54,6 +54,7 @@ pub mod source;
 pub mod spread;
 pub mod tree;
 pub mod variable;
+pub mod visitors;
 
 /// A moment in UTC; always handed in by the caller, never read here.
 pub use jiff::Timestamp;

@@ -17,6 +17,7 @@ mod deliveries;
 mod deployments;
 mod device_logins;
 mod domains;
+mod edge_caches;
 mod environments;
 mod error;
 mod events;
@@ -45,6 +46,7 @@ mod unit;
 mod uploads;
 mod variables;
 mod visibility;
+mod visitors;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,6 +88,7 @@ use tokio::sync::watch;
 pub use unit::Unit;
 pub use variables::StoredVariable;
 pub use visibility::Visibility;
+pub use visitors::VisitorPassword;
 
 /// Where things are kept.
 #[derive(Debug, Clone)]

@@ -23,8 +23,13 @@ use pierhead_model::pipeline::name::CatalogueName;
 use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
+use pierhead_model::visitors::{Access, RateLimit, VisitorRules};
 use pierhead_store::{
-        AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin, Domain, DomainLooked, Environment, FeedbackTried, Identity, InstallationToken, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, SourceLink, Store, StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, StoreError, User, Visibility, WrappedKey,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin,
+    Domain, DomainLooked, Environment, FeedbackTried, Identity, InstallationToken, InstanceRole, NewAudit,
+    NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, SourceLink, Store, StoreError,
+    StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry,
+    StoredVariable, User, Visibility, VisitorPassword, WrappedKey,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -203,7 +208,34 @@ on_both!(
     a_hostname_is_held_by_one_project_and_yields_to_a_proof,
     an_order_is_made_by_one_and_given_back,
     what_a_deployment_came_to_is_told_where_its_project_is_connected,
+    who_may_visit_goes_with_its_project,
 );
+
+async fn who_may_visit_goes_with_its_project(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    assert_eq!(store.visitor_rules(project).await.unwrap(), VisitorRules::default());
+    let mut rules = VisitorRules { previews: Access::Team, ..VisitorRules::default() };
+    store.visitor_rules_put(project, &rules).await.unwrap();
+    rules.rate_limit = Some(RateLimit { per_minute: 60, burst: None });
+    store.visitor_rules_put(project, &rules).await.unwrap();
+    assert_eq!(store.visitor_rules(project).await.unwrap(), rules);
+    assert_eq!(store.visitor_rules_all().await.unwrap(), [(project.clone(), rules)].into());
+    let password = |name: &str, hash: &str| VisitorPassword {
+        project: project.clone(),
+        name: name.to_owned(),
+        hash: hash.to_owned(),
+        created_by: "admin@example.com".to_owned(),
+        created_at: now(),
+    };
+    for (name, hash) in [("b", "1"), ("a", "2"), ("b", "3")] {
+        store.visitor_password_put(&password(name, hash)).await.unwrap();
+    }
+    let both = [password("a", "2"), password("b", "3")];
+    assert_eq!(store.visitor_passwords(project).await.unwrap(), both);
+    assert_eq!(store.visitor_passwords_all().await.unwrap().len(), 2);
+    assert!(store.visitor_password_delete(project, "a").await.unwrap());
+    assert!(!store.visitor_password_delete(project, "a").await.unwrap());
+}
 
 async fn a_life_is_written_with_its_events_in_order(world: &World) {
     let first = world.provisioning(1).await;
@@ -740,6 +772,15 @@ async fn a_hostname_is_held_by_one_project_and_yields_to_a_proof(world: &World) 
     assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
     assert_eq!(store.domain_holder(&ours.host).await.unwrap().unwrap().project, world.project);
     assert!(store.domain_looked(&theirs, &verified(true)).await.unwrap());
+    let below = async |base: &str| {
+        let found = store.domain_below(&Hostname::parse(base).unwrap()).await.unwrap();
+        found.map(|claim| claim.host)
+    };
+    let (_, parent) = ours.host.as_str().split_once('.').unwrap();
+    for (base, covers) in [(ours.host.as_str(), true), (parent, true), ("other.test", false)] {
+        assert_eq!(below(base).await.is_some(), covers, "{base}");
+    }
+    assert_eq!(below(&parent[1..]).await, None, "only whole labels count");
     assert_eq!(store.domain_holder(&ours.host).await.unwrap().unwrap().project, other.id);
     let displaced = store.domain_get(&world.project, &ours.host).await.unwrap().unwrap();
     assert_eq!((displaced.standing.state, displaced.verified_at), (DomainState::Failed, None));

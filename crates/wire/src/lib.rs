@@ -14,6 +14,7 @@ pub mod control_to_agent;
 pub mod control_to_ingress;
 pub mod ingress_to_control;
 pub mod link;
+pub mod pass;
 pub mod route;
 pub mod streams;
 pub mod traffic;

@@ -49,6 +49,7 @@ mod uploads;
 mod users;
 mod values;
 mod variables;
+mod visitors;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -161,6 +162,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(domains::get, domains::put, domains::delete))
         .routes(routes!(domains::verify))
         .routes(routes!(domains::renew))
+        .routes(routes!(visitors::get, visitors::replace))
+        .routes(routes!(visitors::put_password, visitors::delete_password))
+        .routes(routes!(visitors::pass))
         .routes(routes!(certificates::of_project, certificates::upload))
         .routes(routes!(certificates::delete))
         .routes(routes!(certificates::list, certificates::upload_for_all))
@@ -204,6 +208,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(platform::ready))
         .routes(routes!(platform::metrics))
         .routes(routes!(pipelines::schema))
+        .routes(routes!(visitors::visit))
         .routes(routes!(pages::home))
         .routes(routes!(pages::docs))
         .routes(routes!(pages::api_docs))

@@ -129,6 +129,14 @@ impl Environments {
         let deed = principal.does(&self.0, "environment.create", (&environment.id, &environment.name));
         let unit = self.0.store.begin().await.stored()?;
         unit.environment_create(&environment).await.asked_for("environment", &environment.name)?;
+        // What is below a base domain is the platform's: a project would lose a hostname that it has proved.
+        if let Some(claim) = unit.domain_below(&environment.base_domain).await.stored()? {
+            let detail = format!(
+                "A project has claimed `{}`, which is at or below `{}`: it must give it up first, or the environment needs another base domain.",
+                claim.host, environment.base_domain
+            );
+            return Err(Error::Conflict { detail });
+        }
         deed.after(told(&environment)).commit(unit).await?;
         Ok(environment)
     }

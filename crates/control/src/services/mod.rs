@@ -40,10 +40,12 @@ pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
 pub(crate) mod verification;
+pub(crate) mod visitors;
 
 use std::sync::Arc;
 
 use crate::core::Core;
+use crate::ingresses::HostTraffic;
 use crate::sign_in::web::Web;
 use crate::sources::hooks::Hooks;
 
@@ -74,6 +76,7 @@ pub struct Services {
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
     pub domains: domains::Domains,
+    pub visitors: visitors::Visitors,
     pub certificates: certificates::Certificates,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
@@ -131,6 +134,7 @@ impl Services {
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             domains: domains::Domains(Arc::clone(core)),
+            visitors: visitors::Visitors(Arc::clone(core)),
             certificates: certificates::Certificates(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
@@ -144,6 +148,11 @@ impl Services {
             idempotency: idempotency::Idempotency(Arc::clone(core)),
             core: Arc::clone(core),
         }
+    }
+
+    /// What visitors were answered, by hostname. For administrators.
+    pub fn traffic(&self, principal: &auth::Principal) -> Vec<HostTraffic> {
+        if principal.is_admin() { self.core.ingresses.traffic() } else { Vec::new() }
     }
 
     pub async fn health(&self) -> Health {

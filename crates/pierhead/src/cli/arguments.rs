@@ -7,7 +7,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-        github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users, validate, version,
+    github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins,
+    projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up,
+    users, validate, version, visitors,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -159,6 +161,9 @@ pub(crate) enum Command {
     /// Certificates of those hostnames
     #[command(alias = "certificate")]
     Certificates(certificates::CertificatesArgs),
+    /// Who may visit what a project shows, and how often
+    #[command(alias = "visitor")]
+    Visitors(visitors::VisitorsArgs),
     /// Show, apply, check and compare a project's pipeline
     #[command(alias = "pipeline")]
     Pipelines(Box<pipelines::PipelinesArgs>),
@@ -228,7 +233,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env", "source", "github", "domains", "certificates", "notifications"]),
+    ("Configure", &["env", "source", "github", "domains", "certificates", "visitors", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     (
         "People",

@@ -190,6 +190,12 @@ const ROWS: &[(&str, &[&str])] = &[
     ("validate", LOCAL),
     ("verify", &["verify"]),
     ("version", &["live"]),
+    ("visitors", &["visitors_get"]),
+    ("visitors delete-password", &["visitor_password_delete"]),
+    ("visitors pass", &["visitor_pass_create"]),
+    ("visitors set", &["visitors_get", "visitors_replace"]),
+    ("visitors set-password", &["visitor_password_put"]),
+    ("visitors show", &["visitors_get"]),
     ("whoami", &["me"]),
 ];
 

@@ -69,8 +69,7 @@ pub(crate) struct Settings {
     pub(crate) certificates: Option<PathBuf>,
     /// Where certificates are ordered.
     pub(crate) acme: Option<Acme>,
-    /// Token and address.
-    pub(crate) cloudflare: Option<(SecretString, String)>,
+    pub(crate) cloudflare: Option<CloudflareSettings>,
     /// Resolvers to ask about custom domains; none: those of the machine.
     pub(crate) dns_resolvers: Vec<SocketAddr>,
     /// Where agents that dial out call.
@@ -110,6 +109,15 @@ pub(crate) struct Vault {
     pub(crate) ca_bundle: Option<PathBuf>,
     /// Whether it is the master key; otherwise it is the one before.
     pub(crate) keeps_the_key: bool,
+}
+
+/// How Cloudflare is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct CloudflareSettings {
+    pub(crate) token: SecretString,
+    pub(crate) api_url: String,
+    /// Whether its caches keep sites, and are told.
+    pub(crate) purge: bool,
 }
 
 /// A certificate authority.

@@ -86,6 +86,8 @@ keys! {
     CLOUDFLARE_API_URL = "cloudflare.api_url", "PIERHEAD_CLOUDFLARE_API_URL", "cloudflare-api-url", "URL", Plain,
         Default::Value("https://api.cloudflare.com/client/v4"),
         "Where Cloudflare is asked";
+    CLOUDFLARE_PURGE = "cloudflare.purge", "PIERHEAD_CLOUDFLARE_PURGE", "cloudflare-purge", "BOOL", Plain, Default::Value("false"),
+        "Whether Cloudflare's caches keep sites and are told what is not shown any more; the token must be allowed to purge";
     BASE_DOMAIN = "base_domain", "PIERHEAD_BASE_DOMAIN", "base-domain", "DOMAIN", Plain, Default::Value("localhost"),
         "Deployments get hostnames below this domain";
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,

@@ -7,7 +7,7 @@ use super::mail::MailServer;
 use super::parse::{KeySource, Parse, PublicUrl};
 use super::providers::{self, ProvidersError};
 use super::registry::{self, Default, KEYS, Key, Kind};
-use super::{Acme, Flags, MasterKeySettings, Settings, Vault};
+use super::{Acme, CloudflareSettings, Flags, MasterKeySettings, Settings, Vault};
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 
@@ -283,10 +283,12 @@ impl Sources<'_> {
         }))
     }
 
-    fn cloudflare(&self, below: &Path) -> Result<Option<(SecretString, String)>, SettingsError> {
+    fn cloudflare(&self, below: &Path) -> Result<Option<CloudflareSettings>, SettingsError> {
         let token = self.optional::<SecretString>(&registry::CLOUDFLARE_TOKEN)?;
         let address = self.required::<String>(&registry::CLOUDFLARE_API_URL, below)?;
-        Ok(token.map(|token| (token.value, address.value)))
+        let purge = self.required::<bool>(&registry::CLOUDFLARE_PURGE, below)?.value;
+        let api_url = address.value;
+        Ok(token.map(|token| CloudflareSettings { token: token.value, api_url, purge }))
     }
 
     fn only_default(&self, key: &'static Key, data_dir: &Path) -> Result<(), SettingsError> {

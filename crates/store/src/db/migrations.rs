@@ -31,6 +31,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0023_device_logins", include_str!("schema/0023_device_logins.sql")),
     ("0024_source_links", include_str!("schema/0024_source_links.sql")),
     ("0025_feedback", include_str!("schema/0025_feedback.sql")),
+    ("0026_visitors", include_str!("schema/0026_visitors.sql")),
+    ("0027_edge_caches", include_str!("schema/0027_edge_caches.sql")),
     ("0028_shares", include_str!("schema/0028_shares.sql")),
 ];
 

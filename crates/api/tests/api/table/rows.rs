@@ -61,6 +61,11 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("notification_test", Rule::WriteProject, &[404]),
     row("notification_delivery_list", Rule::WriteProject, &[404]),
     row("notification_replay", Rule::WriteProject, &[404]),
+    row("visitors_get", Rule::ReadProject, &[200]),
+    row("visitors_replace", Rule::WriteProject, &[200]),
+    row("visitor_password_put", Rule::WriteProject, &[200]),
+    // There is none.
+    row("visitor_password_delete", Rule::DeleteVariable, &[404]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),
@@ -266,6 +271,8 @@ pub(crate) const OWN: &[Row] = &[
     row("service_tags", Rule::SignedIn, &[404]),
     row("template_list", Rule::SignedIn, &[200]),
     row("template_get", Rule::SignedIn, &[404]),
+    // There is no such hostname.
+    row("visitor_pass_create", Rule::SignedInToWrite, &[404]),
 ];
 
 /// What strangers are answered.
@@ -281,6 +288,8 @@ pub(crate) const OPEN: &[Row] = &[
     // There is no ingress.
     row("ready", Rule::Open, &[503]),
     row("metrics", Rule::Open, &[200]),
+    // To sign in.
+    row("visit", Rule::Open, &[303]),
     // Nobody has that password; after a while nobody may try it any more.
     row("login", Rule::Open, &[401, 429]),
     row("login_browser", Rule::Open, &[401, 429]),

@@ -13,6 +13,7 @@ mod problem;
 pub(crate) mod sources;
 pub(crate) mod sse;
 pub(crate) mod types;
+pub(crate) mod visitors;
 
 use std::time::Duration;
 

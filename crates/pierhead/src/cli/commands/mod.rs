@@ -43,3 +43,4 @@ pub(crate) mod users;
 pub(crate) mod validate;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod visitors;
