@@ -78,7 +78,7 @@ async fn serve(port: u16, upstream: SocketAddr, folder: &Path) -> Result<()> {
 }
 
 fn route(host: &str, target: Target) -> Result<Route> {
-    Ok(Route { host: Hostname::parse(host)?, project: ProjectName::parse("bench")?, target })
+    Ok(Route { host: Hostname::parse(host)?, project: ProjectName::parse("bench")?, target, rules: None })
 }
 
 /// A line for each record, as nginx's `combined` has it; written when there is nothing more to take.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use parking_lot::Mutex;
-use pierhead_control::Health;
+use pierhead_control::{Health, HostTraffic};
 
 /// Upper bounds in seconds; a last bucket holds the rest.
 const BUCKETS: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
@@ -72,6 +72,41 @@ impl Metrics {
     }
 }
 
+/// What visitors were answered. Hostnames and names of projects hold nothing that a label could not.
+pub(crate) fn traffic(page: &mut String, lines: &[HostTraffic]) {
+    if lines.is_empty() {
+        return;
+    }
+    let labels = |line: &HostTraffic| {
+        let host = line.host.as_ref().map_or("other", |host| host.as_str());
+        let project = line.project.as_ref().map_or("", |project| project.as_str());
+        format!("host=\"{host}\",project=\"{project}\"")
+    };
+    let mut family = |name: &str, help: &str, write: &dyn Fn(&mut String, &str, &HostTraffic)| {
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} counter");
+        for line in lines {
+            write(page, name, line);
+        }
+    };
+    family(
+        "pierhead_route_requests_total",
+        "Requests of visitors that were answered.",
+        &|page, name, line| {
+            for (class, count) in line.counts.answers.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let class = if class == 0 { "other".to_owned() } else { format!("{class}xx") };
+                let _ = writeln!(page, "{name}{{{},status=\"{class}\"}} {count}", labels(line));
+            }
+        },
+    );
+    family("pierhead_route_bytes_total", "Bytes of the answers' bodies.", &|page, name, line| {
+        let _ = writeln!(page, "{name}{{{}}} {}", labels(line), line.counts.bytes);
+    });
+    let help = "Answers of the platform because a service gave none.";
+    family("pierhead_route_upstream_errors_total", help, &|page, name, line| {
+        let _ = writeln!(page, "{name}{{{}}} {}", labels(line), line.counts.upstream_errors);
+    });
+}
+
 fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -86,7 +121,37 @@ fn known(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use pierhead_control::TrafficCounts;
+    use pierhead_model::hostname::Hostname;
+    use pierhead_model::name::ProjectName;
+
     use super::*;
+
+    #[test]
+    fn what_visitors_were_answered_has_a_line_for_each_class_that_there_was() {
+        let counts = TrafficCounts { answers: [0, 0, 7, 0, 2, 0], bytes: 90, upstream_errors: 1 };
+        let lines = [
+            HostTraffic {
+                host: Hostname::parse("shop.test").ok(),
+                project: ProjectName::parse("shop").ok(),
+                counts,
+            },
+            HostTraffic { host: None, project: None, counts },
+        ];
+        let mut page = String::new();
+        traffic(&mut page, &[]);
+        assert_eq!(page, "");
+        traffic(&mut page, &lines);
+        for line in [
+            "pierhead_route_requests_total{host=\"shop.test\",project=\"shop\",status=\"2xx\"} 7",
+            "pierhead_route_requests_total{host=\"other\",project=\"\",status=\"4xx\"} 2",
+            "pierhead_route_bytes_total{host=\"shop.test\",project=\"shop\"} 90",
+            "pierhead_route_upstream_errors_total{host=\"shop.test\",project=\"shop\"} 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
+        }
+        assert!(!page.contains("5xx"), "{page}");
+    }
 
     #[test]
     fn buckets_are_cumulative_and_unknown_methods_share_a_label() {

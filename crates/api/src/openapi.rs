@@ -41,7 +41,7 @@ const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The same call on the command line.
-const COMMANDS: [(&str, &str); 91] = [
+const COMMANDS: &[(&str, &str)] = &[
     ("login", "pierhead login --email you@example.com"),
     ("logout", "pierhead logout"),
     ("me", "pierhead whoami"),
@@ -110,6 +110,12 @@ const COMMANDS: [(&str, &str); 91] = [
     ("grant_put", "pierhead grants set storefront read-only --project shop"),
     ("project_transfer", "pierhead projects transfer shop storefront"),
     ("audit_list", "pierhead audit"),
+    ("identity_list", "pierhead identities"),
+    ("identity_unlink", "pierhead identities unlink IDENTITY"),
+    ("device_begin", "pierhead login --browser"),
+    ("device_token", "pierhead login --browser"),
+    ("keys_get", "pierhead keys"),
+    ("keys_rotate", "pierhead keys rotate"),
     ("source_get", "pierhead source --project shop"),
     ("source_sync", "pierhead source sync --project shop"),
     ("source_secret_renew", "pierhead source secret --project shop"),

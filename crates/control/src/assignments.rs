@@ -4,8 +4,10 @@ use pierhead_model::assignment::{Assignment, Goal, Known, Phase, Report, Source}
 use pierhead_model::deployment::State;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::NodeId;
+use pierhead_model::run;
 use pierhead_model::sleep::{Rest, RestOrder};
-use pierhead_store::DeploymentRecord;
+use pierhead_model::spread::left_for_leader;
+use pierhead_store::{DeploymentRecord, Share};
 
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
@@ -13,6 +15,7 @@ use crate::forge::Forge;
 use crate::forge::link::{self, Usable};
 use crate::forge::tokens;
 use crate::services::runs;
+use crate::shares;
 use crate::sources::access;
 use crate::work::WorkRecord;
 
@@ -44,6 +47,9 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
                 continue;
             }
             let mut assignment = assignment(core, &record)?;
+            if let Source::Pipeline { work } = &mut assignment.work.source {
+                work.here = left_for_leader(&work.pipeline, record.shares.iter().map(|it| &it.replicas));
+            }
             if matches!(assignment.work.source, Source::Pipeline { .. } | Source::Image { .. }) {
                 if logins.is_none() {
                     logins = Some(runs::logins(core).await?);
@@ -61,7 +67,49 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
             assignments.push(Wanted { assignment, report: record.report });
         }
     }
+    for share in core.store.shares_on_node(node).await.stored()? {
+        let id = share.id.clone();
+        match of_share(core, share).await? {
+            Part::Wanted(wanted) => assignments.push(*wanted),
+            Part::Waits => {}
+            Part::Gone => core.store.share_leave_node(&id).await.stored()?,
+        }
+    }
     Ok(assignments)
+}
+
+/// What is to be done about a share of a deployment that another node leads.
+enum Part {
+    /// The leader is not ready.
+    Waits,
+    Wanted(Box<Wanted>),
+    /// Nothing is left of it, or was ever made.
+    Gone,
+}
+
+async fn of_share(core: &Core, share: Share) -> Result<Part, Error> {
+    let Some(record) = core.store.deployment_get(&share.deployment).await.stored()? else {
+        return Ok(Part::Gone);
+    };
+    let phase = share.report.as_ref().map(|report| report.phase);
+    let handed = record.report.as_ref().and_then(|report| report.handed.clone());
+    let mut assignment = assignment(core, &record)?;
+    if shares::is_over(core, &share) {
+        assignment.goal = Goal::Stop;
+        assignment.generation |= 1;
+    }
+    match (assignment.goal, phase, &handed) {
+        (Goal::Stop, None | Some(Phase::Failed | Phase::Stopped), _) => return Ok(Part::Gone),
+        (Goal::Run, _, None) => return Ok(Part::Waits),
+        (Goal::Run, ..) | (Goal::Stop, Some(_), _) => {}
+    }
+    let Source::Pipeline { work } = &mut assignment.work.source else { return Ok(Part::Gone) };
+    work.here = share.replicas;
+    work.share = Some(run::Share { of: share.deployment, handed: handed.unwrap_or_default() });
+    let logins = runs::logins(core).await?;
+    assignment.work.keys = Some(runs::keys(core, &assignment.deployment, &logins));
+    assignment.deployment = share.id;
+    Ok(Part::Wanted(Box::new(Wanted { assignment, report: share.report })))
 }
 
 /// Whether its repository cannot be entered yet: then the node, which does not know of it, is not told of it before it can. A

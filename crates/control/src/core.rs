@@ -1,7 +1,9 @@
 //! What services and reconcilers share: the store, the links, the signals between them. No behaviour of its own.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use pierhead_model::id::InstallId;
 use pierhead_store::Store;
 use pierhead_wire::BlobChannel;
@@ -17,7 +19,7 @@ use crate::mail::Mailer;
 use crate::outgoing::Outgoing;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
-use crate::sealing::MasterKey;
+use crate::sealing::Keyring;
 use crate::sign_in::ProviderOptions;
 use crate::sleepers::Sleepers;
 
@@ -25,7 +27,7 @@ use crate::sleepers::Sleepers;
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) outside: Arc<dyn Outside>,
-    pub(crate) key: MasterKey,
+    pub(crate) key: Keyring,
     pub(crate) install: InstallId,
     /// Grows with each start; every write of the lifecycle carries it.
     pub(crate) epoch: u64,
@@ -95,23 +97,96 @@ pub(crate) struct Signals {
     pub(crate) letters: Signal,
     pub(crate) domains: Signal,
     pub(crate) certificates: Signal,
+    pub(crate) caches: Signal,
 }
 
 /// How the ingress is reached from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PublicAddress {
-    /// `http` or `https`.
+    /// `http` or `https`: how visitors come to a hostname that has no certificate here.
     pub scheme: String,
     /// `None` for the scheme's own port.
     pub port: Option<u16>,
+    /// How they come to one that has.
+    pub tls: Option<PublicTls>,
+}
+
+/// Where visitors come by TLS, and for which names.
+#[derive(Debug, Clone, Default)]
+pub struct PublicTls {
+    /// `None` for that of `https`.
+    pub port: Option<u16>,
+    pub names: CertifiedNames,
+}
+
+/// The names of all certificates that the ingresses have. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct CertifiedNames(Arc<RwLock<Certified>>);
+
+#[derive(Debug, Default)]
+struct Certified {
+    /// What this control plane vouches for.
+    vouched: HashSet<String>,
+    /// What an ingress found itself.
+    found: HashSet<String>,
+}
+
+impl CertifiedNames {
+    /// Takes names that an ingress has certificates for without being told.
+    pub fn add(&self, names: impl IntoIterator<Item = String>) {
+        self.0.write().found.extend(names);
+    }
+
+    pub(crate) fn vouch(&self, names: HashSet<String>) {
+        self.0.write().vouched = names;
+    }
+
+    fn cover(&self, host: &str) -> bool {
+        let certified = self.0.read();
+        let known = |name: &str| certified.vouched.contains(name) || certified.found.contains(name);
+        known(host) || host.split_once('.').is_some_and(|(_, parent)| known(&format!("*.{parent}")))
+    }
 }
 
 impl PublicAddress {
     /// The URL of a hostname.
     pub fn url(&self, host: &pierhead_model::hostname::Hostname) -> String {
-        match self.port {
-            Some(port) => format!("{}://{host}:{port}", self.scheme),
-            None => format!("{}://{host}", self.scheme),
+        let by_tls = self.tls.as_ref().filter(|tls| tls.names.cover(host.as_str()));
+        let (scheme, port) = by_tls.map_or((self.scheme.as_str(), self.port), |tls| ("https", tls.port));
+        match port {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pierhead_model::hostname::Hostname;
+
+    use super::*;
+
+    #[test]
+    fn what_has_a_certificate_is_visited_by_tls() {
+        let mut public = PublicAddress { scheme: "http".to_owned(), port: Some(8080), tls: None };
+        let url = |public: &PublicAddress, host: &str| public.url(&Hostname::parse(host).unwrap());
+        assert_eq!(url(&public, "shop.test"), "http://shop.test:8080");
+        let names = CertifiedNames::default();
+        public.tls = Some(PublicTls { port: None, names: names.clone() });
+        names.vouch(["shop.test".to_owned(), "*.base.test".to_owned()].into());
+        names.add(["found.test".to_owned()]);
+        for (host, expected) in [
+            ("shop.test", "https://shop.test"),
+            ("found.test", "https://found.test"),
+            ("a.base.test", "https://a.base.test"),
+            ("b.a.base.test", "http://b.a.base.test:8080"),
+            ("base.test", "http://base.test:8080"),
+        ] {
+            assert_eq!(url(&public, host), expected);
+        }
+        names.vouch(HashSet::new());
+        assert_eq!(url(&public, "shop.test"), "http://shop.test:8080", "it is over");
+        public.tls = Some(PublicTls { port: Some(8443), names });
+        assert_eq!(url(&public, "found.test"), "https://found.test:8443");
     }
 }

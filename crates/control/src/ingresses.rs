@@ -4,6 +4,7 @@
 //! again. A deployment that left the table is *draining* until every ingress has said that none of its requests is in
 //! flight any more (or that its drain time is over): only then may its containers go.
 
+mod traffic;
 mod vouching;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,7 +13,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
+use pierhead_model::name::ProjectName;
 use pierhead_model::sleep::Rest;
+use pierhead_model::visitors::Access;
 use pierhead_wire::link::End;
 use pierhead_wire::route::{Route, Target};
 use pierhead_wire::{ControlToIngress, IngressToControl};
@@ -23,6 +26,8 @@ use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::routing;
 use crate::sleepers::Sleepers;
+pub use traffic::HostTraffic;
+use traffic::Traffic;
 pub(crate) use vouching::Vouched;
 use vouching::Vouching;
 
@@ -65,6 +70,8 @@ struct State {
     next_session: SessionId,
     /// What was visited since somebody asked last.
     visited: HashSet<DeploymentId>,
+    /// What was answered.
+    traffic: Traffic,
     /// Which ingresses still have requests of a deployment that left the table.
     draining: HashMap<DeploymentId, HashSet<SessionId>>,
 }
@@ -94,6 +101,26 @@ impl Ingresses {
         let (state, applied) = (Mutex::default(), watch::Sender::new(0));
         let (vouching, answering) = (Vouching::default(), watch::Sender::new(0));
         Self(Arc::new(Inner { epoch, state, applied, vouching, answering, drained, held, sleepers, outside }))
+    }
+
+    /// What visitors were answered.
+    pub(crate) fn traffic(&self) -> Vec<HostTraffic> {
+        let state = self.0.state.lock();
+        state.traffic.lines(|host| state.table.get(host).map(|route| route.project.clone()))
+    }
+
+    /// What every ingress should show, and its generation, if that is not the one that is `known`.
+    pub(crate) fn published(&self, known: u64) -> Option<(u64, BTreeMap<Hostname, Route>)> {
+        let state = self.0.state.lock();
+        (state.generation != known).then(|| (state.generation, state.table.clone()))
+    }
+
+    /// Whose a hostname is, and who is let in there.
+    pub(crate) fn guarded(&self, host: &Hostname) -> Option<(ProjectName, Access)> {
+        let state = self.0.state.lock();
+        let route = state.table.get(host)?;
+        let gate = route.rules.as_ref().and_then(|rules| rules.gate.as_ref());
+        Some((route.project.clone(), gate.map_or(Access::Public, |gate| gate.access)))
     }
 
     /// Makes `table` what every ingress shows. Returns its generation, the old one when nothing changed.
@@ -169,7 +196,6 @@ impl Ingresses {
     }
 
     /// Waits until every connected ingress answers by `generation`.
-    #[cfg(test)]
     pub(crate) async fn applied(&self, generation: u64) {
         // The sender lives as long as `self`.
         let _ = self.0.applied.subscribe().wait_for(|applied| *applied >= generation).await;
@@ -311,6 +337,11 @@ impl Inner {
                 state.visited.extend(deployments);
                 None
             }
+            IngressToControl::Counted { routes } => {
+                let State { traffic, table, .. } = &mut *state;
+                traffic.add(routes, |host| table.contains_key(host));
+                None
+            }
             IngressToControl::Wake { deployment } => {
                 self.sleepers.wake(&deployment, self.outside.now());
                 None
@@ -405,7 +436,7 @@ mod tests {
         let endpoints = vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()];
         let target =
             Target::Service { deployment: DeploymentId::from_random(id), endpoints, rest: Rest::Awake };
-        (host.clone(), Route { host, project: ProjectName::parse("shop").unwrap(), target })
+        (host.clone(), Route { host, project: ProjectName::parse("shop").unwrap(), target, rules: None })
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod shares;
 mod sign_in;
 mod sleepers;
 mod sources;
@@ -36,9 +37,11 @@ use std::sync::Arc;
 pub use blobs::StoredBlobs;
 pub use edge::EdgeOptions;
 pub use edge::authority::AcmeOptions;
+pub use edge::caches::Caches;
 pub use edge::names::{Answer, Names, NoResolver, Resolver};
 pub use edge::records::{Cloudflare, CloudflareOptions, Records};
 pub use error::{Error, FieldProblem};
+pub use ingresses::HostTraffic;
 use ipnet::IpNet;
 pub use mail::{Letter, MailError, Mailer};
 pub use outside::Outside;
@@ -47,9 +50,10 @@ use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
 pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeState, StoredNotice};
 use pierhead_store::{Environment, Node, NodeLink, Store};
+pub use pierhead_wire::ingress_to_control::Counts as TrafficCounts;
 use pierhead_wire::link::End;
-use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
-pub use sealing::{MasterKey, SealError};
+use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Leaders, Tunnels};
+pub use sealing::{MasterKey, MasterKeySource, SealError, Successor, VaultToken, VaultTransit};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
@@ -60,9 +64,10 @@ pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::certificates::{CertificateView, NewCertificate};
 pub use services::clones::NewClone;
 pub use services::deployments::{
-    Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
+    Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment, ShareView,
 };
 pub use services::detection::Detector;
+pub use services::devices::{DeviceAnswer, DeviceBegun, DeviceView};
 pub use services::domains::{DomainCertificate, DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
@@ -76,7 +81,8 @@ pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
-pub use services::logs::{LogItem, LogPage, LogQuery};
+pub use services::keys::{DataKeyView, KeysView};
+pub use services::logs::{LogItem, LogOf, LogPage, LogQuery};
 pub use services::mailing::{LetterView, MailView};
 pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
 pub use services::page::{Page, PageRequest};
@@ -97,6 +103,7 @@ pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
 pub use services::verification::Check;
+pub use services::visitors::{VisitorPass, VisitorPasswordView, VisitorsView};
 pub use services::{Health, Services};
 pub use sign_in::{ProviderKind, ProviderOptions, Refusal};
 pub use sources::hooks::{Incoming, Received};
@@ -105,7 +112,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use crate::core::{AccessOptions, PublicAddress};
+pub use crate::core::{AccessOptions, CertifiedNames, PublicAddress, PublicTls};
 use crate::core::{Core, Signals};
 use crate::edge::Edge;
 use crate::error::StoreResult as _;
@@ -116,6 +123,7 @@ use crate::links::Links;
 use crate::outgoing::Outgoing;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
+use crate::sealing::Keyring;
 use crate::services::auth::Auth;
 use crate::sign_in::web::Web;
 use crate::sleepers::Sleepers;
@@ -171,6 +179,10 @@ impl Control {
             edge,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
+        // Before anything is changed: with the wrong key nothing is, and whoever runs with the right one runs on.
+        let sealed = store.setting_get(access::token_keys::SETTING).await.stored()?;
+        let sample = sealed.as_deref().map(|sealed| (access::token_keys::PLACE, sealed));
+        let key = Keyring::load(&store, key, sample, &*outside).await?;
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let (drained, signals) = (Signal::default(), Signals::default());
         let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));
@@ -294,6 +306,10 @@ impl Control {
             core.signals.tokens.clone(),
             stop.subscribe(),
         ));
+        if let Some(port) = core.edge.caches.clone() {
+            let caches = reconcilers::caches::Caches::new(Arc::clone(&core), port);
+            tasks.push(drive(Arc::new(caches), core.signals.caches.clone(), stop.subscribe()));
+        }
         tasks.push(drive(
             Arc::new(reconcilers::audit::Audit(Arc::clone(&core))),
             Signal::default(),
@@ -333,6 +349,11 @@ impl Control {
     /// The way to services on other machines, for an ingress in this process.
     pub fn tunnels(&self) -> Arc<dyn Tunnels> {
         Arc::new(fleet::NodeTunnels(Arc::clone(&self.core)))
+    }
+
+    /// The ways of the agent of this machine to the nodes that lead what it has a share of.
+    pub fn leaders(&self) -> Arc<dyn Leaders> {
+        Arc::new(fleet::LeadersOf { core: Arc::clone(&self.core), node: self.local_node.clone() })
     }
 
     /// Speaks with an ingress.

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use pierhead_model::deployment::State;
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::{DeploymentId, SlotId};
+use pierhead_model::id::{DeploymentId, ProjectId, SlotId};
 use pierhead_model::name::{ProjectName, SlotName};
 use pierhead_model::sleep::Rest;
 use pierhead_wire::Endpoint;
 use pierhead_wire::route::{Page, Route, Target};
 
+use crate::edge::visiting::Visiting;
+
 /// A deployment as visitors may meet it.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
     pub(crate) deployment: DeploymentId,
+    pub(crate) project_id: ProjectId,
     pub(crate) slot_id: SlotId,
     pub(crate) slot: SlotName,
     pub(crate) project: ProjectName,
@@ -47,12 +50,17 @@ pub(crate) enum Content {
 }
 
 /// The whole table: a route per slot and a route per deployment.
-pub(crate) fn table(all: &[Shown]) -> BTreeMap<Hostname, Route> {
+pub(crate) fn table(all: &[Shown], visiting: &Visiting<'_>) -> BTreeMap<Hostname, Route> {
     let mut table = BTreeMap::new();
+    let mut add = |host: Hostname, shown: &Shown, target: Target| {
+        let rules = visiting.rules(&shown.project_id, &shown.slot, &host);
+        let project = shown.project.clone();
+        table.insert(host.clone(), Route { host, project, target, rules });
+    };
     let mut slots: BTreeMap<&SlotId, &Shown> = BTreeMap::new();
     for shown in all {
         let host = Hostname::of_deployment(&shown.deployment, &shown.base_domain);
-        table.insert(host.clone(), Route { host, project: shown.project.clone(), target: own_target(shown) });
+        add(host, shown, own_target(shown));
         slots
             .entry(&shown.slot_id)
             .and_modify(|best| {
@@ -64,12 +72,10 @@ pub(crate) fn table(all: &[Shown]) -> BTreeMap<Hostname, Route> {
     }
     for shown in slots.into_values() {
         let host = Hostname::of_slot(&shown.slot, &shown.project, &shown.base_domain);
-        table
-            .insert(host.clone(), Route { host, project: shown.project.clone(), target: slot_target(shown) });
+        add(host, shown, slot_target(shown));
         for part in &shown.parts {
             let target = slot_target(&Shown { content: Some(part.content.clone()), ..shown.clone() });
-            let (host, project) = (part.host.clone(), shown.project.clone());
-            table.insert(host.clone(), Route { host, project, target });
+            add(part.host.clone(), shown, target);
         }
     }
     table
@@ -140,6 +146,7 @@ mod tests {
     fn shown(id: u64, number: u64, state: State, content: Option<Content>) -> Shown {
         Shown {
             deployment: DeploymentId::from_random(id),
+            project_id: ProjectId::new(Timestamp::UNIX_EPOCH, 1),
             slot_id: SlotId::new(Timestamp::UNIX_EPOCH, 1),
             slot: SlotName::production(),
             project: ProjectName::parse("shop").unwrap(),
@@ -149,6 +156,10 @@ mod tests {
             content,
             parts: Vec::new(),
         }
+    }
+
+    fn table(all: &[Shown]) -> BTreeMap<Hostname, Route> {
+        super::table(all, &Visiting::of_nobody(&crate::sealing::MasterKey::from_bytes([7; 32])))
     }
 
     fn target(all: &[Shown], host: &str) -> Target {

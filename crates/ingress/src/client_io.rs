@@ -302,10 +302,20 @@ impl<S: Transport> Write for ClientIo<S> {
     ) -> Poll<io::Result<usize>> {
         let result = match self.poll_special(cx, slices) {
             Some(result) => result,
-            None => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
+            None => match only(slices) {
+                Some(bytes) => Pin::new(&mut self.stream).poll_write(cx, bytes),
+                None => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
+            },
         };
         self.poll_written(cx, result)
     }
+}
+
+/// What there is to write, if it is in one piece: that takes a cheaper system call.
+pub(crate) fn only<'a>(slices: &'a [io::IoSlice<'_>]) -> Option<&'a [u8]> {
+    let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+    let first = filled.next()?;
+    filled.next().is_none().then_some(first)
 }
 
 fn too_slow(why: &'static str) -> io::Error {

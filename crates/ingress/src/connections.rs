@@ -147,7 +147,7 @@ impl Drop for Permit {
 }
 
 /// Who is capped together: an IPv4 address, or the /64 network that one IPv6 customer has for themselves.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -10,8 +10,11 @@ use tokio_util::task::TaskTracker;
 use crate::access_log::AccessLog;
 use crate::connections::Connections;
 use crate::counters::{Counters, Counts};
+use crate::guard::Tickets;
+use crate::limiter::Limiter;
 use crate::options::Options;
 use crate::outbox::Outbox;
+use crate::passwords::Passwords;
 use crate::request_id::RequestIds;
 use crate::route_table::RouteTable;
 use crate::static_site::Contents;
@@ -28,6 +31,9 @@ pub(crate) struct Context {
     pub(crate) log: AccessLog,
     /// Certificates, when visitors may come by TLS.
     pub(crate) tls: Option<Tls>,
+    pub(crate) limiter: Limiter,
+    pub(crate) passwords: Passwords,
+    pub(crate) tickets: Tickets,
     pub(crate) totals: Counters,
     /// Owns the tasks that drive connections to services; each ends when its connection is no longer wanted.
     pub(crate) upstreams: TaskTracker,
@@ -43,6 +49,9 @@ impl Context {
             request_ids: RequestIds::new(),
             tls: None,
             log: AccessLog::new(options.access_log.clone()),
+            limiter: Limiter::new(),
+            passwords: Passwords::new(),
+            tickets: Tickets::new(),
             totals: Counters::default(),
             upstreams: TaskTracker::new(),
             options,

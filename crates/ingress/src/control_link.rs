@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::certificate_copy::{self, CertificateCopy};
 use crate::context::Context;
 use crate::deployments::{Deployments, Leaving};
+use crate::guard::Guard;
 use crate::route_table::RouteTable;
 use crate::table_copy::{Kept, TableCopy};
 use crate::target::{PreviousSite, Route, Target};
@@ -26,6 +27,8 @@ use crate::target::{PreviousSite, Route, Target};
 const SWEEP: Duration = Duration::from_secs(15);
 /// How often the control plane is told which services are needed.
 const ACTIVITY: Duration = Duration::from_secs(1);
+/// How often the control plane is told what was answered.
+const COUNTING: Duration = Duration::from_secs(10);
 /// A table with fewer routes says nothing by losing some.
 const FEW: usize = 8;
 /// More switches than this within one drain time are more than a page in a browser lives through.
@@ -159,6 +162,8 @@ impl ControlLink {
         let mut sweep = tokio::time::interval(SWEEP);
         let mut activity = tokio::time::interval(ACTIVITY);
         activity.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut counting = tokio::time::interval(COUNTING);
+        counting.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut linked = true;
         loop {
             tokio::select! {
@@ -174,6 +179,7 @@ impl ControlLink {
                     }
                 }
                 _ = sweep.tick() => self.deployments.sweep(),
+                _ = counting.tick() => self.count(self.context.table.load().iter()),
                 _ = activity.tick() => {
                     self.keep();
                     self.keep_certificates();
@@ -183,6 +189,15 @@ impl ControlLink {
                     }
                 }
             }
+        }
+    }
+
+    /// What these routes answered since this was asked last.
+    fn count<'a>(&self, routes: impl Iterator<Item = &'a Arc<Route>>) {
+        let counted: Vec<_> =
+            routes.filter_map(|route| Some((route.host.clone(), route.counters.take()?))).collect();
+        if !counted.is_empty() {
+            self.context.outbox.counted(counted);
         }
     }
 
@@ -257,6 +272,7 @@ impl ControlLink {
         }
         let table = Arc::new(table);
         self.context.table.store(Arc::clone(&table));
+        self.count(old.iter().filter(|route| table.get(route.host.as_str()).is_none()));
         for route in old.iter() {
             self.rested(&table, route);
             self.release(&route.target);
@@ -277,6 +293,7 @@ impl ControlLink {
             }
         }
         self.context.table.store(Arc::clone(&table));
+        self.count(removals.iter().filter_map(|host| old.get(host.as_str())));
         for host in &touched {
             if let Some(route) = old.get(host.as_str()) {
                 self.rested(&table, route);
@@ -337,6 +354,7 @@ impl ControlLink {
             host: route.host,
             project: route.project,
             target,
+            guard: route.rules.as_deref().map(|rules| Box::new(Guard::of(rules))),
             counters: before.map(|before| Arc::clone(&before.counters)).unwrap_or_default(),
             previous,
         })

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::StatusCode;
+use parking_lot::Mutex;
+use pierhead_wire::ingress_to_control as wire;
 
 /// What was counted, read at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,9 +26,35 @@ pub(crate) struct Counters {
     answers: [AtomicU64; 6],
     bytes: AtomicU64,
     upstream_errors: AtomicU64,
+    /// What the control plane knows of it; nothing for what nobody visits.
+    told: Mutex<Option<Box<wire::Counts>>>,
 }
 
 impl Counters {
+    /// What was counted since this was asked last, if anything was.
+    pub(crate) fn take(&self) -> Option<wire::Counts> {
+        let Counts { answers, bytes, upstream_errors, .. } = self.read();
+        if answers == [0; 6] {
+            return None;
+        }
+        let now = wire::Counts { answers, bytes, upstream_errors };
+        let mut told = self.told.lock();
+        let before = told.as_deref().copied().unwrap_or_default();
+        if now == before {
+            return None;
+        }
+        *told = Some(Box::new(now));
+        let mut since = [0; 6];
+        for ((since, now), before) in since.iter_mut().zip(now.answers).zip(before.answers) {
+            *since = now - before;
+        }
+        Some(wire::Counts {
+            answers: since,
+            bytes: now.bytes - before.bytes,
+            upstream_errors: now.upstream_errors - before.upstream_errors,
+        })
+    }
+
     pub(crate) fn answered(&self, status: StatusCode, bytes: u64) {
         let class = usize::from(status.as_u16() / 100);
         if let Some(counter) = self.answers.get(class).or(self.answers.first()) {
@@ -63,5 +91,11 @@ mod tests {
         let counts = counters.read();
         assert_eq!(counts.answers, [1, 0, 2, 0, 1, 0]);
         assert_eq!((counts.bytes, counts.upstream_errors), (12, 1));
+        let first = counters.take().unwrap();
+        assert_eq!((first.answers, first.bytes, first.upstream_errors), ([1, 0, 2, 0, 1, 0], 12, 1));
+        assert_eq!(counters.take(), None);
+        counters.answered(StatusCode::OK, 3);
+        let then = counters.take().unwrap();
+        assert_eq!((then.answers, then.bytes, then.upstream_errors), ([0, 0, 1, 0, 0, 0], 3, 0));
     }
 }

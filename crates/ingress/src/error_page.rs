@@ -146,6 +146,34 @@ impl Notice {
     )
     .retry_after(2);
 
+    pub(crate) const FOREIGN: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "foreign_page",
+        "Another page may not ask for this",
+        "This address is protected, and a page of another host asked for it in your name.",
+        "Open it by itself. A program of its own needs a pass.",
+    );
+
+    pub(crate) const TICKET_OVER: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "ticket_over",
+        "This way in is closed",
+        "It opens once, within a minute of signing in.",
+        "Go to the address that you want to see: you are let in anew.",
+    );
+
+    /// More requests than the project allows.
+    pub(crate) const fn too_many(seconds: u8) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "Too many requests",
+            "More requests came from your address than this project answers in that time.",
+            "Wait a moment; a program finds in Retry-After for how long.",
+        )
+        .retry_after(seconds)
+    }
+
     pub(crate) const VISITOR_TOO_SLOW: Self = Self::new(
         StatusCode::REQUEST_TIMEOUT,
         "request_too_slow",

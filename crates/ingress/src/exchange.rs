@@ -71,6 +71,15 @@ impl Exchange {
         self.route = Some(route);
     }
 
+    /// What is secret in an address does not go into the log.
+    pub(crate) fn hide_query(&mut self) {
+        if let Some(draft) = &mut self.draft
+            && let Some(at) = draft.path.find('?')
+        {
+            draft.path.truncate(at);
+        }
+    }
+
     pub(crate) const fn set_status(&mut self, status: StatusCode) {
         self.status = status;
     }

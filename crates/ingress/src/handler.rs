@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use parking_lot::Mutex;
+use pierhead_wire::pass::ENTRANCE;
 
 use crate::body::Body;
 use crate::client_io::Activity;
@@ -19,6 +20,7 @@ use crate::error_page::Notice;
 use crate::exchange::Exchange;
 use crate::file_queue::FileQueue;
 use crate::forwarding::{self, Outgoing};
+use crate::guard::{self, Refusal};
 use crate::host;
 use crate::origin::{Origin, Scheme, is_trusted};
 use crate::service::{Answer, Failure, Service};
@@ -101,6 +103,8 @@ pub(crate) async fn answer(
     let origin = told.as_ref().unwrap_or(&visitor.origin);
     let mut exchange = Exchange::begin(&context, visitor.activity(), origin.client, &request, &request_id);
     let last = ends_connection(&request);
+    // Boxed, because each level that a request passes has room for it.
+    let request = Box::new(request);
     let reply = reply(&context, &visitor, origin, request, &request_id, &mut exchange).await;
     let mut response = reply.response;
     if last && reply.tunnel.is_none() {
@@ -153,7 +157,7 @@ async fn reply(
     context: &Arc<Context>,
     visitor: &Visitor,
     origin: &Origin,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
     request_id: &HeaderValue,
     exchange: &mut Exchange,
 ) -> Reply {
@@ -172,25 +176,90 @@ async fn reply(
     {
         return reply.into();
     }
-    let route = match enter(context, &host, exchange) {
-        Ok(route) => route,
-        Err(notice) => return ask.page(&notice),
+    let stranger = |route: &Arc<Route>| match &route.guard {
+        Some(guard) if guard.stops() => Err(Turned::Stopped(Arc::clone(route))),
+        Some(_) | None => Ok(()),
     };
-    let route = match waking::awake(context, &host, route, &request, exchange).await {
-        Ok(route) => route,
-        Err(notice) => return ask.page(&notice),
-    };
-    match &route.target {
-        Target::Page { page, .. } => ask.page(&Notice::of_page(*page)),
-        Target::Site(site) => {
-            let (parts, _body) = request.into_parts();
-            ask.site(site, &route, &parts).await
+    match find(context, &host, exchange, stranger) {
+        Ok(route) => ask.serve(origin, route, request, exchange).await,
+        Err(Turned::Away(notice)) => ask.page(&notice),
+        Err(Turned::Stopped(route)) => Box::pin(ask.serve_guarded(origin, route, request, exchange)).await,
+    }
+}
+
+/// Why a request does not enter.
+enum Turned {
+    Away(Notice),
+    /// It has to be looked at first.
+    Stopped(Arc<Route>),
+}
+
+impl From<Notice> for Turned {
+    fn from(notice: Notice) -> Self {
+        Self::Away(notice)
+    }
+}
+
+impl Ask<'_> {
+    /// Lets what a route shows answer.
+    async fn serve(
+        &self,
+        origin: &Origin,
+        route: Arc<Route>,
+        request: Box<Request<Incoming>>,
+        exchange: &mut Exchange,
+    ) -> Reply {
+        let route = match waking::awake(self.context, route, &request, exchange).await {
+            Ok(route) => route,
+            Err(notice) => return self.page(&notice),
+        };
+        match &route.target {
+            Target::Page { page, .. } => self.page(&Notice::of_page(*page)),
+            Target::Site(site) => {
+                let (parts, _body) = request.into_parts();
+                // Boxed, as what is below: a request's future is moved, and each byte of it costs.
+                let mut reply = Box::pin(self.site(site, &route, &parts)).await;
+                if let Some(guard) = &route.guard {
+                    guard.mark_site(reply.response.headers_mut());
+                }
+                reply
+            }
+            Target::Service(service) => {
+                let limits = &self.context.options.limits;
+                let outgoing = forwarding::outgoing(*request, origin, self.request_id, limits);
+                Box::pin(self.forward(service, &route, outgoing, exchange)).await
+            }
         }
-        Target::Service(service) => {
-            let host = host.into_owned();
-            let outgoing = forwarding::outgoing(request, origin, request_id, &context.options.limits);
-            ask.forward(service, &route, &host, outgoing, exchange).await
+    }
+
+    /// The same for who has to be let in first. Until then it wakes nothing, and counts as nobody's need.
+    async fn serve_guarded(
+        &self,
+        origin: &Origin,
+        route: Arc<Route>,
+        mut request: Box<Request<Incoming>>,
+        exchange: &mut Exchange,
+    ) -> Reply {
+        let host = route.host.as_str();
+        exchange.answered_by(Arc::clone(&route), None);
+        let Some(guard) = &route.guard else { return self.page(&Notice::UNKNOWN_HOST) };
+        if request.uri().path() == ENTRANCE {
+            exchange.hide_query();
         }
+        let let_in = match guard::admit(self.context, guard, (host, origin), &mut request).await {
+            Ok(let_in) => let_in,
+            Err(Refusal::Page(notice)) => return self.page(&notice),
+            Err(Refusal::Answer(mut answer)) => {
+                answer.headers_mut().insert(forwarding::REQUEST_ID, self.request_id.clone());
+                return (*answer).into();
+            }
+        };
+        let mut reply = match enter(self.context, host, exchange) {
+            Ok(route) => self.serve(origin, route, request, exchange).await,
+            Err(notice) => self.page(&notice),
+        };
+        let_in.mark(reply.response.headers_mut());
+        reply
     }
 }
 
@@ -209,15 +278,26 @@ fn well_formed(request: &Request<Incoming>) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Looks a route up and is counted at its deployment.
+/// Looks a route up and is counted at its deployment. For who was let in.
 pub(crate) fn enter(context: &Context, host: &str, exchange: &mut Exchange) -> Result<Arc<Route>, Notice> {
+    find(context, host, exchange, |_| Ok(()))
+}
+
+/// The same, unless `may_enter` says something else of the route.
+fn find<E: From<Notice>>(
+    context: &Context,
+    host: &str,
+    exchange: &mut Exchange,
+    may_enter: impl Fn(&Arc<Route>) -> Result<(), E>,
+) -> Result<Arc<Route>, E> {
     let mut lookups = 0;
     loop {
         lookups += 1;
         let table = context.table.load();
         let Some(route) = table.get(host) else {
-            return Err(if table.has_arrived() { Notice::UNKNOWN_HOST } else { Notice::NO_TABLE_YET });
+            return Err(if table.has_arrived() { Notice::UNKNOWN_HOST } else { Notice::NO_TABLE_YET }.into());
         };
+        may_enter(route)?;
         let tracker = match &route.target {
             Target::Service(service) => service.tracker(),
             Target::Site(site) => site.tracker(),
@@ -234,7 +314,7 @@ pub(crate) fn enter(context: &Context, host: &str, exchange: &mut Exchange) -> R
             Err(Refused::Leaving) => {}
             Err(Refused::Full) => {
                 exchange.answered_by(Arc::clone(route), None);
-                return Err(Notice::BUSY);
+                return Err(Notice::BUSY.into());
             }
         }
     }
@@ -253,7 +333,6 @@ impl Ask<'_> {
         &self,
         service: &Service,
         route: &Arc<Route>,
-        host: &str,
         outgoing: Outgoing,
         exchange: &mut Exchange,
     ) -> Reply {
@@ -262,21 +341,13 @@ impl Ask<'_> {
             Err(failure) => failure,
         };
         match failure {
-            Failure::Unreachable(outgoing) => {
-                Box::pin(self.forward_anew(route, host, *outgoing, exchange)).await
-            }
+            Failure::Unreachable(outgoing) => Box::pin(self.forward_anew(route, *outgoing, exchange)).await,
             failure => self.failed(&failure, exchange),
         }
     }
 
-    async fn forward_anew(
-        &self,
-        route: &Arc<Route>,
-        host: &str,
-        outgoing: Outgoing,
-        exchange: &mut Exchange,
-    ) -> Reply {
-        let entered = enter(self.context, host, exchange);
+    async fn forward_anew(&self, route: &Arc<Route>, outgoing: Outgoing, exchange: &mut Exchange) -> Reply {
+        let entered = enter(self.context, route.host.as_str(), exchange);
         match entered {
             Ok(now) if !now.target.is(&route.target) => match &now.target {
                 Target::Service(service) => match service.forward(self.context, outgoing).await {
@@ -325,5 +396,20 @@ impl Ask<'_> {
             headers.insert(UPGRADE, protocol);
         }
         Reply { response: response.map(|_| Body::empty()), tunnel: Some((client, service, lease)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn size_of_future<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_requests_future_is_small_because_it_is_moved() {
+        let size = size_of_future(answer);
+        assert!(size <= 2048, "{size} bytes: box what few requests need");
     }
 }

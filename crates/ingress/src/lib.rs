@@ -9,6 +9,7 @@
 //! | `tls` | certificates by hostname, and what is said on the way to them |
 //! | `origin` | who a request comes from |
 //! | `handler`, `host`, `route_table`, `target` | one request: which host, which route, what it shows |
+//! | `guard`, `passwords`, `limiter` | hostnames that are not for everybody, or not as often as one likes |
 //! | `waking` | holding requests for a service that sleeps |
 //! | `service`, `forwarding`, `endpoint`, `pool`, `tunnel` | a reverse proxy with its own connection pools |
 //! | `file_queue` | files that the kernel sends |
@@ -39,14 +40,17 @@ mod error_page;
 mod exchange;
 mod file_queue;
 mod forwarding;
+mod guard;
 mod handler;
 mod head_guard;
 mod host;
 mod ingress;
+mod limiter;
 mod listener;
 mod options;
 mod origin;
 mod outbox;
+mod passwords;
 mod pool;
 mod request_body;
 mod request_id;

@@ -4,12 +4,13 @@
 //! be said is kept here and merged: of several `Applied` only the last matters, one `WantTable` is as good as ten, and there
 //! are never more `Drained` than deployments.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
-use pierhead_wire::ingress_to_control::IngressToControl;
+use pierhead_wire::ingress_to_control::{Counts, IngressToControl, RouteCounts};
 use tokio::sync::{Notify, mpsc};
 
 #[derive(Debug, Default)]
@@ -26,7 +27,11 @@ struct Pending {
     drained: VecDeque<DeploymentId>,
     wake: BTreeSet<DeploymentId>,
     active: BTreeSet<DeploymentId>,
+    counted: BTreeMap<Hostname, Counts>,
 }
+
+/// Hostnames in one message: it is said piece by piece, so that nothing waits for it.
+const COUNTED_AT_ONCE: usize = 500;
 
 impl Outbox {
     pub(crate) fn want_table(&self) {
@@ -59,6 +64,15 @@ impl Outbox {
         self.filled.notify_one();
     }
 
+    /// Sums up until somebody listens.
+    pub(crate) fn counted(&self, counted: impl IntoIterator<Item = (Hostname, Counts)>) {
+        let mut pending = self.pending.lock();
+        for (host, counts) in counted {
+            pending.counted.entry(host).or_default().add(&counts);
+        }
+        self.filled.notify_one();
+    }
+
     fn next(&self) -> Option<IngressToControl> {
         let mut pending = self.pending.lock();
         // Before `Applied`: a service is stopped when that is heard, unless somebody waits for it.
@@ -78,7 +92,14 @@ impl Outbox {
         if std::mem::take(&mut pending.want_table) {
             return Some(IngressToControl::WantTable);
         }
-        pending.drained.pop_front().map(|deployment| IngressToControl::Drained { deployment })
+        if let Some(deployment) = pending.drained.pop_front() {
+            return Some(IngressToControl::Drained { deployment });
+        }
+        let routes: Vec<RouteCounts> = std::iter::from_fn(|| pending.counted.pop_first())
+            .take(COUNTED_AT_ONCE)
+            .map(|(host, counts)| RouteCounts { host, counts })
+            .collect();
+        (!routes.is_empty()).then_some(IngressToControl::Counted { routes })
     }
 
     /// Says everything, in order, until nobody listens any more.

@@ -123,6 +123,7 @@ mod tests {
             host: Hostname::parse(host).unwrap(),
             project: ProjectName::parse(project).unwrap(),
             target: Target::Page { page: Page::Starting, deployment: None },
+            guard: None,
             counters: Arc::new(Counters::default()),
             previous: Vec::new(),
         })

@@ -67,7 +67,8 @@ impl TableCopy {
         let heading =
             format!("{FORMAT} {} {} {} {}\n", kept.epoch, kept.generation, body.len(), Digest::of(&body));
         let new = self.beside("new");
-        let mut file = fs_err::File::create(&new)?;
+        // There are keys and hashes in it.
+        let mut file = private_file(&new)?;
         io::Write::write_all(&mut file, heading.as_bytes())?;
         io::Write::write_all(&mut file, &body)?;
         file.sync_all()?;
@@ -81,6 +82,12 @@ impl TableCopy {
         }
         Ok(())
     }
+}
+
+fn private_file(path: &Path) -> io::Result<fs_err::File> {
+    use fs_err::os::unix::fs::OpenOptionsExt as _;
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 fn read(path: &Path) -> Result<Kept, Unusable> {
@@ -114,6 +121,7 @@ mod tests {
             host: Hostname::parse(&format!("h{number}.test")).unwrap(),
             project: ProjectName::parse("shop").unwrap(),
             target: Target::Page { page: Page::Stopped, deployment: None },
+            rules: None,
         };
         Kept { epoch: 3, generation, routes: (0..hosts).map(route).collect() }
     }
@@ -126,6 +134,10 @@ mod tests {
         copy.write(&kept(1, 3)).unwrap();
         copy.write(&kept(2, 4)).unwrap();
         assert_eq!(copy.read(), Some(kept(2, 4)));
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &fs_err::metadata(folder.path().join("routes")).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600, "there may be hashes of passwords in it");
         let whole = fs_err::read(folder.path().join("routes")).unwrap();
         fs_err::write(folder.path().join("routes"), &whole[..whole.len() - 1]).unwrap();
         assert_eq!(copy.read(), Some(kept(1, 3)), "torn: the one before");

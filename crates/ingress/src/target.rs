@@ -9,6 +9,7 @@ use pierhead_model::name::ProjectName;
 use pierhead_wire::route::Page;
 
 use crate::counters::Counters;
+use crate::guard::Guard;
 use crate::service::Service;
 use crate::static_site::Site;
 
@@ -18,6 +19,8 @@ pub(crate) struct Route {
     pub(crate) host: Hostname,
     pub(crate) project: ProjectName,
     pub(crate) target: Target,
+    /// Who may come, and how often; nothing for most.
+    pub(crate) guard: Option<Box<Guard>>,
     /// Kept when the target changes.
     pub(crate) counters: Arc<Counters>,
     /// The latest first.

@@ -25,7 +25,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(3);
 /// The route as it is when its service can be asked; the same one at once, unless it sleeps.
 pub(crate) async fn awake<B>(
     context: &Context,
-    host: &str,
     route: Arc<Route>,
     request: &Request<B>,
     exchange: &mut Exchange,
@@ -33,7 +32,7 @@ pub(crate) async fn awake<B>(
     match &route.target {
         Target::Service(service) if service.rest() != Rest::Awake => {
             // Boxed, like everything that few requests need: a request's future is moved, and each byte of it costs.
-            Box::pin(wait(context, host, route, request, exchange)).await
+            Box::pin(wait(context, route, request, exchange)).await
         }
         Target::Service(_) | Target::Site(_) | Target::Page { .. } => Ok(route),
     }
@@ -41,15 +40,15 @@ pub(crate) async fn awake<B>(
 
 async fn wait<B>(
     context: &Context,
-    host: &str,
     mut route: Arc<Route>,
     request: &Request<B>,
     exchange: &mut Exchange,
 ) -> Result<Arc<Route>, Notice> {
     let limits = &context.options.limits;
     let is_page = *request.method() == Method::GET && wants_page(request.headers().get(ACCEPT));
-    let patience =
-        if is_page { limits.wake_page_after.min(limits.wake_timeout) } else { limits.wake_timeout };
+    let own = route.guard.as_ref().and_then(|guard| guard.wake_page_after);
+    let shown_after = own.unwrap_or(limits.wake_page_after);
+    let patience = if is_page { shown_after.min(limits.wake_timeout) } else { limits.wake_timeout };
     let deadline = Instant::now() + patience;
     loop {
         let Target::Service(service) = &route.target else { return Ok(route) };
@@ -60,7 +59,7 @@ async fn wait<B>(
         let mut woken = pin!(tracker.woken());
         woken.as_mut().enable();
         // It may have changed before this request was counted, and before anybody listened here.
-        if let Some(now) = changed(context, host, &route, exchange)? {
+        if let Some(now) = changed(context, &route, exchange)? {
             route = now;
             continue;
         }
@@ -83,12 +82,8 @@ async fn wait<B>(
 }
 
 /// The route of the host as it is now, if that is another one. The request is counted at its deployment then.
-fn changed(
-    context: &Context,
-    host: &str,
-    route: &Route,
-    exchange: &mut Exchange,
-) -> Result<Option<Arc<Route>>, Notice> {
+fn changed(context: &Context, route: &Route, exchange: &mut Exchange) -> Result<Option<Arc<Route>>, Notice> {
+    let host = route.host.as_str();
     let now = context.table.load().get(host).map(Arc::clone);
     match (now, &route.target) {
         (Some(now), target) if now.target.is(target) => Ok(None),

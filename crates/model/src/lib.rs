@@ -16,6 +16,7 @@
 //! | [`access`] | who may do what: roles, scopes, grants, one decision |
 //! | [`address`] | which addresses may be reached on behalf of somebody |
 //! | [`lifetime`] | how long slots live |
+//! | [`placement`], [`spread`] | which node gets what |
 //! | [`sleep`] | how deeply a service sleeps that nobody needs |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
@@ -50,8 +51,10 @@ pub mod remote;
 pub mod run;
 pub mod sleep;
 pub mod source;
+pub mod spread;
 pub mod tree;
 pub mod variable;
+pub mod visitors;
 
 /// A moment in UTC; always handed in by the caller, never read here.
 pub use jiff::Timestamp;

@@ -6,7 +6,7 @@ use pierhead_model::hostname::Hostname;
 use pierhead_model::id::ProjectId;
 use pierhead_model::name::SlotName;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{ExprTrait as _, OnConflict};
 use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::{Store, StoreError, document};
@@ -155,6 +155,15 @@ impl Store {
             .filter(row::Column::State.eq(DomainState::Verified.to_string()));
         let found = held.one(&self.db).await.map_err(|error| StoreError::from_db(READING, error))?;
         found.map(row::Model::into_domain).transpose()
+    }
+
+    /// A claim of a name or of one below it, whatever came of it: the first by name.
+    pub async fn domain_below(&self, base: &Hostname) -> Result<Option<Domain>, StoreError> {
+        // Hostnames hold nothing that is special in a pattern.
+        let below = row::Column::Host.ends_with(format!(".{base}"));
+        let found = row::Entity::find().filter(row::Column::Host.eq(base.to_string()).or(below));
+        let found = found.order_by_asc(row::Column::Host).one(&self.db).await;
+        found.map_err(|error| StoreError::from_db(READING, error))?.map(row::Model::into_domain).transpose()
     }
 
     /// Those whose time to be looked at has come, the longest waiting first.

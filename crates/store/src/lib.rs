@@ -11,10 +11,13 @@ mod audit;
 mod blobs;
 mod catalogue;
 mod certificates;
+mod data_keys;
 mod db;
 mod deliveries;
 mod deployments;
+mod device_logins;
 mod domains;
+mod edge_caches;
 mod environments;
 mod error;
 mod events;
@@ -35,6 +38,7 @@ mod pipelines;
 mod projects;
 mod registries;
 mod releases;
+mod shares;
 mod source_access;
 mod source_links;
 mod teams;
@@ -42,6 +46,7 @@ mod unit;
 mod uploads;
 mod variables;
 mod visibility;
+mod visitors;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,10 +56,12 @@ pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use blobs::BlobStore;
 pub use catalogue::{CatalogueEntry, CatalogueKind};
 pub use certificates::{CertificateHead, StoredCertificate};
+pub use data_keys::WrappedKey;
 pub use deliveries::Delivery;
 pub use deployments::{
     AcceptedHead, Advanced, DeploymentFilter, DeploymentRecord, NewDeployment, Promised, Summary,
 };
+pub use device_logins::DeviceLogin;
 pub use domains::{Domain, DomainLooked};
 pub use environments::Environment;
 pub use error::StoreError;
@@ -73,6 +80,7 @@ pub use orders::CertificateOrder;
 pub use pipelines::{NewPipelineVersion, PipelineVersion};
 pub use projects::{Project, ProjectOwner, Slot};
 pub use registries::{StoredCredentials, StoredRegistry};
+pub use shares::Share;
 pub use source_access::{StoredAccess, StoredGitCredential};
 pub use source_links::{GithubConnection, InstallationToken, SourceLink};
 pub use teams::{Member, Team};
@@ -80,6 +88,7 @@ use tokio::sync::watch;
 pub use unit::Unit;
 pub use variables::StoredVariable;
 pub use visibility::Visibility;
+pub use visitors::VisitorPassword;
 
 /// Where things are kept.
 #[derive(Debug, Clone)]

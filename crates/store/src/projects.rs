@@ -352,6 +352,7 @@ impl Store {
         self.orders_delete(id).await?;
         self.certificates_delete(id).await?;
         self.domains_delete(id).await?;
+        self.visitors_delete(id).await?;
         self.grants_of_project_delete(id).await?;
         let done = project::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a project", error))

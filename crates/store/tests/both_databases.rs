@@ -23,12 +23,13 @@ use pierhead_model::pipeline::name::CatalogueName;
 use pierhead_model::pipeline::{Format, Pipeline, read};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
+use pierhead_model::visitors::{Access, RateLimit, VisitorRules};
 use pierhead_store::{
-    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, Domain,
-    DomainLooked, Environment, FeedbackTried, Identity, InstallationToken, InstanceRole, NewAudit,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin,
+    Domain, DomainLooked, Environment, FeedbackTried, Identity, InstallationToken, InstanceRole, NewAudit,
     NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, SourceLink, Store, StoreError,
     StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry,
-    StoredVariable, User, Visibility,
+    StoredVariable, User, Visibility, VisitorPassword, WrappedKey,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -201,11 +202,40 @@ on_both!(
     a_credential_and_host_keys_do_not_disturb_each_other,
     a_slot_expires_unless_it_is_extended_first,
     an_account_elsewhere_is_linked_once_and_a_link_is_taken_once,
+    data_keys_are_kept_by_master_key,
+    a_sign_in_by_browser_is_answered_once_and_fetched_once,
     a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up,
     a_hostname_is_held_by_one_project_and_yields_to_a_proof,
     an_order_is_made_by_one_and_given_back,
     what_a_deployment_came_to_is_told_where_its_project_is_connected,
+    who_may_visit_goes_with_its_project,
 );
+
+async fn who_may_visit_goes_with_its_project(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    assert_eq!(store.visitor_rules(project).await.unwrap(), VisitorRules::default());
+    let mut rules = VisitorRules { previews: Access::Team, ..VisitorRules::default() };
+    store.visitor_rules_put(project, &rules).await.unwrap();
+    rules.rate_limit = Some(RateLimit { per_minute: 60, burst: None });
+    store.visitor_rules_put(project, &rules).await.unwrap();
+    assert_eq!(store.visitor_rules(project).await.unwrap(), rules);
+    assert_eq!(store.visitor_rules_all().await.unwrap(), [(project.clone(), rules)].into());
+    let password = |name: &str, hash: &str| VisitorPassword {
+        project: project.clone(),
+        name: name.to_owned(),
+        hash: hash.to_owned(),
+        created_by: "admin@example.com".to_owned(),
+        created_at: now(),
+    };
+    for (name, hash) in [("b", "1"), ("a", "2"), ("b", "3")] {
+        store.visitor_password_put(&password(name, hash)).await.unwrap();
+    }
+    let both = [password("a", "2"), password("b", "3")];
+    assert_eq!(store.visitor_passwords(project).await.unwrap(), both);
+    assert_eq!(store.visitor_passwords_all().await.unwrap().len(), 2);
+    assert!(store.visitor_password_delete(project, "a").await.unwrap());
+    assert!(!store.visitor_password_delete(project, "a").await.unwrap());
+}
 
 async fn a_life_is_written_with_its_events_in_order(world: &World) {
     let first = world.provisioning(1).await;
@@ -614,6 +644,60 @@ async fn an_account_elsewhere_is_linked_once_and_a_link_is_taken_once(world: &Wo
     assert_eq!([one, other].iter().flatten().collect::<Vec<_>>(), [&ada.id]);
 }
 
+async fn data_keys_are_kept_by_master_key(world: &World) {
+    let key = |id: u32, master: &str, wrapped: &str| WrappedKey {
+        id,
+        master: master.into(),
+        wrapped: wrapped.into(),
+        created_at: now(),
+    };
+    for key in [key(1, "old", "a"), key(2, "old", "b"), key(1, "new", "c"), key(1, "new", "d")] {
+        world.store.data_key_put(&key).await.unwrap();
+    }
+    let kept = [key(1, "new", "d"), key(1, "old", "a"), key(2, "old", "b")];
+    assert_eq!(world.store.data_keys().await.unwrap(), kept, "the second time in place of the first");
+    // Together with what tells it.
+    let unit = world.store.begin().await.unwrap();
+    unit.data_keys_keep_only("new").await.unwrap();
+    drop(unit);
+    assert_eq!(world.store.data_keys().await.unwrap().len(), 3);
+    world.store.data_keys_keep_only("new").await.unwrap();
+    assert_eq!(world.store.data_keys().await.unwrap(), kept[..1]);
+}
+
+async fn a_sign_in_by_browser_is_answered_once_and_fetched_once(world: &World) {
+    let (ada, later) = (user(1), now() + SignedDuration::from_secs(600));
+    let login = |device: &str, code: &str, created_at| DeviceLogin {
+        device_hash: device.into(),
+        user_code: code.into(),
+        name: "laptop".into(),
+        ip: None,
+        created_at,
+        expires_at: created_at + SignedDuration::from_secs(600),
+        polled_at: None,
+        answer: None,
+    };
+    let first = login("a", "CODE", now());
+    world.store.device_login_create(&first).await.unwrap();
+    assert_eq!(world.store.device_login_by_code("CODE", now()).await.unwrap(), Some(first.clone()));
+    assert_eq!(world.store.device_login_by_device("a", later).await.unwrap(), None, "its time is over");
+    let taken = world.store.device_login_create(&login("b", "CODE", now())).await;
+    assert!(matches!(taken, Err(StoreError::Taken { .. })), "{taken:?}");
+    world.store.device_login_polled("a", now()).await.unwrap();
+    let answer = async |approved| world.store.device_login_answer("CODE", &ada.id, approved).await.unwrap();
+    let (one, other) = tokio::join!(answer(true), answer(true));
+    assert!(one != other && !answer(false).await, "the first answer stays");
+    let found = world.store.device_login_by_device("a", now()).await.unwrap().unwrap();
+    assert_eq!((found.answer, found.polled_at), (Some((ada.id.clone(), true)), Some(now())));
+    let take = async || world.store.device_login_take("a").await.unwrap();
+    let (one, other) = tokio::join!(take(), take());
+    assert!(one != other, "one of two fetches it");
+    // A code may be used again when its time is over.
+    world.store.device_login_create(&first).await.unwrap();
+    world.store.device_login_create(&login("c", "CODE", later)).await.unwrap();
+    assert_eq!(world.store.device_login_by_device("a", now()).await.unwrap(), None);
+}
+
 async fn a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up(world: &World) {
     let letter = |number: u128, wait_s: i64| StoredLetter {
         id: LetterId::new(now(), number),
@@ -688,6 +772,15 @@ async fn a_hostname_is_held_by_one_project_and_yields_to_a_proof(world: &World) 
     assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
     assert_eq!(store.domain_holder(&ours.host).await.unwrap().unwrap().project, world.project);
     assert!(store.domain_looked(&theirs, &verified(true)).await.unwrap());
+    let below = async |base: &str| {
+        let found = store.domain_below(&Hostname::parse(base).unwrap()).await.unwrap();
+        found.map(|claim| claim.host)
+    };
+    let (_, parent) = ours.host.as_str().split_once('.').unwrap();
+    for (base, covers) in [(ours.host.as_str(), true), (parent, true), ("other.test", false)] {
+        assert_eq!(below(base).await.is_some(), covers, "{base}");
+    }
+    assert_eq!(below(&parent[1..]).await, None, "only whole labels count");
     assert_eq!(store.domain_holder(&ours.host).await.unwrap().unwrap().project, other.id);
     let displaced = store.domain_get(&world.project, &ours.host).await.unwrap().unwrap();
     assert_eq!((displaced.standing.state, displaced.verified_at), (DomainState::Failed, None));

@@ -19,6 +19,7 @@ mod process;
 mod relay;
 mod server;
 mod ssh;
+mod vault;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub use peer::Peer;
 pub use relay::Relay;
 pub use server::{Ended, Server, free_port};
 pub use ssh::SshGit;
+pub use vault::Vault;
 pub use wire::Wire;
 
 /// The folder of the workspace.

@@ -11,6 +11,7 @@ mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod device;
 mod domains;
 mod dry_run;
 mod environments;
@@ -19,6 +20,7 @@ mod github;
 mod grants;
 mod hooks;
 mod invitations;
+mod keys;
 pub(crate) mod list;
 mod logs;
 mod mail;
@@ -47,6 +49,7 @@ mod uploads;
 mod users;
 mod values;
 mod variables;
+mod visitors;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -86,6 +89,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sign_up::link))
         .routes(routes!(mail::get))
         .routes(routes!(mail::test))
+        .routes(routes!(keys::get))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(device::begin))
+        .routes(routes!(device::token))
+        .routes(routes!(device::get, device::answer))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))
@@ -154,6 +162,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(domains::get, domains::put, domains::delete))
         .routes(routes!(domains::verify))
         .routes(routes!(domains::renew))
+        .routes(routes!(visitors::get, visitors::replace))
+        .routes(routes!(visitors::put_password, visitors::delete_password))
+        .routes(routes!(visitors::pass))
         .routes(routes!(certificates::of_project, certificates::upload))
         .routes(routes!(certificates::delete))
         .routes(routes!(certificates::list, certificates::upload_for_all))
@@ -197,6 +208,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(platform::ready))
         .routes(routes!(platform::metrics))
         .routes(routes!(pipelines::schema))
+        .routes(routes!(visitors::visit))
         .routes(routes!(pages::home))
         .routes(routes!(pages::docs))
         .routes(routes!(pages::api_docs))

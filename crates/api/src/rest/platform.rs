@@ -2,9 +2,9 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use pierhead_control::Check as CheckView;
+use pierhead_control::{Check as CheckView, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -38,10 +38,18 @@ pub(crate) async fn ready(State(app): State<Shared>) -> (StatusCode, Answer<Read
 }
 
 /// Figures for Prometheus
+///
+/// With an administrator's token also what visitors were answered, by hostname (the first two thousand; the rest is one line).
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "platform",
     responses((status = 200, description = "In its text format", body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(app): State<Shared>) -> Response {
-    let page = app.metrics.page(app.services.health().await);
+pub(crate) async fn metrics(State(app): State<Shared>, headers: HeaderMap) -> Response {
+    let mut page = app.metrics.page(app.services.health().await);
+    // The page is there for everybody, also for who has a token that is not good.
+    if let Some(token) = crate::access::bearer(&headers)
+        && let Ok(caller) = Caller::of(&app, token, Scope::Read, None).await
+    {
+        crate::metrics::traffic(&mut page, &app.services.traffic(&caller.principal));
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response()
 }
 

@@ -136,7 +136,7 @@ impl Platform {
             outside: Arc::clone(&host) as Arc<dyn Outside>,
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
-            public: PublicAddress { scheme: "http".to_owned(), port: Some(8480) },
+            public: PublicAddress { scheme: "http".to_owned(), port: Some(8480), tls: None },
             detector: Arc::new(Blind),
             sources: SourceOptions { repositories: Arc::new(Blind), pushes: None, webhook_secret: None },
             agents: None,

@@ -1,17 +1,20 @@
 //! What the platform has to do with the world before its ingress: whose a hostname is, and who vouches for it.
 
 pub(crate) mod authority;
+pub(crate) mod caches;
 pub(crate) mod chain;
 pub(crate) mod looking;
 pub(crate) mod names;
 pub(crate) mod records;
 pub(crate) mod routes;
 pub(crate) mod serving;
+pub(crate) mod visiting;
 
 use std::sync::Arc;
 
 use authority::{AcmeOptions, Authority};
 use bytes::{Bytes, BytesMut};
+use caches::Caches;
 use names::{Names, NoNames};
 use records::Records;
 
@@ -25,12 +28,14 @@ pub struct EdgeOptions {
     pub acme: Option<AcmeOptions>,
     /// Who keeps the zones of the base domains; wildcards need it.
     pub records: Option<Arc<dyn Records>>,
+    /// What stands before the ingresses and keeps answers.
+    pub caches: Option<Arc<dyn Caches>>,
 }
 
 impl Default for EdgeOptions {
     /// Nobody is asked: no custom domain is ever verified, no certificate ordered.
     fn default() -> Self {
-        Self { names: Arc::new(NoNames), acme: None, records: None }
+        Self { names: Arc::new(NoNames), acme: None, records: None, caches: None }
     }
 }
 
@@ -40,12 +45,13 @@ pub(crate) struct Edge {
     pub(crate) names: Arc<dyn Names>,
     pub(crate) authority: Option<Authority>,
     pub(crate) records: Option<Arc<dyn Records>>,
+    pub(crate) caches: Option<Arc<dyn Caches>>,
 }
 
 impl Edge {
     pub(crate) fn new(options: EdgeOptions) -> Result<Self, Error> {
-        let EdgeOptions { names, acme, records } = options;
-        Ok(Self { names, authority: acme.map(Authority::new).transpose()?, records })
+        let EdgeOptions { names, acme, records, caches } = options;
+        Ok(Self { names, authority: acme.map(Authority::new).transpose()?, records, caches })
     }
 }
 

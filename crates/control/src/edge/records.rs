@@ -1,11 +1,16 @@
-//! Records that the platform itself puts into a zone: a port, and Cloudflare behind it.
+//! Records that the platform itself puts into a zone: a port, and Cloudflare behind it, whose caches are told here too.
 
-use std::time::Duration;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use super::caches::Caches;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -34,7 +39,12 @@ pub struct CloudflareOptions {
 pub struct Cloudflare {
     options: CloudflareOptions,
     http: reqwest::Client,
+    /// The zone of each name that was asked for, `None` when there is none, and since when that is known.
+    zones: Arc<Mutex<HashMap<String, (Option<String>, Instant)>>>,
 }
+
+/// How long it is believed that a name is in a zone, or in none.
+const ZONE_KNOWN_FOR: Duration = Duration::from_secs(3600);
 
 /// The frame of every answer.
 #[derive(Debug, Deserialize)]
@@ -57,7 +67,7 @@ const NO_SUCH_RECORD: i64 = 81044;
 impl Cloudflare {
     pub fn new(options: CloudflareOptions) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
-        Ok(Self { options, http: http.build()? })
+        Ok(Self { options, http: http.build()?, zones: Arc::default() })
     }
 
     async fn call(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Frame, String> {
@@ -94,13 +104,63 @@ impl Cloudflare {
             if !rest.contains('.') {
                 break;
             }
-            let found = self.result(reqwest::Method::GET, &format!("/zones?name={rest}"), None).await?;
-            let id = found.as_array().and_then(|zones| zones.first()?.get("id")?.as_str());
-            if let Some(id) = id {
-                return Ok(id.to_owned());
+            if let Some(id) = self.look_for_zone(rest).await? {
+                return Ok(id);
             }
         }
         Err(format!("the account at Cloudflare has no zone for `{name}`, or the token does not include it"))
+    }
+}
+
+impl Cloudflare {
+    async fn look_for_zone(&self, name: &str) -> Result<Option<String>, String> {
+        let found = self.result(reqwest::Method::GET, &format!("/zones?name={name}"), None).await?;
+        Ok(found.as_array().and_then(|zones| zones.first()?.get("id")?.as_str()).map(ToOwned::to_owned))
+    }
+
+    /// The same, asked for once in a while: most names have neighbours.
+    async fn zone_named(&self, name: &str) -> Result<Option<String>, String> {
+        let known = self.zones.lock().get(name).cloned();
+        if let Some((zone, since)) = known
+            && since.elapsed() < ZONE_KNOWN_FOR
+        {
+            return Ok(zone);
+        }
+        let id = self.look_for_zone(name).await?;
+        self.zones.lock().insert(name.to_owned(), (id.clone(), Instant::now()));
+        Ok(id)
+    }
+
+    /// The zone of a hostname, asked for as seldom as can be: names beside each other are in one zone.
+    async fn zone_of_host(&self, host: &str) -> Result<Option<String>, String> {
+        let mut rest = host;
+        while let Some((_, parent)) = rest.split_once('.') {
+            if parent.contains('.')
+                && let Some(zone) = self.zone_named(parent).await?
+            {
+                return Ok(Some(zone));
+            }
+            rest = parent;
+        }
+        // The name of a zone itself.
+        if host.contains('.') { self.zone_named(host).await } else { Ok(None) }
+    }
+}
+
+#[async_trait]
+impl Caches for Cloudflare {
+    async fn purge(&self, hosts: &[String]) -> Result<(), String> {
+        let mut by_zone: BTreeMap<String, Vec<&String>> = BTreeMap::new();
+        for host in hosts {
+            if let Some(zone) = self.zone_of_host(host).await? {
+                by_zone.entry(zone).or_default().push(host);
+            }
+        }
+        for (zone, hosts) in by_zone {
+            let path = format!("/zones/{zone}/purge_cache");
+            self.result(reqwest::Method::POST, &path, Some(json!({ "hosts": hosts }))).await?;
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,8 @@ use pierhead_model::name::SlotName;
 use pierhead_store::{DeploymentRecord, Domain};
 use pierhead_wire::route::Route;
 
+use super::visiting::Visiting;
+
 /// The platform's own hostname of each slot that visitors may meet.
 pub(crate) type SlotHosts = BTreeMap<(ProjectId, SlotName), Hostname>;
 
@@ -23,11 +25,17 @@ pub(crate) fn slot_hosts(records: &[DeploymentRecord]) -> SlotHosts {
 }
 
 /// Each verified hostname shows what its slot shows. A hostname of the platform's own is never replaced.
-pub(crate) fn add_domains(table: &mut BTreeMap<Hostname, Route>, slots: &SlotHosts, verified: &[Domain]) {
+pub(crate) fn add_domains(
+    table: &mut BTreeMap<Hostname, Route>,
+    slots: &SlotHosts,
+    verified: &[Domain],
+    visiting: &Visiting<'_>,
+) {
     for domain in verified {
         let slot = slots.get(&(domain.project.clone(), domain.slot.clone()));
         let Some(shown) = slot.and_then(|host| table.get(host)) else { continue };
-        let route = Route { host: domain.host.clone(), ..shown.clone() };
+        let rules = visiting.rules(&domain.project, &domain.slot, &domain.host);
+        let route = Route { host: domain.host.clone(), rules, ..shown.clone() };
         table.entry(domain.host.clone()).or_insert(route);
     }
 }
@@ -69,6 +77,7 @@ mod tests {
             host: host(name),
             project: ProjectName::parse(name.split('.').next().unwrap()).unwrap(),
             target: Target::Page { page, deployment: None },
+            rules: None,
         };
         let own = [route("shop.base.test", Page::Starting), route("blog.base.test", Page::Failed)];
         let mut table: BTreeMap<_, _> = own.into_iter().map(|route| (route.host.clone(), route)).collect();
@@ -81,7 +90,8 @@ mod tests {
             domain("blog.base.test", &shop, "production"),
             domain("beta.example.com", &shop, "beta"),
         ];
-        add_domains(&mut table, &slots, &domains);
+        let key = crate::sealing::MasterKey::from_bytes([7; 32]);
+        add_domains(&mut table, &slots, &domains, &Visiting::of_nobody(&key));
         let of =
             |name: &str| table.get(&host(name)).map(|route| (route.project.as_str(), route.host.as_str()));
         assert_eq!(of("shop.example.com"), Some(("shop", "shop.example.com")));

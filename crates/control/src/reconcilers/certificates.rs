@@ -61,6 +61,9 @@ impl Certificates {
         now: Timestamp,
     ) -> Result<(), Error> {
         let served = served(heads, verified, now);
+        if let Some(tls) = &self.core.public.tls {
+            tls.names.vouch(served.values().flatten().cloned().collect());
+        }
         let unknown: Vec<String> = {
             let mut opened = self.opened.lock();
             opened.retain(|id, _| served.contains_key(id));

@@ -17,6 +17,7 @@
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
 pub(crate) mod audit;
+pub(crate) mod caches;
 pub(crate) mod certificates;
 pub(crate) mod deployments;
 pub(crate) mod domains;

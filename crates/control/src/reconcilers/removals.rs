@@ -84,7 +84,7 @@ impl Removals {
                     }
                     gone = false;
                 }
-                State::Inactive | State::Failed => gone &= !record.on_node,
+                State::Inactive | State::Failed => gone &= !record.is_somewhere(),
             }
         }
         if gone {

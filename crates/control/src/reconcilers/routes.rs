@@ -20,6 +20,7 @@ use pierhead_wire::route::Route;
 use super::Reconciler;
 use crate::core::Core;
 use crate::edge::routes::{add_domains, slot_hosts};
+use crate::edge::visiting::Visiting;
 use crate::error::{Error, StoreResult as _};
 use crate::routing::{self, Content, Shown, ShownPart};
 use crate::work::WorkRecord;
@@ -39,7 +40,10 @@ impl Reconciler for Routes {
 
     async fn activate(&self) -> Result<Option<Duration>, Error> {
         let records = self.0.store.deployments_shown().await.stored()?;
-        self.0.ingresses.publish(table(&self.0, records).await?);
+        let (before, _) = self.0.ingresses.generations();
+        if self.0.ingresses.publish(table(&self.0, records).await?) != before {
+            self.0.signals.caches.raise();
+        }
         // What left the table just now may have nothing in flight already.
         self.0.wake_nodes_with_ended().await?;
         Ok(None)
@@ -53,8 +57,9 @@ pub(crate) async fn table(
 ) -> Result<BTreeMap<Hostname, Route>, Error> {
     let verified = core.store.domains_verified().await.stored()?;
     let slots = slot_hosts(&records);
-    let mut table = routing::table(&all_shown(core, records).await?);
-    add_domains(&mut table, &slots, &verified);
+    let visiting = Visiting::load(core).await?;
+    let mut table = routing::table(&all_shown(core, records).await?, &visiting);
+    add_domains(&mut table, &slots, &verified, &visiting);
     Ok(table)
 }
 
@@ -84,12 +89,23 @@ fn shown(
         });
         addresses.collect()
     };
+    // Further replicas, each by the way to its own node.
+    let elsewhere = |name: &StepName| {
+        let mut all = Vec::new();
+        for share in record.shares.iter().filter(|share| share.retired_at.is_none()) {
+            let instance = share.report.as_ref().and_then(|report| report.services.get(name));
+            let Some((node, instance)) = reached_by(&share.node).zip(instance) else { continue };
+            all.extend(instance.addresses().map(|address| Endpoint { node: node.clone(), address }));
+        }
+        all
+    };
     let parts = parts(&record, |name, sites| match sites.get(name) {
         Some(manifest) => Content::Site { manifest: *manifest },
-        None => Content::Service {
-            endpoints: endpoints(report.and_then(|report| report.services.get(name))),
-            rest: Rest::Awake,
-        },
+        None => {
+            let mut all: Vec<_> = endpoints(report.and_then(|report| report.services.get(name)));
+            all.extend(elsewhere(name));
+            Content::Service { endpoints: all, rest: Rest::Awake }
+        }
     });
     let content = match &record.release {
         None => None,
@@ -105,6 +121,7 @@ fn shown(
     };
     Shown {
         deployment: record.deployment.id,
+        project_id: record.deployment.project,
         slot_id: record.deployment.slot,
         slot: record.slot_name,
         project: record.project_name,

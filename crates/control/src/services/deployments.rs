@@ -19,6 +19,7 @@ use pierhead_model::project::{GitSource, ProjectSettings};
 use pierhead_model::release::Release;
 use pierhead_model::sleep::Rest;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
+use pierhead_model::spread::Replicas;
 use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
 
@@ -103,6 +104,8 @@ pub struct DeploymentView {
     pub commit: Option<Commit>,
     /// Where it is built and runs; `None` before one is chosen, and for a site that was built before.
     pub node: Option<NodeId>,
+    /// What other nodes run of it.
+    pub shares: Vec<ShareView>,
     pub created_by: String,
     pub trigger: String,
     pub timings: Timings,
@@ -124,6 +127,17 @@ pub struct DeploymentView {
     /// When its slot is deleted unless it is needed again.
     pub expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
+}
+
+/// A part of a deployment's replicas, on a node that does not lead it.
+#[derive(Debug, Clone)]
+pub struct ShareView {
+    pub node: NodeId,
+    pub replicas: Replicas,
+    /// How far it is; `None` while the leading node is not ready.
+    pub phase: Option<Phase>,
+    /// Its node cannot be reached.
+    pub offline: bool,
 }
 
 impl Deployments {
@@ -491,9 +505,9 @@ impl Deployments {
         if !deployment.state.is_ended() {
             return Err(refused(deployment, &[State::Failed, State::Inactive], "deleted"));
         }
-        if record.on_node {
+        if record.is_somewhere() {
             // Its node is asked for the proof that nothing is left; that takes a moment.
-            if let Some(node) = &deployment.node {
+            for node in deployment.node.iter().chain(record.shares.iter().map(|share| &share.node)) {
                 self.0.fleet.wake(node);
             }
             let gone =
@@ -633,11 +647,20 @@ pub(crate) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     // What the node found out, or what was known before it began.
     let known = || work.as_ref().and_then(|work| work.commit.clone());
     let commit = record.report.as_ref().and_then(|report| report.commit.clone()).or_else(known);
+    let shares = record.shares.iter().filter(|share| share.on_node || record.deployment.state.is_ended());
+    let shares = shares.map(|share| ShareView {
+        node: share.node.clone(),
+        replicas: share.replicas.clone(),
+        phase: share.report.as_ref().map(|report| report.phase),
+        offline: !core.fleet.is_online(&share.node),
+    });
+    let shares = shares.collect();
     let report = record.report;
     let deployment = record.deployment;
     DeploymentView {
         queue_position: None,
         node: deployment.node,
+        shares,
         id: deployment.id,
         number: deployment.number,
         project: record.project_name,
@@ -675,8 +698,12 @@ fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
     }
     let report = record.report.as_ref();
     let node_online = record.deployment.node.as_ref().is_some_and(|node| core.fleet.is_online(node));
+    let shares: Vec<_> = record.shares.iter().filter(|it| it.on_node && it.retired_at.is_none()).collect();
+    let shares_online = shares.iter().all(|share| core.fleet.is_online(&share.node));
+    let of_shares = shares.iter().filter_map(|share| share.report.as_ref());
     let instances: Vec<_> = report
         .into_iter()
+        .chain(of_shares)
         .flat_map(|report| report.instance.iter().chain(report.services.values()))
         .collect();
     let is_run = matches!(record.release, Some(Release::Run(_)));
@@ -686,6 +713,7 @@ fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
     Conditions {
         // A run may have no service at all.
         offline: !node_online
+            || !shares_online
             || (!asleep && instances.iter().any(|instance| instance.address.is_none()))
             || (instances.is_empty() && !is_run),
         asleep,

@@ -23,6 +23,7 @@ use crate::lifecycle::advance;
 use crate::links::key_place;
 use crate::links::state::LinkProblem;
 use crate::outside::random_bits;
+use crate::shares;
 
 #[derive(Debug)]
 pub struct Environments(pub(crate) Arc<Core>);
@@ -128,6 +129,14 @@ impl Environments {
         let deed = principal.does(&self.0, "environment.create", (&environment.id, &environment.name));
         let unit = self.0.store.begin().await.stored()?;
         unit.environment_create(&environment).await.asked_for("environment", &environment.name)?;
+        // What is below a base domain is the platform's: a project would lose a hostname that it has proved.
+        if let Some(claim) = unit.domain_below(&environment.base_domain).await.stored()? {
+            let detail = format!(
+                "A project has claimed `{}`, which is at or below `{}`: it must give it up first, or the environment needs another base domain.",
+                claim.host, environment.base_domain
+            );
+            return Err(Error::Conflict { detail });
+        }
         deed.after(told(&environment)).commit(unit).await?;
         Ok(environment)
     }
@@ -360,7 +369,15 @@ impl Environments {
                 move_away(&self.0, &record).await?;
             }
         }
-        Ok(())
+        for share in self.0.store.shares_on_node(&node.id).await.stored()? {
+            let record = self.0.store.deployment_get(&share.deployment).await.stored()?;
+            if record.is_some_and(|record| record.deployment.state.is_in_progress()) {
+                let detail = format!("The node {} was removed as lost. Deploy again.", node.name);
+                let failure = Failure::new(Reason::NodeLost, detail);
+                advance(&self.0, &share.deployment, Event::Failed(failure)).await?;
+            }
+        }
+        shares::replace_lost(&self.0, &node.id).await
     }
 
     async fn elsewhere(&self, id_or_name: &str) -> Result<Node, Error> {

@@ -9,6 +9,7 @@ pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod devices;
 pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
@@ -18,6 +19,7 @@ pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod identities;
 pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod mailing;
 pub(crate) mod moves;
@@ -38,10 +40,12 @@ pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
 pub(crate) mod verification;
+pub(crate) mod visitors;
 
 use std::sync::Arc;
 
 use crate::core::Core;
+use crate::ingresses::HostTraffic;
 use crate::sign_in::web::Web;
 use crate::sources::hooks::Hooks;
 
@@ -52,9 +56,11 @@ pub struct Services {
     pub accounts: accounts::Accounts,
     pub sign_in: sign_in::SignIn,
     pub identities: identities::Identities,
+    pub devices: devices::Devices,
     pub sign_ups: sign_up::SignUps,
     pub resets: passwords::Resets,
     pub mailing: mailing::Mailing,
+    pub keys: keys::Keys,
     pub teams: teams::Teams,
     pub invitations: invitations::Invitations,
     pub grants: grants::Grants,
@@ -70,6 +76,7 @@ pub struct Services {
     pub uploads: handed::Uploads,
     pub variables: variables::Variables,
     pub domains: domains::Domains,
+    pub visitors: visitors::Visitors,
     pub certificates: certificates::Certificates,
     pub environments: environments::Environments,
     pub registries: registries::Registries,
@@ -107,9 +114,11 @@ impl Services {
             accounts: accounts::Accounts(Arc::clone(core)),
             sign_in: sign_in::SignIn::new(Arc::clone(core), web),
             identities: identities::Identities(Arc::clone(core)),
+            devices: devices::Devices::new(Arc::clone(core)),
             sign_ups: sign_up::SignUps::new(Arc::clone(core)),
             resets: passwords::Resets::new(Arc::clone(core)),
             mailing: mailing::Mailing(Arc::clone(core)),
+            keys: keys::Keys(Arc::clone(core)),
             teams: teams::Teams(Arc::clone(core)),
             invitations: invitations::Invitations(Arc::clone(core)),
             grants: grants::Grants(Arc::clone(core)),
@@ -125,6 +134,7 @@ impl Services {
             uploads: handed::Uploads(Arc::clone(core)),
             variables: variables::Variables(Arc::clone(core)),
             domains: domains::Domains(Arc::clone(core)),
+            visitors: visitors::Visitors(Arc::clone(core)),
             certificates: certificates::Certificates(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
@@ -138,6 +148,11 @@ impl Services {
             idempotency: idempotency::Idempotency(Arc::clone(core)),
             core: Arc::clone(core),
         }
+    }
+
+    /// What visitors were answered, by hostname. For administrators.
+    pub fn traffic(&self, principal: &auth::Principal) -> Vec<HostTraffic> {
+        if principal.is_admin() { self.core.ingresses.traffic() } else { Vec::new() }
     }
 
     pub async fn health(&self) -> Health {

@@ -158,7 +158,7 @@ impl World {
             outside: Arc::clone(&clock) as Arc<dyn Outside>,
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("apps.test").unwrap(),
-            public: PublicAddress { scheme: "http".to_owned(), port: None },
+            public: PublicAddress { scheme: "http".to_owned(), port: None, tls: None },
             detector: Arc::new(Blind),
             sources: SourceOptions { repositories: Arc::new(Blind), pushes: None, webhook_secret: None },
             agents: None,

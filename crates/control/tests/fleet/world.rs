@@ -103,7 +103,7 @@ impl World {
             outside: Arc::new(Host),
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
-            public: PublicAddress { scheme: "http".to_owned(), port: None },
+            public: PublicAddress { scheme: "http".to_owned(), port: None, tls: None },
             detector: Arc::new(Blind),
             sources: SourceOptions { repositories: Arc::new(Blind), pushes: None, webhook_secret: None },
             agents: None,

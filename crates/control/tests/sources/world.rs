@@ -176,7 +176,7 @@ impl World {
             outside: Arc::<Host>::clone(&host),
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
-            public: PublicAddress { scheme: "http".to_owned(), port: None },
+            public: PublicAddress { scheme: "http".to_owned(), port: None, tls: None },
             detector: Arc::<Pretended>::clone(&repositories),
             sources: SourceOptions {
                 repositories: Arc::<Pretended>::clone(&repositories),

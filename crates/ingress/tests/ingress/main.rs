@@ -10,7 +10,9 @@
 mod client;
 mod copies;
 mod drains;
+mod guards;
 mod hostile;
+mod http2;
 mod routing;
 mod scale;
 mod services;

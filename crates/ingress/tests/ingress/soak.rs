@@ -78,6 +78,8 @@ async fn nobody_notices_twenty_changes_a_second_among_fifty_thousand_routes() {
         .collect();
     let (began, length) = (Instant::now(), duration());
     let mut settled = None;
+    // Resident memory, in MiB, ten times on the way.
+    let mut course = Vec::new();
     let mut version = 0;
     let mut tick = tokio::time::interval(Duration::from_secs(1) / CHANGES_PER_SECOND);
     while began.elapsed() < length {
@@ -86,6 +88,9 @@ async fn nobody_notices_twenty_changes_a_second_among_fifty_thousand_routes() {
         let changed = (0..5).map(|part| route((version * 5 + part) % 200, version, &apps)).collect();
         ingress.change(changed, vec![]).await;
         ingress.drained.clear();
+        if began.elapsed() > length / 10 * (course.len() as u32 + 1) {
+            course.push(resident() >> 20);
+        }
         if settled.is_none() && began.elapsed() > length / 3 {
             settled = Some(resident());
         }
@@ -99,7 +104,7 @@ async fn nobody_notices_twenty_changes_a_second_among_fifty_thousand_routes() {
     }
     let (settled, now, visits) = (settled.unwrap(), resident(), answered.load(Ordering::Relaxed));
     println!(
-        "{visits} visits and {version} changes in {:?}: {} MiB, {} MiB a third in; {:?}",
+        "{visits} visits and {version} changes in {:?}: {} MiB, {} MiB a third in, {course:?} on the way; {:?}",
         began.elapsed(),
         now >> 20,
         settled >> 20,

@@ -134,7 +134,9 @@ impl TestIngress {
     pub(crate) async fn said(&mut self) -> IngressToControl {
         loop {
             match self.said_of_all().await {
-                IngressToControl::Active { .. } | IngressToControl::Answering { .. } => {}
+                IngressToControl::Active { .. }
+                | IngressToControl::Answering { .. }
+                | IngressToControl::Counted { .. } => {}
                 said => return said,
             }
         }
@@ -244,7 +246,7 @@ pub(crate) fn host(name: &str) -> Hostname {
 }
 
 pub(crate) fn route(name: &str, target: Target) -> Route {
-    Route { host: host(name), project: ProjectName::parse("shop").unwrap(), target }
+    Route { host: host(name), project: ProjectName::parse("shop").unwrap(), target, rules: None }
 }
 
 pub(crate) fn service(name: &str, id: &str, endpoints: &[SocketAddr]) -> Route {

@@ -21,14 +21,14 @@ use tokio_rustls::client::TlsStream;
 use crate::support::{TestIngress, eventually, service};
 use crate::upstream::App;
 
-fn certificate(names: &[&str]) -> Certificate {
+pub(crate) fn certificate(names: &[&str]) -> Certificate {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let key = KeyPair::generate().unwrap();
     let made = CertificateParams::new(names.clone()).unwrap().self_signed(&key).unwrap();
     Certificate { names, chain: made.pem(), key: PrivateKey::new(key.serialize_pem()) }
 }
 
-async fn with_tls(app: &App, certificates: &[&Certificate]) -> TestIngress {
+pub(crate) async fn with_tls(app: &App, certificates: &[&Certificate]) -> TestIngress {
     let mut ingress =
         TestIngress::start_with(|options| options.listen_tls = Some(([127, 0, 0, 1], 0).into())).await;
     tell(&mut ingress, true, certificates).await;
@@ -49,7 +49,7 @@ async fn tell(ingress: &mut TestIngress, whole: bool, certificates: &[&Certifica
 }
 
 /// A connection by TLS that trusts exactly this certificate.
-async fn connect(
+pub(crate) async fn connect(
     ingress: &TestIngress,
     name: &str,
     trusted: &Certificate,

@@ -61,6 +61,8 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        // What has ended keeps its memory until it is joined.
+        while connections.try_join_next().is_some() {}
         stream.set_nodelay(true).unwrap();
         let state = Arc::clone(&state);
         state.connections.fetch_add(1, Ordering::SeqCst);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
+use pierhead_control::CertifiedNames;
 use pierhead_ingress::Certificates;
 use pierhead_wire::certificate::{Certificate, PrivateKey};
 use rustls::pki_types::CertificateDer;
@@ -21,8 +22,8 @@ const LOOK: Duration = Duration::from_secs(10);
 /// When each file was changed last.
 type Seen = BTreeMap<PathBuf, SystemTime>;
 
-/// Hands over what the folder holds, and goes on doing so until it is aborted.
-pub(crate) fn follow(folder: PathBuf, certificates: Certificates) -> JoinHandle<()> {
+/// Hands over what the folder holds, and goes on doing so until it is aborted. `names` is told for whom there are certificates.
+pub(crate) fn follow(folder: PathBuf, certificates: Certificates, names: CertifiedNames) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut seen = None;
         let mut looks = tokio::time::interval(LOOK);
@@ -35,6 +36,7 @@ pub(crate) fn follow(folder: PathBuf, certificates: Certificates) -> JoinHandle<
                 Ok(None) => {}
                 Ok(Some((now, found))) => {
                     tracing::info!(certificates = found.len(), folder = %folder.display(), "read the certificates");
+                    names.add(found.iter().flat_map(|certificate| certificate.names.iter().cloned()));
                     certificates.add(found);
                     seen = Some(now);
                 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use pierhead_agent::{Agent, Inspector, PushHost, RuntimeBuilder, Tools};
 use pierhead_control::{
-    AcmeOptions, Cloudflare, CloudflareOptions, Control, EdgeOptions, Mailer, Outside as _, PublicAddress,
-    Resolver, SourceOptions, StoredBlobs,
+    AcmeOptions, CertifiedNames, Cloudflare, CloudflareOptions, Control, EdgeOptions, Mailer, Outside as _,
+    PublicAddress, PublicTls, Resolver, SourceOptions, StoredBlobs,
 };
 use pierhead_ingress::Ingress;
 use pierhead_store::Store;
@@ -20,9 +20,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::detector::{LocalDetector, LocalPushes, RemoteRepositories};
-use super::{certificates, engine, host, logging, mail, server};
+use super::{certificates, engine, host, logging, mail, master_key, server};
 use crate::output::Printer;
-use crate::settings::Settings;
+use crate::settings::{CloudflareSettings, Settings};
 
 /// How long requests may take to finish when the process is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     let data_dir = &settings.data_dir.value;
     fs_err::create_dir_all(data_dir)?;
     let _lock = lock(&settings)?;
-    let key = host::master_key(settings.master_key.as_ref(), data_dir)?;
+    let key = master_key::load(&settings.master_key, data_dir)?;
     let listener = TcpListener::bind(settings.listen.value).await.with_context(|| {
         format!("cannot listen on {}: is another Pierhead running?", settings.listen.value)
     })?;
@@ -75,12 +75,17 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         None => None,
     };
     let port = settings.ingress_listen.value.port();
+    let certified = CertifiedNames::default();
+    let tls = settings.ingress_tls_listen.map(|address| {
+        let port = Some(address.port()).filter(|port| *port != 443);
+        PublicTls { port, names: certified.clone() }
+    });
     let control = Control::start(pierhead_control::Options {
         store,
         outside: Arc::new(host::Host),
         key,
         base_domain: settings.base_domain.value.clone(),
-        public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port) },
+        public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port), tls },
         detector: Arc::new(detector),
         sources,
         agents,
@@ -107,7 +112,9 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         false => None,
     };
     let certificates = match (&ingress, settings.certificates.clone()) {
-        (Some(ingress), Some(folder)) => Some(certificates::follow(folder, ingress.certificates())),
+        (Some(ingress), Some(folder)) => {
+            Some(certificates::follow(folder, ingress.certificates(), certified))
+        }
         (None, _) | (_, None) => None,
     };
 
@@ -115,7 +122,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     control.attach_local_agent(to_agent);
     let engine = engine::connect(&settings.engine_socket).await?;
     let runtimes = RuntimeBuilder::new(Arc::clone(&engine), data_dir.join("runtimes"));
-    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes) };
+    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes), leaders: control.leaders() };
     let agent = Agent::start(agent_options, tools, from_control).await?;
 
     let services = control.services();
@@ -183,8 +190,12 @@ async fn edge(settings: &Settings) -> Result<EdgeOptions> {
         let (directory, email) = (acme.directory.clone(), acme.email.clone());
         edge.acme = Some(AcmeOptions { directory, email, ca_bundle });
     }
-    if let Some((token, api_url)) = settings.cloudflare.clone() {
-        edge.records = Some(Arc::new(Cloudflare::new(CloudflareOptions { token, api_url })?));
+    if let Some(CloudflareSettings { token, api_url, purge }) = settings.cloudflare.clone() {
+        let cloudflare = Arc::new(Cloudflare::new(CloudflareOptions { token, api_url })?);
+        if purge {
+            edge.caches = Some(Arc::<Cloudflare>::clone(&cloudflare));
+        }
+        edge.records = Some(cloudflare);
     }
     Ok(edge)
 }

@@ -33,8 +33,7 @@ pub(crate) struct Settings {
     pub(crate) listen: Resolved<SocketAddr>,
     pub(crate) ingress_listen: Resolved<SocketAddr>,
     pub(crate) base_domain: Resolved<Hostname>,
-    /// 32 bytes in base64; `None` means: the one in the data directory, made when it is missing.
-    pub(crate) master_key: Option<SecretString>,
+    pub(crate) master_key: MasterKeySettings,
     /// The first admin's email and password.
     pub(crate) admin: Option<(String, SecretString)>,
     /// May hold a password.
@@ -70,8 +69,7 @@ pub(crate) struct Settings {
     pub(crate) certificates: Option<PathBuf>,
     /// Where certificates are ordered.
     pub(crate) acme: Option<Acme>,
-    /// Token and address.
-    pub(crate) cloudflare: Option<(SecretString, String)>,
+    pub(crate) cloudflare: Option<CloudflareSettings>,
     /// Resolvers to ask about custom domains; none: those of the machine.
     pub(crate) dns_resolvers: Vec<SocketAddr>,
     /// Where agents that dial out call.
@@ -85,6 +83,41 @@ pub(crate) struct Settings {
     pub(crate) log_level: Resolved<String>,
     /// `name` or `name:nth`; debug builds only.
     pub(crate) crash_at: Option<String>,
+}
+
+/// Where the master key is.
+#[derive(Debug, Default)]
+pub(crate) struct MasterKeySettings {
+    /// 32 bytes in base64; `None` means: the one in the data directory, made when it is missing.
+    pub(crate) key: Option<SecretString>,
+    /// The file that it was read from, if it was.
+    pub(crate) file: Option<PathBuf>,
+    /// The one before, while it is exchanged.
+    pub(crate) previous: Option<SecretString>,
+    pub(crate) vault: Option<Vault>,
+}
+
+/// A key in Vault's transit engine.
+#[derive(Debug)]
+pub(crate) struct Vault {
+    pub(crate) address: url::Url,
+    pub(crate) mount: String,
+    pub(crate) key: String,
+    pub(crate) token: SecretString,
+    /// The file that the token was read from, if it was.
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// Whether it is the master key; otherwise it is the one before.
+    pub(crate) keeps_the_key: bool,
+}
+
+/// How Cloudflare is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct CloudflareSettings {
+    pub(crate) token: SecretString,
+    pub(crate) api_url: String,
+    /// Whether its caches keep sites, and are told.
+    pub(crate) purge: bool,
 }
 
 /// A certificate authority.

@@ -61,6 +61,11 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("notification_test", Rule::WriteProject, &[404]),
     row("notification_delivery_list", Rule::WriteProject, &[404]),
     row("notification_replay", Rule::WriteProject, &[404]),
+    row("visitors_get", Rule::ReadProject, &[200]),
+    row("visitors_replace", Rule::WriteProject, &[200]),
+    row("visitor_password_put", Rule::WriteProject, &[200]),
+    // There is none.
+    row("visitor_password_delete", Rule::DeleteVariable, &[404]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),
@@ -192,6 +197,9 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("mail_get", Rule::AdminToRead, &[200]),
     // None can be sent there.
     row("mail_test", Rule::AdminToWrite, &[409]),
+    row("keys_get", Rule::AdminToRead, &[200]),
+    // The test's key comes from nowhere, so there is no other.
+    row("keys_rotate", Rule::AdminToWrite, &[409]),
     row("token_keys_rotate", Rule::AdminToWrite, &[204]),
     row("verify", Rule::AdminToRead, &[200]),
 ];
@@ -222,6 +230,9 @@ pub(crate) const OWN: &[Row] = &[
     // There is no such provider, and none of one's own has that id.
     row("identity_link", Rule::SignedInToWrite, &[404]),
     row("identity_unlink", Rule::OwnersOnly, &[204]),
+    // Nobody asks to be signed in with that code; after a while nobody may try others.
+    row("device_get", Rule::SignedIn, &[404, 429]),
+    with("device_answer", Rule::SignedInToWrite, &[404, 429], |_| json!({ "approve": true })),
     row("token_list", Rule::SignedIn, &[200]),
     with("token_create", Rule::SignedInToWrite, &[201], |_| json!({ "name": "x", "scopes": ["read"] })),
     row("token_revoke", Rule::OwnersOnly, &[204]),
@@ -260,6 +271,8 @@ pub(crate) const OWN: &[Row] = &[
     row("service_tags", Rule::SignedIn, &[404]),
     row("template_list", Rule::SignedIn, &[200]),
     row("template_get", Rule::SignedIn, &[404]),
+    // There is no such hostname.
+    row("visitor_pass_create", Rule::SignedInToWrite, &[404]),
 ];
 
 /// What strangers are answered.
@@ -275,6 +288,8 @@ pub(crate) const OPEN: &[Row] = &[
     // There is no ingress.
     row("ready", Rule::Open, &[503]),
     row("metrics", Rule::Open, &[200]),
+    // To sign in.
+    row("visit", Rule::Open, &[303]),
     // Nobody has that password; after a while nobody may try it any more.
     row("login", Rule::Open, &[401, 429]),
     row("login_browser", Rule::Open, &[401, 429]),
@@ -290,6 +305,8 @@ pub(crate) const OPEN: &[Row] = &[
     row("account_create", Rule::Open, &[401]),
     row("set_up_browser", Rule::Open, &[401]),
     row("account_create_browser", Rule::Open, &[401]),
+    with("device_begin", Rule::Open, &[200, 429], |_| json!({ "name": "a laptop" })),
+    with("device_token", Rule::Open, &[401], |_| json!({ "device_code": "phd_dev_unknown" })),
     // No letters can be sent there.
     row("password_forgot", Rule::Open, &[403]),
     row("password_reset", Rule::Open, &[401]),

@@ -412,6 +412,7 @@ impl World {
             .replace(['{', '}'], "");
         let query = match row.operation {
             "pipeline_diff" => "?from=0&to=0",
+            "visit" => "?host=x.test",
             _ => "",
         };
         let mut request = Request::builder().method(&**method).uri(format!("{filled}{query}"));

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use pierhead_control::StoredBlobs;
+use pierhead_control::{CertifiedNames, StoredBlobs};
 use pierhead_ingress::Ingress;
 use pierhead_store::BlobStore;
 use pierhead_wire::{BlobChannel, link};
@@ -68,8 +68,10 @@ async fn serve(settings: Settings, printer: &Printer) -> Result<ExitCode> {
     let (to_control, from_control) = link::memory();
     let ingress = Ingress::start(options, blobs, from_control).await?;
     let following = tokio::spawn(socket::follow(socket, to_control));
-    let certificates =
-        settings.certificates.clone().map(|folder| certificates::follow(folder, ingress.certificates()));
+    let certificates = settings
+        .certificates
+        .clone()
+        .map(|folder| certificates::follow(folder, ingress.certificates(), CertifiedNames::default()));
     printer.say(&format!("Ingress  http://{}", ingress.local_addr()));
     if let Some(address) = ingress.tls_addr() {
         printer.say(&format!("         https://{address}"));

@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const TRIES: u32 = 3;
 /// A start may take longer: there is a table to be read.
 const START: Duration = Duration::from_secs(60);
+/// From when it listens until it answers: the table is read in between.
+const LISTENING: Duration = Duration::from_secs(10);
 /// Between starts of a process that ends by itself.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -98,13 +100,17 @@ async fn watched(child: &mut Child, address: SocketAddr) -> End {
     let ended = child.wait();
     let wedged = async {
         let began = Instant::now();
-        let (mut missed, mut answered_once) = (0, false);
+        let (mut missed, mut answered_once, mut listens_since) = (0, false, None);
         loop {
             tokio::time::sleep(if answered_once { PERIOD } else { FIRST_PERIOD }).await;
-            let answered = tokio::time::timeout(PATIENCE, is_answered(address)).await.unwrap_or(false);
-            missed = if answered { 0 } else { u32::saturating_add(missed, 1) };
-            answered_once |= answered;
-            if missed >= TRIES && (answered_once || began.elapsed() > START) {
+            let visit = visit(address, PATIENCE).await;
+            missed = if visit == Visit::Answered { 0 } else { u32::saturating_add(missed, 1) };
+            answered_once |= visit == Visit::Answered;
+            if visit == Visit::Silent {
+                listens_since.get_or_insert_with(Instant::now);
+            }
+            let hangs = listens_since.is_some_and(|since: Instant| since.elapsed() > LISTENING);
+            if missed >= TRIES && (answered_once || hangs || began.elapsed() > START) {
                 return;
             }
         }
@@ -115,16 +121,31 @@ async fn watched(child: &mut Child, address: SocketAddr) -> End {
     }
 }
 
-/// Whether a visitor is answered, or turned away, which takes a process that works too.
-async fn is_answered(address: SocketAddr) -> bool {
-    let Ok(mut stream) = TcpStream::connect(address).await else { return false };
-    if stream.write_all(CANARY).await.is_err() {
-        return true;
-    }
+/// What a visitor met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    /// An answer, or a closed door, which takes a process that works too.
+    Answered,
+    /// Somebody listens, and says nothing in time.
+    Silent,
+    /// Nobody listens.
+    Nobody,
+}
+
+async fn visit(address: SocketAddr, patience: Duration) -> Visit {
+    let connected = tokio::time::timeout(patience, TcpStream::connect(address)).await;
+    let Ok(Ok(mut stream)) = connected else { return Visit::Nobody };
     let mut first = [0];
-    // Whatever comes: a byte, an end, a reset. It may be full, but it is at work.
-    let _ = stream.read(&mut first).await;
-    true
+    let answer = async {
+        // Whatever comes: a byte, an end, a reset. It may be full, but it is at work.
+        if stream.write_all(CANARY).await.is_ok() {
+            let _ = stream.read(&mut first).await;
+        }
+    };
+    match tokio::time::timeout(patience, answer).await {
+        Ok(()) => Visit::Answered,
+        Err(_) => Visit::Silent,
+    }
 }
 
 /// Where a process on this machine reaches what listens there.
@@ -165,11 +186,10 @@ mod tests {
             let (silent, _) = listener.accept().await.unwrap();
             (silent, listener)
         });
-        assert!(is_answered(address).await);
-        assert!(is_answered(address).await);
-        let silent = tokio::time::timeout(Duration::from_millis(200), is_answered(address)).await;
-        assert!(silent.is_err(), "nobody answers");
+        assert_eq!(visit(address, PATIENCE).await, Visit::Answered);
+        assert_eq!(visit(address, PATIENCE).await, Visit::Answered);
+        assert_eq!(visit(address, Duration::from_millis(200)).await, Visit::Silent);
         drop(serving.await.unwrap());
-        assert!(!is_answered(address).await, "nobody is there");
+        assert_eq!(visit(address, PATIENCE).await, Visit::Nobody);
     }
 }
