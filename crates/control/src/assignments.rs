@@ -42,7 +42,7 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
         if is_gone(&record) {
             core.store.deployment_leave_node(&record.deployment.id).await.stored()?;
         } else {
-            if waits_for_token(core, &record).await? {
+            if Box::pin(waits_for_token(core, &record)).await? {
                 core.signals.tokens.raise();
                 continue;
             }
@@ -60,7 +60,7 @@ pub(crate) async fn of_node(core: &Core, node: &NodeId) -> Result<Vec<Wanted>, E
             let from_git = matches!(assignment.work.source, Source::Git { .. } | Source::Pipeline { .. });
             if from_git && is_fetched(&record) {
                 let trusted = !WorkRecord::from_text(&record.work)?.by_stranger;
-                let access = access::of_project(core, &assignment.project_id, trusted).await?;
+                let access = Box::pin(access::of_project(core, &assignment.project_id, trusted)).await?;
                 let anything = access.credential.is_some() || !access.host_keys.is_empty();
                 assignment.work.access = anything.then_some(access);
             }

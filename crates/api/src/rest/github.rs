@@ -256,7 +256,7 @@ pub(crate) async fn convert(
     Json(Object(body)): Json<Object<GithubConversionRequest>>,
 ) -> Result<Answer<GithubApp>, Problem> {
     let GithubConversionRequest { code, url } = body;
-    let made = app.services.github.from_manifest(&caller.principal, &code, url.as_deref()).await?;
+    let made = app.services.github.convert_manifest(&caller.principal, &code, url.as_deref()).await?;
     Ok(Answer(made.into()))
 }
 

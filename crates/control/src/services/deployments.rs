@@ -17,7 +17,6 @@ use pierhead_model::pipeline::inputs::Inputs;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::project::{GitSource, ProjectSettings};
 use pierhead_model::release::Release;
-use pierhead_model::sleep::Rest;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_model::spread::Replicas;
 use pierhead_model::variable::Variable;
@@ -26,6 +25,7 @@ use pierhead_store::{self as store, DeploymentRecord, Environment, Project, Proj
 use super::accepting::{Origin, Planned, accept};
 use super::audit::Deed;
 use super::auth::Principal;
+use super::conditions::conditions;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
 use super::{handed, projects, runs, slots, variables};
@@ -323,21 +323,6 @@ impl Deployments {
         self.until_shown(&record).await;
         let queue_position = self.queue_position(&record).await?;
         Ok(DeploymentView { queue_position, ..view(&self.0, record) })
-    }
-
-    /// Which one it is of those that wait to be built on its node; 1 is the next.
-    async fn queue_position(&self, record: &DeploymentRecord) -> Result<Option<u64>, Error> {
-        let own = &record.deployment;
-        let Some(node) = own.node.as_ref().filter(|_| own.state == State::Queued) else { return Ok(None) };
-        let all = self.0.store.deployments_in_progress().await.stored()?;
-        let there = all.iter().map(|it| &it.deployment).filter(|it| it.node.as_ref() == Some(node));
-        let (waiting, others): (Vec<_>, Vec<_>) = there.partition(|it| it.state == State::Queued);
-        let building: Vec<_> =
-            others.iter().filter(|it| it.state == State::Building).map(|it| &it.project).collect();
-        let projects: Vec<_> = waiting.iter().map(|it| &it.project).collect();
-        let order = pierhead_model::queue::order(&building, &projects);
-        let place = order.iter().position(|&index| waiting[index].id == own.id);
-        Ok(place.map(|place| place as u64 + 1))
     }
 
     /// Whoever is told that a deployment is live may visit it at once: what was promoted a moment ago is told of when every
@@ -689,34 +674,5 @@ pub(crate) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
         cancel_requested: deployment.cancel_requested_at.is_some(),
         expires_at: record.slot_expires_at,
         created_at: record.created_at,
-    }
-}
-
-fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
-    if record.deployment.state != State::Production || matches!(record.release, Some(Release::Site(_))) {
-        return Conditions::default();
-    }
-    let report = record.report.as_ref();
-    let node_online = record.deployment.node.as_ref().is_some_and(|node| core.fleet.is_online(node));
-    let shares: Vec<_> = record.shares.iter().filter(|it| it.on_node && it.retired_at.is_none()).collect();
-    let shares_online = shares.iter().all(|share| core.fleet.is_online(&share.node));
-    let of_shares = shares.iter().filter_map(|share| share.report.as_ref());
-    let instances: Vec<_> = report
-        .into_iter()
-        .chain(of_shares)
-        .flat_map(|report| report.instance.iter().chain(report.services.values()))
-        .collect();
-    let is_run = matches!(record.release, Some(Release::Run(_)));
-    let single = report.and_then(|report| report.instance.as_ref());
-    let asleep =
-        single.is_some_and(|it| core.sleepers.shown(&record.deployment.id, it) != Rest::Awake && !is_run);
-    Conditions {
-        // A run may have no service at all.
-        offline: !node_online
-            || !shares_online
-            || (!asleep && instances.iter().any(|instance| instance.address.is_none()))
-            || (instances.is_empty() && !is_run),
-        asleep,
-        crash_looping: instances.iter().any(|instance| instance.next_start_at.is_some()),
     }
 }

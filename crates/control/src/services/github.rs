@@ -298,7 +298,7 @@ impl Github {
     }
 
     /// Fetches what GitHub made of the manifest. The code is good for an hour, and once.
-    pub async fn from_manifest(
+    pub async fn convert_manifest(
         &self,
         principal: &Principal,
         code: &str,
@@ -452,7 +452,7 @@ impl Github {
             }
             at = Number::of(at.number + 1);
         }
-        let next_cursor = more.then(|| at.text);
+        let next_cursor = more.then_some(at.text);
         Ok(Page { items, next_cursor })
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::body::Bytes;
+use axum::http::{Method, Uri};
 use parking_lot::Mutex;
 use pierhead_control::{NewDeployment, NewLink};
 use pierhead_model::deployment::State;
@@ -197,12 +197,10 @@ type Asked = Arc<Mutex<Vec<(String, String, Value)>>>;
 async fn service() -> (String, Asked) {
     let asked = Asked::default();
     let answers = Arc::clone(&asked);
-    let app = axum::Router::new().fallback(move |request: Request<Body>| {
+    let app = axum::Router::new().fallback(move |method: Method, uri: Uri, bytes: Bytes| {
         let asked = Arc::clone(&answers);
         async move {
-            let (head, body) = request.into_parts();
-            let bytes = to_bytes(body, 1 << 16).await.unwrap();
-            let (method, path) = (head.method.to_string(), head.uri.path().to_owned());
+            let (method, path) = (method.to_string(), uri.path().to_owned());
             let body = serde_json::from_slice(&bytes).unwrap_or_default();
             let is_list = ["/notes", "/comments", "/hooks"].iter().any(|end| path.ends_with(end));
             let answer = match method.as_str() {

@@ -116,9 +116,9 @@ async fn an_app_is_made_of_a_manifest_once() {
     assert_eq!(made.url, format!("{}/organizations/acme/settings/apps/new", github.url));
     assert_eq!(made.manifest["hook_attributes"]["url"], "http://127.0.0.1:8400/api/v1/hooks/github");
     let code = github.make_app(&made.manifest);
-    let app = service.from_manifest(ada, &code, url).await.unwrap();
+    let app = service.convert_manifest(ada, &code, url).await.unwrap();
     assert_eq!((app.id, app.slug.as_str()), (GitHub::APP_ID, "pierhead-test"));
-    let again = service.from_manifest(ada, &code, url).await;
+    let again = service.convert_manifest(ada, &code, url).await;
     assert!(matches!(again, Err(Error::Validation(_))), "{again:?}");
     // What it is known by works: the app's own webhook is taken.
     let ping = json!({ "zen": "Design for failure.", "repository": github.payload_of("acme/shop") });

@@ -62,6 +62,9 @@ pub(crate) struct Repository {
     pub(crate) readers: BTreeSet<String>,
 }
 
+/// A status, headers, a sentence.
+pub(crate) type Instead = (u16, Vec<(String, String)>, String);
+
 #[derive(Debug, Default)]
 pub(crate) struct Inside {
     pub(crate) url: String,
@@ -81,8 +84,8 @@ pub(crate) struct Inside {
     pub(crate) comments: Vec<(u64, Value)>,
     pub(crate) hooks: Vec<Value>,
     pub(crate) exchanges: Vec<Exchange>,
-    /// What is answered instead: status, headers, sentence.
-    pub(crate) instead: VecDeque<(u16, Vec<(String, String)>, String)>,
+    /// What is answered instead.
+    pub(crate) instead: VecDeque<Instead>,
     pub(crate) count: u64,
     /// Codes of manifests that an app was made of.
     pub(crate) manifests: BTreeSet<String>,
@@ -104,7 +107,9 @@ impl Inside {
         let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.public_key);
         let claims = text.split_once('.').and_then(|(_, claims)| URL_SAFE_NO_PAD.decode(claims).ok());
         let claims: Option<Value> = claims.and_then(|claims| serde_json::from_slice(&claims).ok());
-        let own = claims.is_some_and(|claims| claims["iss"] == GitHub::APP_ID.to_string());
+        let own = claims.is_some_and(|claims| {
+            claims["iss"].as_str().and_then(|iss| iss.parse().ok()) == Some(GitHub::APP_ID)
+        });
         own && key.verify(text.as_bytes(), &signature).is_ok()
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, http};
@@ -54,11 +54,15 @@ fn refused(status: u16, message: &str) -> Told {
     (status, json!({ "message": message, "documentation_url": "https://docs.github.com/rest" }))
 }
 
-pub(super) async fn answer(State(inside): State<Arc<Mutex<Inside>>>, request: Request<Body>) -> Response {
-    let (head, body) = request.into_parts();
-    let bytes = to_bytes(body, 1 << 20).await.unwrap();
-    let path = head.uri.path().to_owned();
-    let query: Vec<(String, String)> = pairs(head.uri.query().unwrap_or_default());
+pub(super) async fn answer(
+    State(inside): State<Arc<Mutex<Inside>>>,
+    method: http::Method,
+    uri: http::Uri,
+    headers: http::HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    let path = uri.path().to_owned();
+    let query: Vec<(String, String)> = pairs(uri.query().unwrap_or_default());
     if path == "/login/oauth/access_token" {
         let form: HashMap<String, String> =
             pairs(std::str::from_utf8(&bytes).unwrap_or_default()).into_iter().collect();
@@ -78,12 +82,12 @@ pub(super) async fn answer(State(inside): State<Arc<Mutex<Inside>>>, request: Re
     let body: Option<Value> = (!bytes.is_empty()).then(|| serde_json::from_slice(&bytes).unwrap());
     let decoded: Vec<String> = below.trim_start_matches('/').split('/').map(unescaped).collect();
     let asked = Asked {
-        method: head.method.as_str(),
+        method: method.as_str(),
         parts: decoded.iter().map(String::as_str).collect(),
         query: query.iter().cloned().collect(),
         body: body.clone().unwrap_or_default(),
     };
-    let who = who(&inside, &head.headers);
+    let who = who(&inside, &headers);
     let (status, told) = route(&mut inside, &who, &asked);
     let page = asked.query.get("page").and_then(|page| page.parse::<usize>().ok()).unwrap_or(1);
     let has_more = told.get("more").is_some_and(|more| more == true);
@@ -343,7 +347,7 @@ fn of_repository(inside: &mut Inside, who: &Who, asked: &Asked<'_>, it: &Reposit
             (201, made)
         }
         ("PATCH", ["issues", "comments", id]) => {
-            let found = inside.comments.iter_mut().find(|(_, it)| it["id"].to_string() == *id);
+            let found = inside.comments.iter_mut().find(|(_, it)| it["id"].as_u64() == id.parse().ok());
             let Some((_, comment)) = found else { return refused(404, "Not Found") };
             comment["body"] = body["body"].clone();
             (200, comment.clone())
@@ -357,7 +361,7 @@ fn of_repository(inside: &mut Inside, who: &Who, asked: &Asked<'_>, it: &Reposit
         }
         ("DELETE", ["hooks", id]) => {
             let before = inside.hooks.len();
-            inside.hooks.retain(|it| it["id"].to_string() != *id);
+            inside.hooks.retain(|it| it["id"].as_u64() != id.parse().ok());
             if inside.hooks.len() < before { (204, Value::Null) } else { refused(404, "Not Found") }
         }
         _ => refused(404, "Not Found"),
