@@ -104,7 +104,7 @@ async fn strangers_are_refused_everywhere_but_where_they_are_meant_to_be() {
         }
     }
     open.sort_unstable();
-    let mut expected = OPEN.map(ToOwned::to_owned);
+    let mut expected: Vec<String> = OPEN.iter().map(|route| (*route).to_owned()).collect();
     expected.sort_unstable();
     assert_eq!(open, expected);
     platform.stop().await;
