@@ -94,7 +94,7 @@ pub(crate) struct GithubManifest {
 /// What GitHub came back with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "code": "" }))]
+#[schema(example = json!({ "code": "0123456789abcdef0123456789abcdef01234567" }))]
 pub(crate) struct GithubConversionRequest {
     code: String,
     /// Of a server of one's own.

@@ -114,10 +114,14 @@ impl Caller<'_> {
         }
         let mut request = self.core.outgoing.request(method, &url);
         request = match self.forge {
-            Forge::GithubApp | Forge::Github => request
-                .bearer_auth(self.token.expose_secret())
-                .header("accept", "application/vnd.github+json")
-                .header("x-github-api-version", GITHUB_VERSION),
+            Forge::GithubApp | Forge::Github => {
+                let request = request
+                    .header("accept", "application/vnd.github+json")
+                    .header("x-github-api-version", GITHUB_VERSION);
+                // Whoever shows nothing is refused less than who shows an empty token.
+                let token = self.token.expose_secret();
+                if token.is_empty() { request } else { request.bearer_auth(token) }
+            }
             Forge::Gitlab => request.bearer_auth(self.token.expose_secret()),
             Forge::Gitea => request.header("authorization", format!("token {}", self.token.expose_secret())),
         };

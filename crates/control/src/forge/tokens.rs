@@ -75,8 +75,9 @@ pub(crate) async fn ensure(core: &Core, usable: &Usable, purpose: Purpose) -> Re
         return Ok(there);
     }
     let made = mint(core, usable, purpose).await;
-    if let Err(Failed::Forge(trouble)) = &made
-        && !trouble.may_pass()
+    // Without rights to write, it can be read all the same; and a wrong key of the app is nobody's repository's fault.
+    if let (Purpose::Read, Err(Failed::Forge(trouble))) = (purpose, &made)
+        && matches!(trouble, Trouble::Refused { status: 403 | 404 | 422, .. })
     {
         let why = format!("GitHub gives no token for {}: {trouble}", usable.link.repository);
         tracing::warn!(project = %usable.link.project, why, "a project's connection cannot be used");

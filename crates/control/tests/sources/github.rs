@@ -107,6 +107,28 @@ async fn an_app_is_one_that_github_knows_by_its_key() {
 }
 
 #[tokio::test]
+async fn an_app_is_made_of_a_manifest_once() {
+    let (world, github) = (World::reaching("127.0.0.0/8").await, GitHub::start().await);
+    let (service, ada, url) = (&world.services.github, &world.admin, Some(github.url.as_str()));
+    let bob = world.person("bob@example.com").await;
+    assert!(matches!(service.manifest(&bob, None, url), Err(Error::Forbidden { .. })));
+    let made = service.manifest(ada, Some("acme"), url).unwrap();
+    assert_eq!(made.url, format!("{}/organizations/acme/settings/apps/new", github.url));
+    assert_eq!(made.manifest["hook_attributes"]["url"], "http://127.0.0.1:8400/api/v1/hooks/github");
+    let code = github.make_app(&made.manifest);
+    let app = service.from_manifest(ada, &code, url).await.unwrap();
+    assert_eq!((app.id, app.slug.as_str()), (GitHub::APP_ID, "pierhead-test"));
+    let again = service.from_manifest(ada, &code, url).await;
+    assert!(matches!(again, Err(Error::Validation(_))), "{again:?}");
+    // What it is known by works: the app's own webhook is taken.
+    let ping = json!({ "zen": "Design for failure.", "repository": github.payload_of("acme/shop") });
+    assert_eq!(world.told_by_app("ping", "p-1", &ping).await, "pong");
+    world.connect_account(&github, ada, "ada").await;
+    described(&github);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn who_may_write_there_lets_the_app_in_for_that_repository_alone() {
     let (world, github) = (World::reaching("127.0.0.0/8").await, GitHub::start().await);
     let (ada, bob) = (world.admin.clone(), world.person("bob@example.com").await);
@@ -153,6 +175,7 @@ async fn who_may_write_there_lets_the_app_in_for_that_repository_alone() {
     );
     // One that is about to end is not used any more.
     world.later(50 * 60);
+    github.later(50 * 60);
     world.services.sources.sync(&ada, "shop").await.unwrap();
     world.until_looked("shop").await;
     assert_ne!(world.entered_with(&place).unwrap(), shown);

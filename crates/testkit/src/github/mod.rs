@@ -84,6 +84,11 @@ pub(crate) struct Inside {
     /// What is answered instead: status, headers, sentence.
     pub(crate) instead: VecDeque<(u16, Vec<(String, String)>, String)>,
     pub(crate) count: u64,
+    /// Codes of manifests that an app was made of.
+    pub(crate) manifests: BTreeSet<String>,
+    pub(crate) private_key: String,
+    /// Its clock, beside the machine's.
+    pub(crate) ahead_s: u64,
 }
 
 impl Inside {
@@ -120,7 +125,8 @@ impl GitHub {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let public_key = key.public_key().as_ref().to_vec();
-        let inside = Inside { url: url.clone(), public_key, ..Inside::default() };
+        let inside =
+            Inside { url: url.clone(), public_key, private_key: private_key.clone(), ..Inside::default() };
         let inside = Arc::new(Mutex::new(inside));
         let app = Router::new().fallback(routes::answer).with_state(Arc::clone(&inside));
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -178,6 +184,19 @@ impl GitHub {
         (code, field("state"))
     }
 
+    /// An administrator posted a manifest: the code that they come back with.
+    pub fn make_app(&self, manifest: &Value) -> String {
+        for field in
+            ["name", "url", "redirect_url", "callback_urls", "hook_attributes", "default_permissions"]
+        {
+            assert!(!manifest[field].is_null(), "{field} of {manifest:#}");
+        }
+        let mut inside = self.inside.lock();
+        let code = format!("manifest-{}", inside.next());
+        inside.manifests.insert(code.clone());
+        code
+    }
+
     /// A personal token.
     pub fn personal_token(&self, login: &str) -> String {
         let mut inside = self.inside.lock();
@@ -190,6 +209,11 @@ impl GitHub {
     pub fn answer_instead(&self, status: u16, headers: &[(&str, &str)], message: &str) {
         let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         self.inside.lock().instead.push_back((status, headers, message.to_owned()));
+    }
+
+    /// Moves its clock on.
+    pub fn later(&self, seconds: u64) {
+        self.inside.lock().ahead_s += seconds;
     }
 
     pub fn exchanges(&self) -> Vec<Exchange> {

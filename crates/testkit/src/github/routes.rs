@@ -28,6 +28,8 @@ enum Who {
     Installation(InstallationToken),
     Person(String),
     Nobody,
+    /// Shows something that is no token.
+    Refused,
 }
 
 /// A question, taken apart.
@@ -134,6 +136,9 @@ fn unescaped(text: &str) -> String {
 fn who(inside: &Inside, headers: &http::HeaderMap) -> Who {
     let shown = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = shown.strip_prefix("Bearer ").unwrap_or_default();
+    if !shown.is_empty() && token.is_empty() {
+        return Who::Refused;
+    }
     if let Some(found) = inside.tokens.get(token) {
         return Who::Installation(found.clone());
     }
@@ -174,10 +179,11 @@ fn exchange(inside: &mut Inside, form: &HashMap<String, String>) -> Value {
 
 fn route(inside: &mut Inside, who: &Who, asked: &Asked<'_>) -> Told {
     match (asked.method, asked.parts.as_slice(), who) {
+        (_, _, Who::Refused) => refused(401, "Bad credentials"),
         (_, _, Who::Nobody) if !asked.parts.starts_with(&["app-manifests"]) => {
             refused(401, "Bad credentials")
         }
-        ("POST", ["app-manifests", _, "conversions"], _) => refused(404, "Not Found"),
+        ("POST", ["app-manifests", code, "conversions"], Who::Nobody) => convert(inside, code),
         ("GET", ["app"], Who::App) => (
             200,
             template(
@@ -228,6 +234,18 @@ fn route(inside: &mut Inside, who: &Who, asked: &Asked<'_>) -> Told {
     }
 }
 
+/// The app that was made of a manifest: the code is good once.
+fn convert(inside: &mut Inside, code: &str) -> Told {
+    if !inside.manifests.remove(code) {
+        return refused(404, "Not Found");
+    }
+    let app = json!({
+        "id": GitHub::APP_ID, "slug": "pierhead-test", "name": "Pierhead test", "client_id": GitHub::CLIENT_ID,
+        "client_secret": GitHub::CLIENT_SECRET, "webhook_secret": GitHub::WEBHOOK_SECRET, "pem": inside.private_key,
+    });
+    (201, template("app", app))
+}
+
 fn of_repository(inside: &mut Inside, who: &Who, asked: &Asked<'_>, it: &Repository, rest: &[&str]) -> Told {
     let needed = match rest.first() {
         Some(&("statuses" | "deployments" | "hooks")) => *rest.first().unwrap(),
@@ -241,7 +259,7 @@ fn of_repository(inside: &mut Inside, who: &Who, asked: &Asked<'_>, it: &Reposit
             inside_it
                 && (needed == "metadata" || token.permissions.get(needed).is_some_and(|it| it == "write"))
         }
-        Who::App | Who::Nobody => false,
+        Who::App | Who::Nobody | Who::Refused => false,
     };
     if !allowed {
         return refused(404, "Not Found");
@@ -379,15 +397,15 @@ fn mint(inside: &mut Inside, id: &str, body: &Value) -> Told {
     let permissions: BTreeMap<String, String> =
         serde_json::from_value(body["permissions"].clone()).unwrap_or_default();
     let token = format!("ghs_{}", inside.next());
-    let answer = json!({ "token": token, "expires_at": in_an_hour(), "permissions": body["permissions"] });
+    let answer = json!({ "token": token, "expires_at": in_an_hour(inside.ahead_s), "permissions": body["permissions"] });
     let kept = InstallationToken { installation: id, repositories, permissions };
     inside.tokens.insert(token, kept);
     (201, template("token", answer))
 }
 
-/// RFC 3339, without a calendar of one's own: the certificate library has one.
-fn in_an_hour() -> String {
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+/// As GitHub writes times.
+fn in_an_hour(ahead_s: u64) -> String {
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600 + ahead_s);
     jiff::Timestamp::try_from(later).unwrap().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

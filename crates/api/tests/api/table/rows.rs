@@ -137,7 +137,7 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("github_app_set", Rule::AdminToWrite, &[422]),
     row("github_app_delete", Rule::AdminToWrite, &[404]),
     row("github_app_manifest", Rule::AdminToWrite, &[200]),
-    row("github_app_convert", Rule::AdminToWrite, &[422]),
+    with("github_app_convert", Rule::AdminToWrite, &[422], |_| json!({ "code": "" })),
     row("environment_get", Rule::SeeEnvironment, &[200]),
     with(
         "environment_create",
