@@ -41,9 +41,9 @@ it("asks for everything at once, and shows the records of a domain while it buil
   await page.getByText("Variables", { exact: true }).click();
   await page.getByLabel("As in a .env file").fill("GREETING=Good morning\nAPI_TOKEN=abc123\n");
   await page.getByText("Domain", { exact: true }).click();
-  await page.getByLabel("A hostname of your own").fill("localhost");
+  await page.getByLabel("Your own domain").fill("localhost");
   await page.getByText("A single word is no domain").waitFor();
-  await page.getByLabel("A hostname of your own").fill(`https://${HOST}/`);
+  await page.getByLabel("Your own domain").fill(`https://${HOST}/`);
   await expectAccessible(page, "the plan with a domain");
   await page.getByRole("button", { name: "Deploy", exact: true }).click();
 

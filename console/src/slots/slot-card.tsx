@@ -148,7 +148,7 @@ function Running({ deployment, url }: { deployment: Deployment; url: string }) {
           {Object.entries(services).map(([name, { healthy, restarts, last_exit }]) => (
             <li key={name} className="flex items-center gap-1.5" title={last_exit ?? undefined}>
               <span aria-hidden className={`size-2 rounded-full ${healthy ? "bg-good" : "bg-bad"}`} />
-              <Link to="/projects/$project/logs" params={{ project }} search={{ slot, step: name }} title={`What ${name} says`} className="hover:underline">
+              <Link to="/projects/$project/logs" params={{ project }} search={{ slot, step: name }} title={`What ${name} says`} className="inline-flex min-h-6 min-w-6 items-center justify-center hover:underline">
                 {name}
               </Link>{" "}
               <span className={healthy ? "text-muted" : "text-bad"}>{healthy ? "healthy" : "not healthy"}</span>

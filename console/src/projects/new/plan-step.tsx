@@ -108,7 +108,7 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
             {host !== "" && <span className="text-xs font-normal text-muted">{host}</span>}
           </summary>
           <div className="px-4 pb-4">
-            <Field label="A hostname of your own" hint="It always gets an address of the installation's. For one of your own the records to make in DNS are shown while it is built." error={hostFault}>
+            <Field label="Your own domain" hint="It always gets an address of the installation's. For one of your own the records to make in DNS are shown while it is built." error={hostFault}>
               {(attributes) => <Input {...attributes} value={typedHost} onChange={(event) => setTypedHost(event.target.value)} className="code sm:max-w-80" placeholder="shop.example.com" inputMode="url" autoComplete="off" autoCapitalize="off" spellCheck={false} />}
             </Field>
           </div>

@@ -114,7 +114,7 @@ mod tests {
             created_by: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
         };
-        let key = Keyring::from_bytes([7; 32]);
+        let key = Keyring::of_one([7; 32]);
         let said = HashMap::from([(shop.clone(), rules), (blog.clone(), limited)]);
         let visiting = Visiting::new(said, vec![password], "https://console.test/", &key);
         let of = |project: &ProjectId, slot: &str, host: &str| {

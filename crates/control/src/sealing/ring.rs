@@ -43,6 +43,13 @@ impl std::fmt::Debug for Keyring {
 pub(crate) type Sample<'s> = Option<(&'s str, &'s str)>;
 
 impl Keyring {
+    /// With one data key, for tests of what is derived from it.
+    #[cfg(test)]
+    pub(crate) fn of_one(key: [u8; 32]) -> Self {
+        let keys = BTreeMap::from([(1, SecretBox::new(Box::new(key)))]);
+        Self { keys: RwLock::new(keys), master: tokio::sync::Mutex::new(MasterKey::from_bytes(key)) }
+    }
+
     /// Opens the data keys, makes the first, and carries an exchange of the master key to its end. `sample` is something that was
     /// sealed, `None` in an installation that has nothing yet.
     ///

@@ -176,6 +176,7 @@ impl World {
                     email: Some("ops@example.com".to_owned()),
                     ca_bundle: Some(fs_err::read(&pebble.trust).unwrap()),
                 }),
+                caches: None,
                 records: cloudflare.as_ref().map(|stand_in| {
                     let (token, api_url) = (TOKEN.into(), stand_in.url.clone());
                     let options = pierhead_control::CloudflareOptions { token, api_url };
