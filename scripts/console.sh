@@ -46,7 +46,8 @@ build() {
 
 # The program under test is the one that cargo built; the browser is Debian's.
 with_browser() {
-    ../scripts/bootstrap.sh chromium=chromium dockerd=docker.io docker-registry=docker-registry git=git python3=python3
+    ../scripts/bootstrap.sh chromium=chromium dockerd=docker.io docker-registry=docker-registry git=git python3=python3 \
+        sshd=openssh-server openssl=openssl
     build
     export PIERHEAD_BINARY=${PIERHEAD_BINARY:-${CARGO_TARGET_DIR:-$HOME/.cache/pierhead/target}/debug/pierhead}
     if [ ! -x "$PIERHEAD_BINARY" ]; then

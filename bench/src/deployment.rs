@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use pierhead_testkit::{GitServer, Server};
+use pierhead_testkit::{GitServer, Hook, Server};
 use serde::Serialize;
 use serde_json::json;
 
@@ -64,6 +64,7 @@ pub(crate) fn run(binary: &Path, results: &Path, rounds: usize) -> Result<()> {
     for example in &EXAMPLES {
         lines.extend(runtime.block_on(measure(binary, example, rounds))?);
     }
+    lines.extend(runtime.block_on(push(binary, rounds))?);
     let mut file = fs_err::OpenOptions::new().create(true).append(true).open(results)?;
     for line in &lines {
         writeln!(file, "{}", serde_json::to_string(line)?)?;
@@ -94,7 +95,87 @@ pub(crate) fn run(binary: &Path, results: &Path, rounds: usize) -> Result<()> {
             )?;
         }
     }
+    writeln!(
+        out,
+        "\nFrom a push until it is live: milliseconds, minimum / median / maximum of the rounds.\n"
+    )?;
+    for (part, name) in PARTS {
+        let mut found: Vec<f64> = lines
+            .iter()
+            .filter(|line| line.case == "push" && line.way == part)
+            .map(|line| line.milliseconds)
+            .collect();
+        found.sort_by(f64::total_cmp);
+        let (Some(first), Some(last)) = (found.first(), found.last()) else { continue };
+        writeln!(out, "{name:<28} {first:>8.0} / {:.0} / {last:.0}", median(&found))?;
+    }
     Ok(())
+}
+
+/// What a push is measured by: the webhook's answer by whoever sent it, the rest by the deployment's own timings.
+const PARTS: [(&str, &str); 6] = [
+    ("answer", "webhook to its answer"),
+    ("received_ms", "webhook to queued"),
+    ("queued_ms", "queued to build start"),
+    ("building_ms", "build start to built"),
+    ("provisioning_ms", "built to live"),
+    ("total_ms", "webhook to live"),
+];
+
+/// A webhook tells of a push, and what was pushed goes live.
+async fn push(binary: &Path, rounds: usize) -> Result<Vec<Line>> {
+    const NAME: &str = "express-api";
+    const SECRET: &str = "the benchmark's webhook secret";
+    let source = pierhead_testkit::repository_root().join("examples").join(NAME);
+    let git = GitServer::of_folders(&[(NAME, &source)]);
+    let mut server = Server::unstarted(&binary.display().to_string());
+    server.boot(&[("PIERHEAD_WEBHOOK_SECRET", SECRET)]).await;
+    let first = server.deploy(json!({ "repository": git.url(NAME) })).await;
+    ensure!(first.state() == "PRODUCTION", "{NAME}: {:#}", first.0);
+    let original = fs_err::read_to_string(source.join("index.js"))?;
+    let mut lines = Vec::new();
+    for round in 0..rounds {
+        let changed = format!("{original}\n// push {round}\n");
+        let commit = git.change_branch(NAME, "main", "Change", &[("index.js", &changed)]);
+        let payload = json!({
+            "ref": "refs/heads/main", "after": commit,
+            "repository": { "clone_url": git.url(NAME), "default_branch": "main" },
+            "head_commit": { "id": commit, "message": "Change" }, "sender": { "login": "bench" },
+        });
+        let hook = Hook::new("push", &format!("push-{round}"), payload.to_string(), SECRET);
+        let started = Instant::now();
+        let answered = server.hook("/hooks/github", &hook).await;
+        let answer = started.elapsed();
+        let (status, told) = answered.context("the webhook was not answered")?;
+        ensure!(status == 202, "{told}");
+        let live = live(&server, NAME, &commit).await?;
+        let mut note = |way, milliseconds| lines.push(Line { case: "push", round, way, milliseconds });
+        note("answer", answer.as_secs_f64() * 1000.0);
+        for (part, _) in PARTS {
+            if let Some(milliseconds) = live["timings"][part].as_f64() {
+                note(part, milliseconds);
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// The deployment of a commit, once it is live.
+async fn live(server: &Server, project: &str, commit: &str) -> Result<serde_json::Value> {
+    let started = Instant::now();
+    loop {
+        let listed = server.get(&format!("/projects/{project}/deployments?limit=1")).await;
+        let newest = listed["items"][0].clone();
+        if newest["commit"]["hash"] == commit {
+            match newest["state"].as_str() {
+                Some("PRODUCTION") => return Ok(newest),
+                Some("FAILED") => anyhow::bail!("{newest:#}"),
+                _ => {}
+            }
+        }
+        ensure!(started.elapsed() < PATIENCE, "{newest:#}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn median(sorted: &[f64]) -> f64 {

@@ -17,6 +17,8 @@ export interface Options {
   repositories: readonly string[];
   /** Without one, the first administrator is made by the set-up link. */
   hasAdmin: boolean;
+  /** Settings of the server. */
+  variables?: Record<string, string>;
 }
 
 export class Platform {
@@ -34,11 +36,11 @@ export class Platform {
     this.#folder = folder;
   }
 
-  static async start({ repositories, hasAdmin }: Options): Promise<Platform> {
+  static async start({ repositories, hasAdmin, variables = {} }: Options): Promise<Platform> {
     const platform = new Platform(mkdtempSync(join(tmpdir(), "pierhead-e2e-")));
     try {
       await platform.#serveGit(repositories);
-      await platform.#up(hasAdmin);
+      await platform.#up(hasAdmin, variables);
     } catch (error) {
       await platform.stop();
       throw error;
@@ -206,7 +208,7 @@ export class Platform {
     this.#gitPort = Number(readFileSync(portFile, "utf8"));
   }
 
-  async #up(hasAdmin: boolean): Promise<void> {
+  async #up(hasAdmin: boolean, variables: Record<string, string>): Promise<void> {
     const data = join(this.#folder, "data");
     mkdirSync(data);
     // Runtimes are made once per machine.
@@ -217,6 +219,7 @@ export class Platform {
     const addresses = ["--listen", `127.0.0.1:${port}`, "--ingress-listen", `127.0.0.1:${this.#ingressPort}`];
     const server = this.#spawn(binary(), ["up", "--data-dir", data, ...addresses], {
       PIERHEAD_ALLOW_ADDRESSES: "127.0.0.0/8,::1/128",
+      ...variables,
       ...(hasAdmin ? { PIERHEAD_ADMIN_EMAIL: ADMIN.email, PIERHEAD_ADMIN_PASSWORD: ADMIN.password } : {}),
     });
     const hear = (piece: Buffer) => (this.#output += piece.toString());

@@ -40,6 +40,9 @@ const LAYERS: Record<string, [path: string, open: (page: Page) => Promise<void>]
   rollback: ["/projects/static-folder", (page) => page.getByRole("button", { name: "Roll back" }).click()],
   "add-variable": ["/projects/node-service/variables", (page) => page.getByRole("button", { name: "Add" }).click()],
   "review-variables": ["/projects/node-service/variables", reviewVariables],
+  "add-domain": ["/projects/static-folder/domains", (page) => page.getByRole("button", { name: "Add a domain" }).click()],
+  "hand-over-certificate": ["/projects/static-folder/domains", (page) => page.getByRole("button", { name: "Hand one over" }).click()],
+  "add-notification": ["/projects/static-folder/notifications", (page) => page.getByRole("button", { name: "Tell somebody" }).click()],
   "delete-project": ["/projects/static-folder/settings", (page) => page.getByRole("button", { name: "Delete" }).click()],
   "new-project-plan": ["/projects/new", lookAtRepository],
   "add-node": ["/environments", (page) => page.getByRole("button", { name: "Add a node" }).click()],
@@ -93,7 +96,7 @@ async function reviewVariables(page: Page): Promise<void> {
 async function lookAtRepository(page: Page): Promise<void> {
   await page.getByLabel("Repository").fill(world.platform.repository("vite-react"));
   await page.getByRole("button", { name: "Go on" }).click();
-  await page.getByLabel("Name").waitFor();
+  await page.getByLabel("Name", { exact: true }).waitFor();
 }
 
 it.each(Object.entries(KINDS))("%s", async (kind, options) => {

@@ -100,3 +100,37 @@ it("makes an account by herself, and sets another password with the link", async
   await ada.getByText("disabled", { exact: true }).waitFor();
   await grace.getByRole("heading", { name: "Sign in to Pierhead" }).waitFor();
 });
+
+it("signs a command line in by its code, once, and refuses another", async () => {
+  const ask = async (path: string, body: object) => {
+    const answer = await fetch(`${platform.console.replace(/\/console$/, "")}/api/v1/auth/device${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+  const { body: begun } = await ask("", { name: "ada's laptop" });
+  const { body: another } = await ask("", { name: "somebody else's" });
+
+  await ada.goto(String(begun["verification_url"]));
+  await ada.getByRole("heading", { name: `Is ${String(begun["user_code"])} the code that your command line shows?` }).waitFor();
+  await ada.getByText("ada's laptop").waitFor();
+  await expectAccessible(ada, "signing a command line in");
+  await ada.getByRole("button", { name: "Sign it in" }).click();
+  await ada.getByRole("status").getByText("Go back to your command line.").waitFor();
+  const { body: told } = await ask("/token", { device_code: begun["device_code"] });
+  expect(told).toMatchObject({ status: "approved", email: platform.admin.email, token: { name: "pierhead on ada's laptop" } });
+  expect((await ask("/token", { device_code: begun["device_code"] })).status).toBe(401);
+
+  await ada.goto(`${platform.console}/device`);
+  await ada.getByLabel("Code").fill(String(another["user_code"]).toLowerCase());
+  await ada.getByRole("button", { name: "Go on" }).click();
+  await ada.getByText("somebody else's").waitFor();
+  await ada.getByRole("button", { name: "Refuse" }).click();
+  await ada.getByText("Nothing was signed in.").waitFor();
+  expect((await ask("/token", { device_code: another["device_code"] })).body).toMatchObject({ status: "denied", token: null });
+
+  await ada.goto(`${platform.console}/account/tokens`);
+  await ada.getByText("pierhead on ada's laptop").waitFor();
+});

@@ -1,5 +1,6 @@
 /** A server with a life behind it: projects that are live, one that failed, slots, a pipeline, a catalogue, variables, a token, nodes. */
 
+import { Dns } from "./dns";
 import { Platform } from "./platform";
 
 export interface World {
@@ -59,9 +60,21 @@ async function standUpShop(platform: Platform): Promise<Pick<World, "run" | "fai
   return { run, failedRun };
 }
 
+/** Hostnames of its own, one of them proved, and a chat that is told but does not answer. */
+async function tellTheWorld(platform: Platform, dns: Dns): Promise<void> {
+  const claim = await platform.call<{ records: { name: string; value: string }[] }>("PUT", "/projects/static-folder/domains/www.example.org", {});
+  const [txt] = claim.records;
+  if (txt !== undefined) dns.set("TXT", txt.name, txt.value);
+  await platform.call("PUT", "/projects/static-folder/domains/harbour.example.com", {});
+  for (const host of ["www.example.org", "harbour.example.com"]) await platform.call("POST", `/projects/static-folder/domains/${host}/verify`);
+  await platform.call("POST", "/projects/static-folder/notifications", { name: "team-chat", format: "slack", url: "http://127.0.0.1:9/hook" });
+  await platform.call("POST", "/projects/static-folder/notifications/team-chat/test");
+}
+
 export async function startWorld(): Promise<World> {
   const repositories = ["static-folder", "node-service", "vite-react", "broken"];
-  const platform = await Platform.start({ repositories, hasAdmin: true });
+  const dns = await Dns.start();
+  const platform = await Platform.start({ repositories, hasAdmin: true, variables: { PIERHEAD_DNS_RESOLVERS: dns.address } });
   try {
     await platform.deploy("static-folder");
     platform.push("static-folder", "index.html", "<h1>Opening hours</h1>", "Add opening hours for the winter");
@@ -80,6 +93,7 @@ export async function startWorld(): Promise<World> {
     await platform.call("POST", "/teams", { name: "storefront" });
     await platform.call("POST", "/teams/storefront/invitations", { email: "grace@example.com", role: "developer" });
     await platform.call("PUT", "/projects/static-folder/grants", { team: "storefront", scopes: ["read", "write"] });
+    await tellTheWorld(platform, dns);
     await platform.call("POST", "/environments/local/nodes", { name: "berlin-2", address: "192.0.2.7:8410" });
     return { platform, live: live.id, again: again.id, failed: failed.id, ...(await standUpShop(platform)) };
   } catch (error) {
@@ -99,6 +113,11 @@ export function pagesOf({ live, again, failed, run, failedRun }: World): Record<
     "project-deployments": "/projects/static-folder/deployments",
     variables: "/projects/node-service/variables",
     settings: "/projects/node-service/settings",
+    logs: "/projects/node-service/logs",
+    domains: "/projects/static-folder/domains",
+    "no-domains": "/projects/node-service/domains",
+    notifications: "/projects/static-folder/notifications?open=team-chat",
+    "no-notifications": "/projects/node-service/notifications",
     deployments: "/deployments",
     deployment: `/deployments/${live}`,
     "deployment-plan": `/deployments/${live}?tab=plan`,
@@ -124,6 +143,8 @@ export function pagesOf({ live, again, failed, run, failedRun }: World): Record<
     teams: "/teams",
     team: "/teams/storefront",
     audit: "/audit",
+    certificates: "/certificates",
+    users: "/users",
     tokens: "/account/tokens",
     profile: "/account/profile",
     "not-found": "/nothing-here",

@@ -24,6 +24,8 @@ import { AppShell } from "./shell/app-shell";
 import { NotFound, PageFailed } from "./shell/failures";
 import { count, oneOf, text } from "./lib/search";
 import { type AuditFilter, grantsQuery, teamQuery, teamsQuery } from "./teams/queries";
+import { domainsQuery } from "./domains/queries";
+import { notificationsQuery } from "./notifications/queries";
 import { pipelineQuery, pluginsQuery, servicesQuery, templatesQuery } from "./pipelines/queries";
 import { ALL_STATES } from "./deployments/states";
 
@@ -115,8 +117,9 @@ const projects = createRoute({
 const newProject = createRoute({
   getParentRoute: () => app,
   path: "/projects/new",
-  validateSearch: (search): { repository?: string | undefined; deployment?: string | undefined } => ({
+  validateSearch: (search): { repository?: string | undefined; project?: string | undefined; deployment?: string | undefined } => ({
     repository: text(search["repository"]),
+    project: text(search["project"]),
     deployment: text(search["deployment"]),
   }),
   component: lazyRouteComponent(() => import("./projects/new/wizard-page"), "WizardPage"),
@@ -147,6 +150,23 @@ interface DeploymentSearch {
 const deploymentFilter = (search: Record<string, unknown>): DeploymentSearch => ({
   state: oneOf(search["state"], ALL_STATES),
   slot: text(search["slot"]),
+});
+
+/** What is looked for in a log. */
+interface LogSearch {
+  q?: string | undefined;
+  step?: string | undefined;
+  stream?: "stdout" | "stderr" | "system" | undefined;
+}
+
+interface LogsSearch extends LogSearch {
+  slot?: string | undefined;
+}
+
+const logSearch = (search: Record<string, unknown>): LogSearch => ({
+  q: text(search["q"]),
+  step: text(search["step"]),
+  stream: oneOf(search["stream"], ["stdout", "stderr", "system"] as const),
 });
 
 const projectDeployments = createRoute({
@@ -188,6 +208,29 @@ const slots = createRoute({
   component: lazyRouteComponent(() => import("./slots/slots-page"), "SlotsPage"),
 });
 
+const domains = createRoute({
+  getParentRoute: () => project,
+  path: "/domains",
+  loader: ({ params }) => ahead(client.query(domainsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./domains/domains-page"), "DomainsPage"),
+});
+
+const notifications = createRoute({
+  getParentRoute: () => project,
+  path: "/notifications",
+  validateSearch: (search): { open?: string | undefined } => ({ open: text(search["open"]) }),
+  loader: ({ params }) => ahead(client.query(notificationsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./notifications/notifications-page"), "NotificationsPage"),
+});
+
+const logs = createRoute({
+  getParentRoute: () => project,
+  path: "/logs",
+  validateSearch: (search): LogsSearch => ({ slot: text(search["slot"]), ...logSearch(search) }),
+  loader: ({ params }) => ahead(client.query(slotsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./projects/logs-page"), "LogsPage"),
+});
+
 const access = createRoute({
   getParentRoute: () => project,
   path: "/access",
@@ -208,11 +251,8 @@ const deployments = createRoute({
   component: lazyRouteComponent(() => import("./deployments/list-page"), "DeploymentListPage"),
 });
 
-interface DeploymentPageSearch {
+interface DeploymentPageSearch extends LogSearch {
   tab?: "log" | "plan" | "changes" | "events" | undefined;
-  q?: string | undefined;
-  step?: string | undefined;
-  stream?: "stdout" | "stderr" | "system" | undefined;
 }
 
 const deployment = createRoute({
@@ -220,9 +260,7 @@ const deployment = createRoute({
   path: "/deployments/$id",
   validateSearch: (search): DeploymentPageSearch => ({
     tab: oneOf(search["tab"], ["log", "plan", "changes", "events"] as const),
-    q: text(search["q"]),
-    step: text(search["step"]),
-    stream: oneOf(search["stream"], ["stdout", "stderr", "system"] as const),
+    ...logSearch(search),
   }),
   loader: ({ params }) => ahead(client.query(deploymentQuery(params.id))),
   component: lazyRouteComponent(() => import("./deployments/deployment-page"), "DeploymentPage"),
@@ -303,6 +341,8 @@ const audit = createRoute({
     action: text(search["action"]),
     target: text(search["target"]),
     project: text(search["project"]),
+    since: text(search["since"]),
+    until: text(search["until"]),
   }),
   component: lazyRouteComponent(() => import("./audit/audit-page"), "AuditPage"),
 });
@@ -312,6 +352,19 @@ const tokens = createRoute({
   path: "/account/tokens",
   loader: () => ahead(client.query(tokensQuery())),
   component: lazyRouteComponent(() => import("./account/tokens-page"), "TokensPage"),
+});
+
+const device = createRoute({
+  getParentRoute: () => app,
+  path: "/device",
+  validateSearch: (search): { code?: string | undefined } => ({ code: text(search["code"]) }),
+  component: lazyRouteComponent(() => import("./account/device-page"), "DevicePage"),
+});
+
+const certificates = createRoute({
+  getParentRoute: () => app,
+  path: "/certificates",
+  component: lazyRouteComponent(() => import("./domains/platform-certificates-page"), "PlatformCertificatesPage"),
 });
 
 const users = createRoute({
@@ -352,7 +405,7 @@ export const router = createRouter({
       visit,
       projects,
       newProject,
-      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, variables, access, settings]),
+      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, logs, variables, domains, notifications, access, settings]),
       deployments,
       deployment,
       environments,
@@ -367,6 +420,8 @@ export const router = createRouter({
       team,
       audit,
       users,
+      device,
+      certificates,
       tokens,
       profile,
       nowhere,

@@ -31,6 +31,9 @@ export async function authorized(request: Request): Promise<Response> {
   return session.csrf === null || session.csrf === sent ? response : reach(proven(again));
 }
 
+/** A body that the document only calls an object. */
+export const plain = (body: object): Record<string, never> => body as Record<string, never>;
+
 /** For what the document cannot describe: streams. */
 export async function open(path: string, init: RequestInit): Promise<Response> {
   const response = await authorized(new Request(path, init));

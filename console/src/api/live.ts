@@ -5,10 +5,11 @@
  * and everything that is visible is read again.
  */
 
-import type { QueryClient } from "@tanstack/react-query";
+import type { Query, QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { Schemas } from "./client";
 import { keys } from "./keys";
+import { isShort, moved, wentLive } from "./long-lists";
 import { session } from "./session";
 
 export type LiveStatus = "connecting" | "live" | "offline";
@@ -84,7 +85,8 @@ class Live {
       hasOpened = true;
       this.#failures = 0;
       this.#set("live");
-      if (isAgain) void this.#client?.invalidateQueries();
+      // The events behind the last one that was heard come again, and are written into long lists.
+      if (isAgain) void this.#client?.invalidateQueries({ predicate: isShort });
     });
     socket.addEventListener("message", (message: MessageEvent<string>) => {
       this.#heard(JSON.parse(message.data) as TransitionEvent);
@@ -119,7 +121,10 @@ class Live {
     const client = this.#client;
     if (client === null) return;
     const stale = [keys.deployments(), keys.projects(), keys.nodes(), ...events.map((it) => keys.deployment(it.deployment))];
-    for (const queryKey of stale) void client.invalidateQueries({ queryKey });
+    for (const queryKey of stale) void client.invalidateQueries({ queryKey, predicate: isShort });
+    const isLong = (query: Query) => !isShort(query);
+    client.setQueriesData({ queryKey: keys.deployments(), predicate: isLong }, (data: unknown) => moved(data, events));
+    client.setQueriesData({ queryKey: keys.projects(), predicate: isLong }, (data: unknown) => wentLive(data, events));
   }
 
   #set(status: LiveStatus): void {

@@ -20,6 +20,8 @@ export class ProblemError extends Error {
   readonly fixes: Fix[];
   readonly fields: FieldProblem[];
   readonly retryAfterS: number | null;
+  /** Which of the causes that share a code. */
+  readonly kind: string | null;
   /** The object as it is now, when somebody else was faster. */
   readonly current: unknown;
 
@@ -36,6 +38,7 @@ export class ProblemError extends Error {
     this.fixes = list(members["fixes"]).flatMap(fix);
     this.fields = list(members["errors"]).flatMap(fieldProblem);
     this.retryAfterS = retryAfterS;
+    this.kind = text(members["kind"]);
     this.current = members["current"];
   }
 

@@ -4,6 +4,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, answer, api } from "./client";
 import { keys } from "./keys";
 import { whenNotLive } from "./live";
+import { isShort } from "./long-lists";
 
 export type Project = Schemas["Project"];
 export type Deployment = Schemas["Deployment"];
@@ -47,7 +48,9 @@ export const projectListQuery = (search: string) =>
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: ({ state }) => whileDeleting(state.data?.pages.flatMap((page) => page.items)),
+    refetchInterval: (query) => isShort(query) && whileDeleting(query.state.data?.pages.flatMap((page) => page.items)),
+    refetchOnWindowFocus: isShort,
+    refetchOnReconnect: isShort,
   });
 
 export const projectQuery = (project: string) =>
@@ -92,11 +95,25 @@ export const deploymentListQuery = (filter: DeploymentFilter, limit = PAGE) =>
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: whenNotLive(5_000),
+    refetchInterval: (query) => isShort(query) && whenNotLive(5_000)(),
+    refetchOnWindowFocus: isShort,
+    refetchOnReconnect: isShort,
   });
 
 /** The steps of a run are no events, so they are asked for while it runs. */
 const STEPS_EVERY_MS = 1_000;
+
+/** Falling asleep and waking up are no events either. */
+const ASLEEP_EVERY_MS = 2_000;
+const SERVICE_EVERY_MS = 10_000;
+
+function pauseFor(deployment: Deployment | undefined): number | false {
+  const usual = whenNotLive(3_000)();
+  if (deployment === undefined) return usual;
+  if (isRunning(deployment)) return STEPS_EVERY_MS;
+  if (deployment.conditions.asleep) return ASLEEP_EVERY_MS;
+  return deployment.state === "PRODUCTION" && deployment.release_kind !== "site" ? Math.min(usual || SERVICE_EVERY_MS, SERVICE_EVERY_MS) : usual;
+}
 
 function isRunning({ pipeline_version, state }: Deployment): boolean {
   return pipeline_version > 0 && state !== "PRODUCTION" && state !== "FAILED" && state !== "INACTIVE";
@@ -106,7 +123,7 @@ export const deploymentQuery = (id: string) =>
   queryOptions({
     queryKey: keys.deployment(id),
     queryFn: ({ signal }) => answer(api.GET("/api/v1/deployments/{id}", { signal, params: { path: { id } } })),
-    refetchInterval: ({ state: { data } }) => (data !== undefined && isRunning(data) ? STEPS_EVERY_MS : whenNotLive(3_000)()),
+    refetchInterval: ({ state: { data } }) => pauseFor(data),
   });
 
 export const deploymentEventsQuery = (id: string) =>
@@ -163,6 +180,15 @@ export const signInOptionsQuery = () =>
     queryKey: keys.signInOptions(),
     queryFn: ({ signal }) => answer(api.GET("/api/v1/auth/options", { signal })),
     staleTime: 30_000,
+  });
+
+/** A command line that waits to be signed in. */
+export const deviceLoginQuery = (code: string) =>
+  queryOptions({
+    queryKey: keys.deviceLogin(code),
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/me/device-logins/{code}", { signal, params: { path: { code } } })),
+    staleTime: Infinity,
+    retry: false,
   });
 
 export const identitiesQuery = () =>

@@ -14,9 +14,12 @@ import { Page, useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { SkeletonRows } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
+import { VirtualRows } from "@/ui/virtual-rows";
+import { asAsked } from "./days";
 
 const route = getRouteApi("/app/audit");
-const FILTERS = { actor: "Who", action: "What, such as project", target: "To what" } as const;
+const FILTERS = { actor: "Who", action: "What, such as project", target: "To what", project: "In which project" } as const;
+const DAYS = { since: "From", until: "To" } as const;
 
 /** Who did what, when, from where, and what it was before. */
 export function AuditPage() {
@@ -40,7 +43,7 @@ export function AuditPage() {
       {failure !== null && <ProblemPanel what="It could not be exported" error={failure} />}
       <form
         role="search"
-        className="grid gap-2 sm:grid-cols-4"
+        className="grid grid-cols-2 items-end gap-2 lg:grid-cols-[repeat(4,minmax(0,1fr))_auto_auto_auto]"
         onSubmit={(event) => {
           event.preventDefault();
           const data = new FormData(event.currentTarget);
@@ -48,11 +51,20 @@ export function AuditPage() {
             const typed = data.get(name);
             return typeof typed === "string" && typed.trim() !== "" ? typed.trim() : undefined;
           };
-          void navigate({ to: "/audit", search: { actor: value("actor"), action: value("action"), target: value("target") } });
+          void navigate({
+            to: "/audit",
+            search: { actor: value("actor"), action: value("action"), target: value("target"), project: value("project"), since: value("since"), until: value("until") },
+          });
         }}
       >
         {Object.entries(FILTERS).map(([name, label]) => (
           <Input key={name + (filter[name as keyof AuditFilter] ?? "")} name={name} aria-label={label} placeholder={label} defaultValue={filter[name as keyof AuditFilter]} autoComplete="off" spellCheck={false} />
+        ))}
+        {Object.entries(DAYS).map(([name, label]) => (
+          <label key={name + (filter[name as keyof AuditFilter] ?? "")} className="flex min-w-0 items-center gap-1.5 text-xs text-muted">
+            {label}
+            <Input type="date" name={name} defaultValue={filter[name as keyof AuditFilter]} className="min-w-0" />
+          </label>
         ))}
         <span className="flex gap-2">
           <Button type="submit">Filter</Button>
@@ -72,11 +84,9 @@ export function AuditPage() {
               Everything that changes something is written down here, with who did it and from where.
             </Empty>
           )}
-          <ul aria-label="Entries">
-            {entries.map((entry) => (
-              <Entry key={entry.sequence} entry={entry} />
-            ))}
-          </ul>
+          <VirtualRows label="Entries" items={entries} keyOf={({ sequence }) => String(sequence)} height={57}>
+            {(entry) => <Entry key={entry.sequence} entry={entry} />}
+          </VirtualRows>
         </Card>
       )}
       <LoadMore query={query} />
@@ -128,7 +138,7 @@ function Side({ title, value, look }: { title: string; value: unknown; look: str
 
 /** All that the filter finds, not only what is shown. */
 async function save(filter: AuditFilter): Promise<void> {
-  const wanted = new URLSearchParams(Object.entries(filter).filter((pair): pair is [string, string] => pair[1] !== undefined));
+  const wanted = new URLSearchParams(Object.entries(asAsked(filter)).filter((pair): pair is [string, string] => pair[1] !== undefined));
   const response = await open(`/api/v1/audit/export?${wanted}`, {});
   const address = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");

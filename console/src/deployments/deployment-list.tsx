@@ -7,6 +7,7 @@ import { Empty } from "@/ui/empty";
 import { LoadMore } from "@/ui/load-more";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { SkeletonRows } from "@/ui/skeleton";
+import { VirtualRows } from "@/ui/virtual-rows";
 import { DeploymentRow } from "./deployment-row";
 
 interface Props {
@@ -41,11 +42,9 @@ export function DeploymentList({ filter, isFiltered, clear }: Props) {
           </Empty>
         )}
         {deployments.length > 0 && (
-          <ul aria-label="Deployments" onKeyDown={onRowKey}>
-            {deployments.map((deployment) => (
-              <DeploymentRow key={deployment.id} deployment={deployment} isProjectShown={filter.project === undefined} />
-            ))}
-          </ul>
+          <VirtualRows label="Deployments" items={deployments} keyOf={({ id }) => id} height={56} onKeyDown={onRowKey}>
+            {(deployment) => <DeploymentRow key={deployment.id} deployment={deployment} isProjectShown={filter.project === undefined} />}
+          </VirtualRows>
         )}
       </div>
       <LoadMore query={list} />

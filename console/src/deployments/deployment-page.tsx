@@ -18,6 +18,7 @@ import { ChangesSince } from "./changes-since";
 import { EventList } from "./event-list";
 import { Facts } from "./facts";
 import { PlanTable } from "./plan-table";
+import { SleepNote } from "./sleep-note";
 import { ReasonCard } from "./reason-card";
 import { ConditionChips, StateChip } from "./state-chip";
 import { STATES, isOnItsWay } from "./states";
@@ -80,6 +81,7 @@ function Shown({ deployment }: { deployment: Deployment }) {
         {STATES[state].label}
       </p>
       <ReasonCard deployment={deployment} lines={log.lines} />
+      <SleepNote deployment={deployment} />
       <Card>
         <div className="flex flex-col gap-4">
           <Facts deployment={deployment} />

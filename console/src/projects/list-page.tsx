@@ -16,6 +16,7 @@ import { Page, useTitle } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { Skeleton, SkeletonRows } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
+import { VirtualRows } from "@/ui/virtual-rows";
 import { FirstProject } from "./first-project";
 
 const route = getRouteApi("/app/projects");
@@ -81,11 +82,9 @@ export function ProjectListPage() {
             </Empty>
           )}
           {projects.length > 0 && (
-            <ul aria-label="Projects" onKeyDown={onRowKey}>
-              {projects.map((project) => (
-                <ProjectRow key={project.id} project={project} moving={moving.find((it) => it.project === project.name)} />
-              ))}
-            </ul>
+            <VirtualRows label="Projects" items={projects} keyOf={({ id }) => id} height={64} onKeyDown={onRowKey}>
+              {(project) => <ProjectRow key={project.id} project={project} moving={moving.find((it) => it.project === project.name)} />}
+            </VirtualRows>
           )}
         </div>
       )}

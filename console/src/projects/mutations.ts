@@ -4,7 +4,7 @@ import { keys } from "@/api/keys";
 import type { Project } from "@/api/queries";
 
 /** A JSON merge patch: what is left out stays, `null` goes back to the default. */
-export type Patch = { [part in keyof Schemas["ProjectPatch"]]: unknown };
+export type Patch = { [part in keyof Schemas["ProjectPatch"]]?: unknown };
 
 export function useUpdateProject(project: Project) {
   const client = useQueryClient();

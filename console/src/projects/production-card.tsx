@@ -1,13 +1,16 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { ExternalLink, ScrollText } from "lucide-react";
+import { ScrollText } from "lucide-react";
 import type { Deployment, Project } from "@/api/queries";
 import { CommitLine } from "@/deployments/commit";
 import { Fact } from "@/deployments/facts";
+import { SleepNote } from "@/deployments/sleep-note";
 import { ConditionChips, StateChip } from "@/deployments/state-chip";
 import { isOnItsWay } from "@/deployments/states";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
-import { CopyButton } from "@/ui/copy";
+import { domainsQuery } from "@/domains/queries";
+import { Address } from "@/slots/address";
 import { Skeleton } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
 
@@ -39,8 +42,8 @@ export function ProductionCard({ project, live, newest }: Props) {
       actions={
         live !== undefined && (
           <Button size="small" asChild>
-            <Link to="/deployments/$id" params={{ id: live.id }}>
-              <ScrollText aria-hidden /> Log
+            <Link to="/projects/$project/logs" params={{ project: project.name }}>
+              <ScrollText aria-hidden /> Logs
             </Link>
           </Button>
         )
@@ -48,12 +51,10 @@ export function ProductionCard({ project, live, newest }: Props) {
       footer={isReplaced && <Newest newest={newest} />}
     >
       <p className="mb-4 flex min-w-0 items-center gap-1">
-        <a href={project.url} target="_blank" rel="noreferrer" className="inline-flex min-w-0 items-center gap-1.5 text-lg font-medium text-accent hover:underline">
-          <span className="truncate">{project.url.replace(/^https?:\/\//, "")}</span>
-          <ExternalLink aria-hidden className="size-4 shrink-0" />
-        </a>
-        <CopyButton text={project.url} what="address" />
+        <Address url={project.url} isLarge />
       </p>
+      <OwnDomains project={project.name} />
+      {live !== undefined && <SleepNote deployment={live} className="mb-4" />}
       {live === undefined ? (
         <p className="text-sm text-muted">Nothing is live yet.</p>
       ) : (
@@ -88,6 +89,30 @@ export function ProductionCard({ project, live, newest }: Props) {
         </dl>
       )}
     </Card>
+  );
+}
+
+/** Hostnames of its own that lead to production: those that are served, and how many wait for DNS. */
+function OwnDomains({ project }: { project: string }) {
+  const domains = (useQuery(domainsQuery(project)).data ?? []).filter(({ slot }) => slot === "production");
+  const served = domains.filter(({ state }) => state === "verified");
+  const waiting = domains.length - served.length;
+  if (domains.length === 0) return null;
+  return (
+    <ul aria-label="Domains" className="-mt-2 mb-4 flex flex-wrap items-center gap-x-4 gap-y-1">
+      {served.map(({ name, url }) => (
+        <li key={name} className="flex min-w-0">
+          <Address url={url} label={name} />
+        </li>
+      ))}
+      {waiting > 0 && (
+        <li>
+          <Link to="/projects/$project/domains" params={{ project }} className="text-xs text-warn underline underline-offset-2">
+            {waiting === 1 ? "One domain waits" : `${waiting} domains wait`} for DNS
+          </Link>
+        </li>
+      )}
+    </ul>
   );
 }
 

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, getRouteApi } from "@tanstack/react-router";
+import { Link, Outlet, getRouteApi, useLocation, useNavigate } from "@tanstack/react-router";
 import { ExternalLink, Rocket, Undo2 } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { isNotFound } from "@/api/problem";
 import { type Project, projectQuery } from "@/api/queries";
 import { RollbackDialog } from "@/deployments/rollback-dialog";
@@ -24,7 +24,10 @@ const TABS = [
   { to: "/projects/$project/pipeline", label: "Pipeline", exact: false },
   { to: "/projects/$project/slots", label: "Slots", exact: false },
   { to: "/projects/$project/deployments", label: "Deployments", exact: false },
+  { to: "/projects/$project/logs", label: "Logs", exact: false },
   { to: "/projects/$project/variables", label: "Variables", exact: false },
+  { to: "/projects/$project/domains", label: "Domains", exact: false },
+  { to: "/projects/$project/notifications", label: "Notifications", exact: false },
   { to: "/projects/$project/access", label: "Access", exact: false },
   { to: "/projects/$project/settings", label: "Settings", exact: false },
 ] as const;
@@ -41,13 +44,7 @@ export function ProjectLayout() {
       description={project === undefined ? <Skeleton className="h-4 w-64" /> : <Origin project={project} />}
       actions={project !== undefined && !project.deleting && <Actions project={project} />}
     >
-      <nav aria-label="Parts of the project" className={tabListLook}>
-        {TABS.map(({ to, label, exact }) => (
-          <Link key={to} to={to} params={{ project: name }} className={tabLook} activeOptions={{ exact, includeSearch: false }} activeProps={{ className: tabActiveLook }}>
-            {label}
-          </Link>
-        ))}
-      </nav>
+      <Tabs project={name} />
       {query.isError && (
         <ProblemPanel what="The project could not be read" error={query.error} onRetry={() => void query.refetch()} isRetrying={query.isFetching} />
       )}
@@ -58,6 +55,26 @@ export function ProjectLayout() {
       )}
       <Outlet />
     </Page>
+  );
+}
+
+/** There are more than a phone has room for: the one that is shown is always in sight. */
+function Tabs({ project }: { project: string }) {
+  const list = useRef<HTMLElement>(null);
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  useEffect(() => {
+    const [shown, strip] = [list.current?.querySelector<HTMLElement>("[aria-current=page]"), list.current];
+    if (shown == null || strip === null) return;
+    strip.scrollLeft = shown.offsetLeft - strip.offsetLeft - (strip.clientWidth - shown.clientWidth) / 2;
+  }, [path]);
+  return (
+    <nav ref={list} aria-label="Parts of the project" className={tabListLook}>
+      {TABS.map(({ to, label, exact }) => (
+        <Link key={to} to={to} params={{ project }} className={tabLook} activeOptions={{ exact, includeSearch: false }} activeProps={{ className: tabActiveLook }}>
+          {label}
+        </Link>
+      ))}
+    </nav>
   );
 }
 
@@ -73,6 +90,7 @@ function Origin({ project: { source } }: { project: Project }) {
 
 function Actions({ project }: { project: Project }) {
   const { name, url, live } = project;
+  const navigate = useNavigate();
   const saved = useQuery(pipelineQuery(name)).data;
   const isPipeline = saved?.generated === false;
   // Services of a pipeline have addresses of their own.
@@ -81,6 +99,7 @@ function Actions({ project }: { project: Project }) {
   const close = () => setAsked(null);
   useShortcut("d", "Deploy", "This page", () => setAsked("deploy"), saved !== null);
   useShortcut("r", "Roll back", "This page", () => setAsked("rollback"), live !== null);
+  useShortcut("l", "Logs", "This page", () => void navigate({ to: "/projects/$project/logs", params: { project: name } }));
   useShortcut("o", "Open the site", "This page", () => void window.open(url, "_blank", "noreferrer"), isOpenable);
   return (
     <>

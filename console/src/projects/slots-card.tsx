@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Ellipsis, ExternalLink, ListFilter, Trash2, Undo2 } from "lucide-react";
+import { Ellipsis, ExternalLink, ListFilter, ScrollText, Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
 import { type Slot, deploymentQuery, slotsQuery } from "@/api/queries";
 import { RollbackDialog } from "@/deployments/rollback-dialog";
@@ -68,6 +68,11 @@ function SlotRow({ project, slot }: { project: string; slot: Slot }) {
         <MenuItem asChild>
           <Link to="/projects/$project/deployments" params={{ project }} search={{ slot: name }} className={menuItemLook}>
             <ListFilter aria-hidden className="text-muted" /> Its deployments
+          </Link>
+        </MenuItem>
+        <MenuItem asChild>
+          <Link to="/projects/$project/logs" params={{ project }} search={{ slot: name }} className={menuItemLook}>
+            <ScrollText aria-hidden className="text-muted" /> Its logs
           </Link>
         </MenuItem>
         <MenuItem icon={<Undo2 />} disabled={live === null} reason="Nothing is live in it" onSelect={() => setAsked("rollback")}>

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { useNavigate, useParams } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import { BookOpen, Box, Boxes, Keyboard, LogOut, Plug, Plus, Rocket, Server, SunMoon, Users } from "lucide-react";
 import { type ReactNode, useDeferredValue, useState } from "react";
@@ -20,7 +20,11 @@ const FOUND_AT_MOST = 8;
 const PARTS = [
   { to: "/projects/$project/pipeline", label: "Pipeline" },
   { to: "/projects/$project/slots", label: "Slots" },
+  { to: "/projects/$project/deployments", label: "Deployments" },
+  { to: "/projects/$project/logs", label: "Logs" },
   { to: "/projects/$project/variables", label: "Variables" },
+  { to: "/projects/$project/domains", label: "Domains" },
+  { to: "/projects/$project/notifications", label: "Notifications" },
   { to: "/projects/$project/access", label: "Access" },
   { to: "/projects/$project/settings", label: "Settings" },
 ] as const;
@@ -30,7 +34,10 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
   const navigate = useNavigate();
   const [search, setSearch] = useState("");
   const found = useFound(useDeferredValue(search.trim()));
+  const here = useParams({ strict: false }).project;
   const pageActions = useActiveShortcuts().filter(({ group }) => group === "This page");
+  // The project that was found, or the one that one is in.
+  const part = search === "" ? here : (found.projects[0]?.name ?? here);
   const then = (run: () => void) => () => {
     onClose();
     run();
@@ -70,16 +77,11 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
               ))}
             </Group>
           )}
-          {search !== "" && found.projects[0] !== undefined && (
-            <Group heading={`In ${found.projects[0].name}`}>
+          {part !== undefined && (
+            <Group heading={`In ${part}`}>
               {PARTS.map(({ to, label }) => (
-                <Item
-                  key={to}
-                  value={`${found.projects[0]?.name ?? ""} ${label}`}
-                  icon={<Boxes />}
-                  onSelect={then(() => void navigate({ to, params: { project: found.projects[0]?.name ?? "" } }))}
-                >
-                  {found.projects[0]?.name} › {label}
+                <Item key={to} value={`${part} ${label}`} icon={<Boxes />} onSelect={then(() => void navigate({ to, params: { project: part } }))}>
+                  {part} › {label}
                 </Item>
               ))}
             </Group>

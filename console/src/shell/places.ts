@@ -1,7 +1,7 @@
-import { Box, Boxes, Container, House, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, ScrollText, Server, User, UserCog, Users } from "lucide-react";
+import { BadgeCheck, Box, Boxes, Container, House, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, ScrollText, Server, User, UserCog, Users } from "lucide-react";
 
 export interface Place {
-  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/teams" | "/audit" | "/users" | "/account/tokens" | "/account/profile";
+  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/teams" | "/audit" | "/users" | "/certificates" | "/account/tokens" | "/account/profile";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -29,6 +29,7 @@ export const CATALOGUE_PLACES: Place[] = [
 export const PEOPLE_PLACES: Place[] = [
   { to: "/teams", label: "Teams", icon: Users, keys: "g w", isRare: true },
   { to: "/audit", label: "Audit", icon: ScrollText, keys: "g a", isRare: true },
+  { to: "/certificates", label: "Certificates", icon: BadgeCheck, keys: "g c", isRare: true },
   { to: "/users", label: "Users", icon: UserCog, keys: "g u", isRare: true },
 ];
 

@@ -7,11 +7,11 @@ import { Skeleton } from "@/ui/skeleton";
 const Qr = lazy(() => import("@/ui/qr"));
 
 /** A URL to open, to copy, or to point a phone at. */
-export function Address({ url, label }: { url: string; label?: string }) {
+export function Address({ url, label, isLarge }: { url: string; label?: string; isLarge?: boolean }) {
   const [isQrShown, setIsQrShown] = useState(false);
   return (
     <span className="flex min-w-0 items-center">
-      <a href={url} target="_blank" rel="noreferrer" className="inline-flex min-h-6 min-w-0 items-center gap-1 text-sm text-accent hover:underline">
+      <a href={url} target="_blank" rel="noreferrer" className={`inline-flex min-h-6 min-w-0 items-center gap-1 text-accent hover:underline ${isLarge === true ? "text-lg font-medium" : "text-sm"}`}>
         <span className="truncate">{label ?? url.replace(/^https?:\/\//, "")}</span>
         <ExternalLink aria-hidden className="size-3.5 shrink-0" />
       </a>

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Ban, CopyPlus, Ellipsis, ListFilter, RotateCcw, Trash2, Undo2 } from "lucide-react";
+import { Ban, CopyPlus, Ellipsis, ListFilter, RotateCcw, ScrollText, Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
 import { type Deployment, type Slot, deploymentQuery } from "@/api/queries";
 import { useCancel, useRedeploy } from "@/deployments/mutations";
 import { RollbackDialog } from "@/deployments/rollback-dialog";
+import { SleepNote } from "@/deployments/sleep-note";
 import { ConditionChips, StateChip } from "@/deployments/state-chip";
 import { isOnItsWay } from "@/deployments/states";
 import { chosenIn, isRunOfPipeline } from "@/runs/is-run";
@@ -55,6 +56,7 @@ export function SlotCard({ project, slot, isEnvironmentShown }: { project: strin
             )}
           </div>
         )}
+        {serving !== undefined && <SleepNote deployment={serving} />}
         {shown !== undefined && <Running deployment={shown} url={url} />}
         {cancel.isError && <ProblemPanel what="It was not cancelled" error={cancel.error} />}
         {retry.isError && <ProblemPanel what="It was not tried again" error={retry.error} />}
@@ -92,6 +94,11 @@ export function SlotCard({ project, slot, isEnvironmentShown }: { project: strin
               <ListFilter aria-hidden className="text-muted" /> Its deployments
             </Link>
           </MenuItem>
+          <MenuItem asChild>
+            <Link to="/projects/$project/logs" params={{ project }} search={{ slot: name }} className={menuItemLook}>
+              <ScrollText aria-hidden className="text-muted" /> Its logs
+            </Link>
+          </MenuItem>
           <MenuItem icon={<RotateCcw />} disabled={newest === undefined || isMoving} reason="It is on its way already" onSelect={() => retry.mutate()}>
             Deploy it again as it is
           </MenuItem>
@@ -112,7 +119,7 @@ export function SlotCard({ project, slot, isEnvironmentShown }: { project: strin
 }
 
 function Running({ deployment, url }: { deployment: Deployment; url: string }) {
-  const { urls, services, state, commit } = deployment;
+  const { project, slot, urls, services, state, commit } = deployment;
   const addresses = isRunOfPipeline(deployment) ? urls : [url];
   const chosen = chosenIn(deployment);
   return (
@@ -141,7 +148,10 @@ function Running({ deployment, url }: { deployment: Deployment; url: string }) {
           {Object.entries(services).map(([name, { healthy, restarts, last_exit }]) => (
             <li key={name} className="flex items-center gap-1.5" title={last_exit ?? undefined}>
               <span aria-hidden className={`size-2 rounded-full ${healthy ? "bg-good" : "bg-bad"}`} />
-              {name} <span className={healthy ? "text-muted" : "text-bad"}>{healthy ? "healthy" : "not healthy"}</span>
+              <Link to="/projects/$project/logs" params={{ project }} search={{ slot, step: name }} title={`What ${name} says`} className="inline-flex min-h-6 min-w-6 items-center justify-center hover:underline">
+                {name}
+              </Link>{" "}
+              <span className={healthy ? "text-muted" : "text-bad"}>{healthy ? "healthy" : "not healthy"}</span>
               {restarts > 0 && <span className="text-warn">{restarts} restarts</span>}
             </li>
           ))}

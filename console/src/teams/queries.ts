@@ -3,6 +3,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, answer, api } from "@/api/client";
 import { keys } from "@/api/keys";
+import { asAsked } from "@/audit/days";
 
 export type Team = Schemas["Team"];
 export type Member = Schemas["Member"];
@@ -58,17 +59,21 @@ export const grantsQuery = (project: string) =>
     queryFn: async ({ signal }) => (await answer(api.GET("/api/v1/projects/{project}/grants", { signal, params: { path: { project } } }))).items,
   });
 
+/** As it is in the address. */
 export interface AuditFilter {
   actor?: string | undefined;
   action?: string | undefined;
   target?: string | undefined;
   project?: string | undefined;
+  /** Days, both included: `2026-11-21`. */
+  since?: string | undefined;
+  until?: string | undefined;
 }
 
 export const auditQuery = (filter: AuditFilter) =>
   infiniteQueryOptions({
     queryKey: keys.audit(filter),
-    queryFn: ({ signal, pageParam: cursor }) => answer(api.GET("/api/v1/audit", { signal, params: { query: { ...filter, cursor: cursor ?? undefined, limit: 50 } } })),
+    queryFn: ({ signal, pageParam: cursor }) => answer(api.GET("/api/v1/audit", { signal, params: { query: { ...asAsked(filter), cursor: cursor ?? undefined, limit: 50 } } })),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
   });

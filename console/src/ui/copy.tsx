@@ -63,7 +63,7 @@ export function Command({ text, className }: { text: string; className?: string 
         className,
       )}
     >
-      <code className="code min-w-0 flex-1 py-1 break-all">
+      <code className="code min-w-0 flex-1 py-1 wrap-anywhere">
         <span aria-hidden className="text-faint select-none">
           ${" "}
         </span>

@@ -3,6 +3,8 @@ import { Button } from "./button";
 
 interface Pages {
   hasNextPage: boolean;
+  isFetching: boolean;
+  dataUpdatedAt: number;
   isFetchingNextPage: boolean;
   isFetchNextPageError: boolean;
   fetchNextPage: () => Promise<unknown>;
@@ -10,17 +12,19 @@ interface Pages {
 
 /** Reads the next page shortly before one gets there; a button for those who cannot scroll, and after a failure. */
 export function LoadMore({ query }: { query: Pages }) {
-  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
+  const { hasNextPage, isFetching, dataUpdatedAt, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
   const mark = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const element = mark.current;
-    if (element === null || !hasNextPage || isFetchingNextPage || isFetchNextPageError) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting === true && void fetchNextPage(), {
+    // While the list is read again there is no next page to ask for; and what cut the asking short is behind us afterwards.
+    if (element === null || !hasNextPage || isFetching || isFetchNextPageError) return;
+    // Several changes may be told at once: the last one holds.
+    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting === true && void fetchNextPage(), {
       rootMargin: "600px",
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
+  }, [hasNextPage, isFetching, dataUpdatedAt, isFetchNextPageError, fetchNextPage]);
   if (!hasNextPage) return null;
   return (
     <div ref={mark} className="flex justify-center pb-4">

@@ -26,11 +26,15 @@ pub(crate) struct Held {
 impl Held {
     /// Takes out of texts whatever secrets this deployment was told of.
     pub(crate) fn mask(&self) -> Mask {
-        let work = &self.assignment.work;
-        let variables = work.variables.iter().filter(|it| it.secret).map(|it| it.value.as_str());
-        let keys = work.keys.iter();
+        let keys = self.assignment.work.keys.iter();
         let logins = keys.flat_map(|keys| keys.registries.iter().map(|login| login.password.as_str()));
-        Mask::new(variables.chain(logins))
+        Mask::new(self.secrets().into_iter().chain(logins))
+    }
+
+    /// The values of the variables that are secrets.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        let variables = self.assignment.work.variables.iter();
+        variables.filter(|it| it.secret).map(|it| it.value.as_str()).collect()
     }
 }
 

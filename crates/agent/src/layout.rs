@@ -12,6 +12,7 @@
 //! agent/caches/<project>/<hash>/   a framework's cache between two builds
 //! agent/images/                    layers of images on their way
 //! agent/runs/<id>.json             how far the run of a pipeline has come
+//! agent/programs/                  what is mounted into containers of others
 //! agent/variants/                  which compressed variants are known
 //! ```
 
@@ -111,6 +112,10 @@ impl Layout {
 
     pub(crate) fn runs(&self) -> PathBuf {
         self.root.join("runs")
+    }
+
+    pub(crate) fn programs(&self) -> PathBuf {
+        self.root.join("programs")
     }
 
     pub(crate) fn variants(&self) -> PathBuf {

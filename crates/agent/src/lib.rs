@@ -20,6 +20,7 @@
 //! | `pipeline` | the run of a pipeline: what its machine orders, carried out |
 //! | `keeper` | keeps a healthy service running; adopts it after a restart |
 //! | `inventory` | what the engine holds, for whoever compares |
+//! | `programs` | what is mounted into containers of others |
 //! | `undo`, `sweeper` | removing: what one deployment made; what nobody wants any more |
 //! | `git`, `address` | fetching source from strangers without becoming their tool |
 //! | `firewall` | what containers cannot reach |
@@ -40,6 +41,7 @@ mod executor;
 mod firewall;
 mod gc;
 mod git;
+pub mod handover;
 mod health;
 mod identity;
 mod images;
@@ -55,6 +57,7 @@ pub mod options;
 mod overlay;
 mod pipeline;
 pub mod plugins;
+pub mod programs;
 mod queue;
 mod rests;
 mod root;
@@ -74,7 +77,7 @@ use pierhead_engine::Engine;
 use pierhead_model::id::InstallId;
 use pierhead_wire::link::End;
 use pierhead_wire::streams::Reachable;
-use pierhead_wire::{AgentToControl, BlobChannel, ControlToAgent};
+use pierhead_wire::{AgentToControl, BlobChannel, ControlToAgent, Leaders};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -94,6 +97,8 @@ pub struct Tools {
     pub engine: Arc<dyn Engine>,
     pub blobs: Arc<dyn BlobChannel>,
     pub runtimes: Arc<dyn RuntimeImages>,
+    /// The ways to the nodes that lead what this one has a share of.
+    pub leaders: Arc<dyn Leaders>,
 }
 
 /// Why an agent did not start.

@@ -1,12 +1,13 @@
 //! What the agent's tasks share.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use pierhead_engine::Engine;
 use pierhead_model::id::ProjectId;
-use pierhead_wire::BlobChannel;
+use pierhead_wire::{BlobChannel, Leaders};
 use tokio::sync::Notify;
 
 use crate::Tools;
@@ -21,6 +22,7 @@ use crate::layout::Layout;
 use crate::log::Logs;
 use crate::options::{Options, RuntimeError, RuntimeImage, RuntimeImages, Say};
 use crate::plugins::PluginBuilder;
+use crate::programs;
 use crate::queue::BuildQueue;
 use crate::rests::Rests;
 
@@ -29,9 +31,12 @@ use crate::rests::Rests;
 pub(crate) struct Node {
     pub(crate) options: Options,
     pub(crate) layout: Layout,
+    /// The program that hands secrets to processes in containers.
+    pub(crate) init: PathBuf,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<dyn BlobChannel>,
     pub(crate) runtimes: Arc<dyn RuntimeImages>,
+    pub(crate) leaders: Arc<dyn Leaders>,
     pub(crate) plugins: PluginBuilder,
     pub(crate) book: Book,
     pub(crate) logs: Logs,
@@ -59,6 +64,7 @@ impl Node {
         let (reports_due, lines_due) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let policy = AddressPolicy::new(options.allow_addresses.clone());
         Ok(Self {
+            init: programs::INIT.install(&layout.programs())?,
             book: Book::open(layout.reports(), Arc::clone(&reports_due))?,
             logs: Logs::open(layout.logs(), Arc::clone(&lines_due))?,
             layers: Layers::open(&layout, Arc::clone(&tools.blobs))?,
@@ -82,6 +88,7 @@ impl Node {
             engine: tools.engine,
             blobs: tools.blobs,
             runtimes: tools.runtimes,
+            leaders: tools.leaders,
             reports_due,
             lines_due,
             options,

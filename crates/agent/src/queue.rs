@@ -1,8 +1,6 @@
 //! Who may build next.
 //!
-//! At most so many builds at once, and fair across projects: when a place is free, it goes to the project that holds the
-//! fewest places, and among those to whoever waited longest. A project that was pushed to a thousand times delays another
-//! by one build at most.
+//! At most so many builds at once, and fair across projects (`pierhead-model`, `queue`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -68,7 +66,7 @@ impl BuildQueue {
 
 fn next_of(state: &State) -> Option<usize> {
     let held = |project: &ProjectId| state.running.get(project).copied().unwrap_or(0);
-    (0..state.waiting.len()).min_by_key(|&index| held(&state.waiting[index].0))
+    pierhead_model::queue::next(&state.waiting, |(project, _)| held(project))
 }
 
 impl Drop for Place {

@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::{Shared, git};
 
 /// Open to strangers. A test keeps this list from growing by accident.
-pub(crate) const OPEN: [&str; 28] = [
+pub(crate) const OPEN: &[&str] = &[
     "/",
     "/api/docs",
     "/api/v1/auth/accept",
@@ -29,6 +29,8 @@ pub(crate) const OPEN: [&str; 28] = [
     "/api/v1/auth/browser/accept",
     "/api/v1/auth/browser/setup",
     "/api/v1/auth/callback/{provider}",
+    "/api/v1/auth/device",
+    "/api/v1/auth/device/token",
     "/api/v1/auth/invitation",
     "/api/v1/auth/login",
     "/api/v1/auth/options",
@@ -205,14 +207,30 @@ impl Caller {
         Ok(Self { principal, token })
     }
 
-    /// Returns when the token is not good any more: streams end then, however long they have been open.
+    /// Returns when the token is not good any more, or its owner is an admin no longer: streams end then, however long they have
+    /// been open.
     pub(crate) async fn signed_out(self, app: Shared) {
-        loop {
-            tokio::time::sleep(RECHECK).await;
-            let known = app.services.auth.authenticate(self.token.expose_secret()).await;
-            if let Err(Error::Unauthenticated { .. } | Error::TokenExpired) = known {
+        while self.known_again(&app).await.is_some() {}
+    }
+
+    /// The same, and when this deployment may not be looked at any more.
+    pub(crate) async fn shut_out(self, app: Shared, deployment: String) {
+        while let Some(principal) = self.known_again(&app).await {
+            let asked = app.services.logs.may_read(&principal, &deployment).await;
+            if let Err(Error::NotFound { .. } | Error::Forbidden { .. }) = asked {
                 return;
             }
+        }
+    }
+
+    /// Who this is, a moment later; `None` when that is nobody any more.
+    async fn known_again(&self, app: &Shared) -> Option<Principal> {
+        tokio::time::sleep(RECHECK).await;
+        match app.services.auth.authenticate(self.token.expose_secret()).await {
+            Err(Error::Unauthenticated { .. } | Error::TokenExpired) => None,
+            Ok(principal) => (principal.role == self.principal.role).then_some(principal),
+            // It cannot be told now: asked again in a moment.
+            Err(_) => Some(self.principal.clone()),
         }
     }
 }

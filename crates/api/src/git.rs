@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use pierhead_control::{LogItem, LogQuery, Principal, PushView};
+use pierhead_control::{LogItem, LogOf, LogQuery, Principal, PushView};
 use pierhead_model::code::Code;
 use pierhead_model::deployment::State as DeploymentState;
 use serde::Deserialize;
@@ -94,10 +94,11 @@ async fn receive(
         let whole = begun.chain(stream::once(async move { end }));
         return Ok(answered("result", Body::from_stream(whole.map(Ok::<_, std::io::Error>))));
     };
+    let of = LogOf { deployment: &id, node: None };
     let lines = app
         .services
         .logs
-        .follow(&caller.principal, &id, LogQuery { limit: AT_ONCE, ..LogQuery::default() })
+        .follow(&caller.principal, of, LogQuery { limit: AT_ONCE, ..LogQuery::default() })
         .await?;
     let live = until_live(Shared::clone(&app), caller.principal.clone(), id.clone());
     let lines = lines.take_until(Box::pin(live)).map(|item| match item {

@@ -41,7 +41,7 @@ const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The same call on the command line.
-const COMMANDS: [(&str, &str); 80] = [
+const COMMANDS: &[(&str, &str)] = &[
     ("login", "pierhead login --email you@example.com"),
     ("logout", "pierhead logout"),
     ("me", "pierhead whoami"),
@@ -110,10 +110,27 @@ const COMMANDS: [(&str, &str); 80] = [
     ("grant_put", "pierhead grants set storefront read-only --project shop"),
     ("project_transfer", "pierhead projects transfer shop storefront"),
     ("audit_list", "pierhead audit"),
+    ("identity_list", "pierhead identities"),
+    ("identity_unlink", "pierhead identities unlink IDENTITY"),
+    ("device_begin", "pierhead login --browser"),
+    ("device_token", "pierhead login --browser"),
+    ("keys_get", "pierhead keys"),
+    ("keys_rotate", "pierhead keys rotate"),
     ("source_get", "pierhead source --project shop"),
     ("source_sync", "pierhead source sync --project shop"),
     ("source_secret_renew", "pierhead source secret --project shop"),
     ("source_deploy_key_make", "pierhead source deploy-key --project shop"),
+    ("source_connect", "pierhead source connect --project shop"),
+    ("source_disconnect", "pierhead source disconnect --project shop"),
+    ("source_webhook_make", "pierhead source webhook --project shop"),
+    ("source_webhook_remove", "pierhead source webhook --remove --project shop"),
+    ("github_get", "pierhead github"),
+    ("github_app_set", "pierhead github app 4711 --key-file app.pem"),
+    ("github_app_delete", "pierhead github forget-app"),
+    ("github_connection_begin", "pierhead github connect"),
+    ("github_connection_delete", "pierhead github disconnect"),
+    ("github_installation_list", "pierhead github installations"),
+    ("github_repository_list", "pierhead github repositories 4712 shop"),
     ("source_token_put", "pierhead source token --project shop"),
     ("source_host_key_list", "pierhead source host-keys --project shop"),
     ("source_host_key_approve", "pierhead source trust SHA256:FINGERPRINT --project shop"),

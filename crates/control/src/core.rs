@@ -19,7 +19,7 @@ use crate::mail::Mailer;
 use crate::outgoing::Outgoing;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
-use crate::sealing::MasterKey;
+use crate::sealing::Keyring;
 use crate::sign_in::ProviderOptions;
 use crate::sleepers::Sleepers;
 
@@ -27,7 +27,7 @@ use crate::sleepers::Sleepers;
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) outside: Arc<dyn Outside>,
-    pub(crate) key: MasterKey,
+    pub(crate) key: Keyring,
     pub(crate) install: InstallId,
     /// Grows with each start; every write of the lifecycle carries it.
     pub(crate) epoch: u64,
@@ -89,7 +89,10 @@ pub(crate) struct Signals {
     pub(crate) images: Signal,
     pub(crate) nodes: Signal,
     pub(crate) sources: Signal,
+    pub(crate) tokens: Signal,
+    pub(crate) pushed: Signal,
     pub(crate) notices: Signal,
+    pub(crate) feedback: Signal,
     pub(crate) sleep: Signal,
     pub(crate) letters: Signal,
     pub(crate) domains: Signal,

@@ -11,6 +11,7 @@ mod core;
 mod edge;
 mod error;
 mod fleet;
+mod forge;
 mod images;
 mod ingresses;
 mod lifecycle;
@@ -23,6 +24,7 @@ mod routing;
 mod schemas;
 mod sealing;
 mod services;
+mod shares;
 mod sign_in;
 mod sleepers;
 mod sources;
@@ -50,8 +52,8 @@ pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeS
 use pierhead_store::{Environment, Node, NodeLink, Store};
 pub use pierhead_wire::ingress_to_control::Counts as TrafficCounts;
 use pierhead_wire::link::End;
-use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Tunnels};
-pub use sealing::{MasterKey, SealError};
+use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Leaders, Tunnels};
+pub use sealing::{MasterKey, MasterKeySource, SealError, Successor, VaultToken, VaultTransit};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
 pub use services::auth::{
@@ -62,20 +64,25 @@ pub use services::catalogue::{Catalogue, Listed, TagQuery, TagView, TagsView};
 pub use services::certificates::{CertificateView, NewCertificate};
 pub use services::clones::NewClone;
 pub use services::deployments::{
-    Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment,
+    Conditions, DeploymentFilter, DeploymentView, NewDeployment, QuickDeployment, ShareView,
 };
 pub use services::detection::Detector;
+pub use services::devices::{DeviceAnswer, DeviceBegun, DeviceView};
 pub use services::domains::{DomainCertificate, DomainView, NewDomain};
 pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
 pub use services::events::EventView;
+pub use services::github::{
+    ConnectionBegun, GithubAppView, GithubView, InstallationView, ManifestView, NewGithubApp, RepositoryView,
+};
 pub use services::grants::{GrantView, NewGrant};
 pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::identities::IdentityView;
 pub use services::invitations::{InvitationView, Invited, NewAccount};
-pub use services::logs::{LogItem, LogPage, LogQuery};
+pub use services::keys::{DataKeyView, KeysView};
+pub use services::logs::{LogItem, LogOf, LogPage, LogQuery};
 pub use services::mailing::{LetterView, MailView};
 pub use services::notices::{NewNoticeEndpoint, NoticeEndpointView};
 pub use services::page::{Page, PageRequest};
@@ -91,6 +98,7 @@ pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderVi
 pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
 pub use services::source_access::AccessView;
+pub use services::source_links::{LinkView, NewLink};
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
 pub use services::variables::{NewVariable, VariableView, VariablesAt, VariablesShown, VariablesView};
@@ -115,6 +123,7 @@ use crate::links::Links;
 use crate::outgoing::Outgoing;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
+use crate::sealing::Keyring;
 use crate::services::auth::Auth;
 use crate::sign_in::web::Web;
 use crate::sleepers::Sleepers;
@@ -170,6 +179,10 @@ impl Control {
             edge,
         } = options;
         let fresh = InstallId::new(outside.now(), random_bits(&*outside));
+        // Before anything is changed: with the wrong key nothing is, and whoever runs with the right one runs on.
+        let sealed = store.setting_get(access::token_keys::SETTING).await.stored()?;
+        let sample = sealed.as_deref().map(|sealed| (access::token_keys::PLACE, sealed));
+        let key = Keyring::load(&store, key, sample, &*outside).await?;
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let (drained, signals) = (Signal::default(), Signals::default());
         let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));
@@ -208,7 +221,7 @@ impl Control {
             auth,
             web,
             detector,
-            (Arc::clone(&sources.repositories), sources.pushes),
+            (Arc::clone(&sources.repositories), sources.pushes.clone()),
         ));
         let stop = watch::Sender::new(false);
         let tls = links::tls(&core).await?;
@@ -269,11 +282,28 @@ impl Control {
                 core.signals.notices.clone(),
                 stop.subscribe(),
             ),
+            drive(
+                Arc::new(reconcilers::feedback::Feedback::new(Arc::clone(&core))),
+                core.signals.feedback.clone(),
+                stop.subscribe(),
+            ),
             wake_when_something_happened(Arc::clone(&core), stop.subscribe()),
         ];
         tasks.push(drive(
             Arc::new(reconcilers::sources::Sources::new(Arc::clone(&core), sources.repositories)),
             core.signals.sources.clone(),
+            stop.subscribe(),
+        ));
+        if let Some(host) = sources.pushes {
+            tasks.push(drive(
+                Arc::new(reconcilers::pushed::Pushed { core: Arc::clone(&core), host }),
+                core.signals.pushed.clone(),
+                stop.subscribe(),
+            ));
+        }
+        tasks.push(drive(
+            Arc::new(reconcilers::tokens::Tokens(Arc::clone(&core))),
+            core.signals.tokens.clone(),
             stop.subscribe(),
         ));
         if let Some(port) = core.edge.caches.clone() {
@@ -319,6 +349,11 @@ impl Control {
     /// The way to services on other machines, for an ingress in this process.
     pub fn tunnels(&self) -> Arc<dyn Tunnels> {
         Arc::new(fleet::NodeTunnels(Arc::clone(&self.core)))
+    }
+
+    /// The ways of the agent of this machine to the nodes that lead what it has a share of.
+    pub fn leaders(&self) -> Arc<dyn Leaders> {
+        Arc::new(fleet::LeadersOf { core: Arc::clone(&self.core), node: self.local_node.clone() })
     }
 
     /// Speaks with an ingress.
@@ -382,7 +417,10 @@ fn wake_when_something_happened(core: Arc<Core>, mut stop: watch::Receiver<bool>
         loop {
             tokio::select! {
                 changed = events.changed() => match changed {
-                    Ok(()) => core.signals.notices.raise(),
+                    Ok(()) => {
+                        core.signals.notices.raise();
+                        core.signals.feedback.raise();
+                    }
                     Err(_) => return,
                 },
                 _ = stop.wait_for(|stop| *stop) => return,

@@ -13,7 +13,8 @@ use ipnet::IpNet;
 use pierhead_model::address::AddressRule;
 use pierhead_registry::RegistryError;
 use pierhead_registry::address::{AddressFilter, JudgingResolver, judge_literal, refusal};
-use reqwest::header::RETRY_AFTER;
+use reqwest::Method;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use url::Url;
 
 use crate::error::Error;
@@ -44,6 +45,17 @@ pub(crate) struct Answered {
     /// How long it wants to be left alone.
     pub(crate) retry_after: Option<Duration>,
 }
+
+/// What a service said, as a whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A page of a hundred repositories of GitHub has about 600 KiB.
+const LONGEST_REPLY: usize = 8 << 20;
 
 impl Outgoing {
     /// `ca_bundle`: PEM certificates of authorities to trust beside the system's.
@@ -83,6 +95,27 @@ impl Outgoing {
         let retry_after = after.and_then(|seconds| seconds.trim().parse::<u64>().ok());
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT_S)));
         Ok(Answered { status: response.status().as_u16(), retry_after })
+    }
+
+    /// A request that is about to be asked.
+    pub(crate) fn request(&self, method: Method, url: &Url) -> reqwest::RequestBuilder {
+        self.client.request(method, url.clone())
+    }
+
+    /// Asks a service, and reads what it says, within bounds. An error is a sentence for people.
+    pub(crate) async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Reply, String> {
+        let request = request.build().map_err(|error| explained(&error))?;
+        judge_literal(&*self.filter, request.url()).map_err(|error| sentence(&error))?;
+        let mut response = self.client.execute(request).await.map_err(|error| explained(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| explained(&error))? {
+            if body.len() + chunk.len() > LONGEST_REPLY {
+                return Err(format!("it answered with more than {} MiB", LONGEST_REPLY >> 20));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, headers, body })
     }
 }
 

@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn table(all: &[Shown]) -> BTreeMap<Hostname, Route> {
-        super::table(all, &Visiting::of_nobody(&crate::sealing::MasterKey::from_bytes([7; 32])))
+        super::table(all, &Visiting::of_nobody(&crate::sealing::Keyring::of_one([7; 32])))
     }
 
     fn target(all: &[Shown], host: &str) -> Target {

@@ -5,7 +5,7 @@
 //! time, never correctness.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -22,7 +22,7 @@ use crate::pipeline::StepName;
 use crate::pipeline::image::ImageReference;
 use crate::plan::{BuildPlan, BuildSettings};
 use crate::release::Release;
-use crate::run::PipelineWork;
+use crate::run::{Handed, PipelineWork};
 use crate::sleep::RestOrder;
 use crate::source::{Commit, Folder, GitReference, RepositoryUrl};
 use crate::variable::Variable;
@@ -63,6 +63,18 @@ pub enum Goal {
     Run,
     /// Stop it politely and remove all that it made on the node.
     Stop,
+}
+
+impl Assignment {
+    /// The deployment that people know: of a share, the one that it is a part of.
+    pub fn belongs_to(&self) -> &DeploymentId {
+        match &self.work.source {
+            Source::Pipeline { work } => work.share.as_ref().map_or(&self.deployment, |share| &share.of),
+            Source::Git { .. } | Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => {
+                &self.deployment
+            }
+        }
+    }
 }
 
 /// Everything that is needed to do it without asking again.
@@ -178,6 +190,9 @@ pub struct Report {
     pub services: BTreeMap<StepName, InstanceReport>,
     /// Highest memory seen while building and while running, in bytes.
     pub peak_memory_bytes: Option<u64>,
+    /// Of a run whose services have replicas on other nodes, when it has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed: Option<Handed>,
 }
 
 /// One step of a run, as shown in the timeline.
@@ -259,10 +274,10 @@ impl InstanceReport {
 }
 
 impl Report {
-    /// Whether a process of it is reached at this address.
-    pub fn serves(&self, address: SocketAddr) -> bool {
+    /// Whether a process of it is at this address, whatever port of it is meant: a service may listen on several.
+    pub fn serves(&self, address: IpAddr) -> bool {
         let mut instances = self.instance.iter().chain(self.services.values());
-        instances.any(|instance| instance.addresses().any(|it| it == address))
+        instances.any(|instance| instance.addresses().any(|it| it.ip() == address))
     }
 
     /// A report of a deployment that was just accepted.
@@ -279,6 +294,7 @@ impl Report {
             instance: None,
             services: BTreeMap::new(),
             peak_memory_bytes: None,
+            handed: None,
         }
     }
 }
@@ -290,7 +306,7 @@ pub fn platform_variables(assignment: &Assignment, commit: Option<&Commit>) -> B
         ("PIERHEAD_PROJECT".to_owned(), assignment.project.to_string()),
         ("PIERHEAD_ENVIRONMENT".to_owned(), assignment.environment.to_string()),
         ("PIERHEAD_SLOT".to_owned(), assignment.slot.to_string()),
-        ("PIERHEAD_DEPLOYMENT".to_owned(), assignment.deployment.to_string()),
+        ("PIERHEAD_DEPLOYMENT".to_owned(), assignment.belongs_to().to_string()),
         ("PIERHEAD_SLOT_URL".to_owned(), format!("http://{}", assignment.work.hostname)),
         ("PIERHEAD_DEPLOYMENT_URL".to_owned(), format!("http://{}", assignment.work.deployment_hostname)),
     ]);

@@ -16,6 +16,7 @@
 //! | [`access`] | who may do what: roles, scopes, grants, one decision |
 //! | [`address`] | which addresses may be reached on behalf of somebody |
 //! | [`lifetime`] | how long slots live |
+//! | [`placement`], [`spread`] | which node gets what |
 //! | [`sleep`] | how deeply a service sleeps that nobody needs |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
@@ -44,11 +45,13 @@ pub mod placement;
 pub mod plan;
 pub mod project;
 pub mod pull;
+pub mod queue;
 pub mod release;
 pub mod remote;
 pub mod run;
 pub mod sleep;
 pub mod source;
+pub mod spread;
 pub mod tree;
 pub mod variable;
 pub mod visitors;

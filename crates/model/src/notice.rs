@@ -67,6 +67,8 @@ pub enum NoticeFormat {
     /// An incoming webhook of Slack, or of what speaks its language (Mattermost).
     Slack,
     Discord,
+    /// A letter to somebody who has an account here.
+    Email,
 }
 
 /// Something that happened.
@@ -102,6 +104,14 @@ impl Notice {
                     self.sentence(known, &discord_text, &discord_link).chars().take(2000).collect();
                 // Nobody is called by what a commit message says.
                 json!({ "content": content, "allowed_mentions": { "parse": [] } })
+            }
+            NoticeFormat::Email => {
+                let plain = |text: &str| text.to_owned();
+                let text = self.sentence(known, &plain, &plain);
+                // What a commit says is not a part of the subject: that is one line, and shown to whoever looks over a shoulder.
+                let silent = Circumstances::default();
+                let quiet = Self { failure: None, ..self.clone() };
+                json!({ "subject": quiet.sentence(&silent, &plain, &plain), "text": format!("{text}\n") })
             }
         }
     }

@@ -67,7 +67,7 @@ impl World {
                 assert!(round < 10, "deciding must come to an end");
                 let live_number = self.live().first().map(|live| self.deployments[*live].0.number);
                 let (deployment, report) = &self.deployments[index];
-                let observed = Observed { report: report.as_ref(), live_number, now: self.now };
+                let observed = Observed { report: report.as_ref(), shares: &[], live_number, now: self.now };
                 let Some(event) = decide(deployment, observed) else { break };
                 self.apply(index, event);
             }
@@ -207,4 +207,35 @@ fn the_one_that_started_later_stays_live_though_the_earlier_one_finishes_last() 
     world.happen(Happening::Reported(0, Phase::Healthy));
     assert_eq!(world.deployments[1].0.state, State::Production);
     assert_eq!(world.deployments[0].0.failure.as_ref().unwrap().reason, Reason::Superseded);
+}
+
+/// Live is what is healthy on every node that has a share of it.
+#[test]
+fn a_deployment_waits_for_its_shares_and_fails_with_any_of_them() {
+    let now = Timestamp::UNIX_EPOCH;
+    let (project, slot) = (ProjectId::new(now, 1), SlotId::new(now, 1));
+    let mut deployment =
+        Deployment::queued(DeploymentId::from_random(1), project, slot, 1, Limits::default(), now);
+    deployment.state = State::Provisioning;
+    deployment.node = Some(NodeId::new(now, 1));
+    let leader = report_of(&deployment, Phase::Healthy, now);
+    let share = |phase| report_of(&deployment, phase, now);
+    let next = |shares: &[Option<&Report>]| {
+        decide(&deployment, Observed { report: Some(&leader), shares, live_number: None, now })
+    };
+    let (healthy, starting) = (share(Phase::Healthy), share(Phase::Building));
+    assert_eq!(next(&[Some(&healthy), None]), None, "one has said nothing yet");
+    assert_eq!(next(&[Some(&healthy), Some(&starting)]), None);
+    assert_eq!(next(&[Some(&healthy), Some(&healthy)]), Some(Event::Promoted));
+    let failed = share(Phase::Failed);
+    assert!(matches!(next(&[Some(&healthy), Some(&failed)]), Some(Event::Failed(_))));
+
+    // Cancelled is what is gone everywhere.
+    deployment.cancel_requested_at = Some(now);
+    let stopped = report_of(&deployment, Phase::Stopped, now);
+    let next = |shares: &[Option<&Report>]| {
+        decide(&deployment, Observed { report: Some(&stopped), shares, live_number: None, now })
+    };
+    assert_eq!(next(&[Some(&healthy)]), None, "a share of it still runs");
+    assert!(matches!(next(&[Some(&stopped), None]), Some(Event::Failed(_))));
 }

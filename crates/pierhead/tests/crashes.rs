@@ -42,10 +42,13 @@ const POINTS: [&str; 25] = [
 /// Passed by a start on an empty data directory.
 const AT_FIRST_START: [&str; 1] = ["store.migrate.before_commit"];
 
-/// Driven by the tests of nodes, of pipelines, of webhooks and of sleep.
-const ELSEWHERE: [&str; 6] = [
+/// Driven by the tests of nodes, of pipelines, of webhooks, of sleep and of secrets.
+const ELSEWHERE: [&str; 9] = [
+    "control.data_key_wrapped_again",
+    "control.master_key_exchanged",
     "control.rotate_token.before_disconnect",
     "agent.run_noted",
+    "control.shares_planned",
     "store.delivery.before_commit",
     "store.delivery.after_commit",
     "agent.frozen",

@@ -15,8 +15,10 @@ const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
 const VISITORS: usize = 50;
 const HOST: &str = "shop.localhost";
 
-/// Says when it starts, holds some memory, and echoes whatever an upgraded connection says.
+/// Says when it starts, holds some memory, and echoes whatever an upgraded connection says. It does nothing without its secret,
+/// which it must be given each time that it is woken.
 const SERVER_JS: &str = r#"
+if (process.env.TOKEN !== "a secret of the shop") process.exit(9);
 console.log("started");
 const held = Buffer.alloc(64 << 20, 7);
 const server = require("http").createServer((request, response) => {
@@ -53,6 +55,8 @@ impl Shop {
             (201, &json!(900)),
             "a quarter of an hour unless said otherwise"
         );
+        let secret = json!({ "value": "a secret of the shop", "secret": true });
+        assert_eq!(server.call("PUT", "/projects/shop/variables/TOKEN", Some(secret)).await.0, 200);
         let live = server.deploy_project("shop").await;
         assert_eq!(live.state(), "PRODUCTION", "{:#}\n{}", live.0, server.log());
         let (id, container) = (live.id().to_owned(), server.container_of(live.id(), "service"));

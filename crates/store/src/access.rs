@@ -397,6 +397,16 @@ impl Store {
         Ok(true)
     }
 
+    /// Forgets exchanged refresh tokens from before a moment; says how many.
+    pub async fn rotated_tokens_forget(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let done = rotated::Entity::delete_many()
+            .filter(rotated::Column::RotatedAt.lt(before.as_millisecond()))
+            .exec(&self.db)
+            .await;
+        let done = done.map_err(|error| StoreError::from_db("forgetting exchanged tokens", error))?;
+        Ok(done.rows_affected)
+    }
+
     /// It was used: from now on it ends later.
     pub async fn session_extend(&self, id: &TokenId, expires_at: Timestamp) -> Result<(), StoreError> {
         let done = session::Entity::update_many()

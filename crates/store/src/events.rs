@@ -11,7 +11,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect, Set};
 use tokio::sync::watch;
 
-use crate::{Store, StoreError, Visibility, document, notices};
+use crate::{Store, StoreError, Visibility, document, feedback, notices};
 
 /// A transition that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,7 @@ pub(crate) async fn write_in_txn(
     new: NewEvent<'_>,
 ) -> Result<(), StoreError> {
     notices::enqueue(transaction, &new).await?;
+    feedback::enqueue(transaction, &new).await?;
     let row = row::ActiveModel {
         sequence: sea_orm::NotSet,
         deployment_id: Set(new.deployment.to_string()),

@@ -10,6 +10,7 @@ use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{QueryOrder, Set};
 
 use crate::deployments::row as deployment;
+use crate::shares::row as share;
 use crate::{Store, StoreError, document};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,9 +262,17 @@ impl Store {
             .count(&transaction)
             .await
             .map_err(error)?;
-        if busy > 0 && !lost {
+        let its_shares = share::Column::NodeId.eq(node.to_string());
+        let busy_shares = share::Entity::find()
+            .filter(its_shares.clone())
+            .filter(share::Column::OnNode.eq(true))
+            .count(&transaction)
+            .await
+            .map_err(error)?;
+        if busy + busy_shares > 0 && !lost {
             return Err(StoreError::Conflict { what: "node" });
         }
+        share::Entity::delete_many().filter(its_shares).exec(&transaction).await.map_err(error)?;
         deployment::Entity::update_many()
             .col_expr(deployment::Column::NodeId, Expr::value(None::<String>))
             .col_expr(deployment::Column::OnNode, Expr::value(false))

@@ -346,6 +346,8 @@ impl Store {
         self.hooks_delete(id).await?;
         self.notices_delete(id).await?;
         self.source_access_delete(id).await?;
+        self.feedback_delete(id).await?;
+        self.source_link_delete(id).await?;
         self.uploads_delete(id).await?;
         self.orders_delete(id).await?;
         self.certificates_delete(id).await?;

@@ -25,10 +25,11 @@ use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_model::visitors::{Access, RateLimit, VisitorRules};
 use pierhead_store::{
-    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, Domain,
-    DomainLooked, Environment, Identity, InstanceRole, NewAudit, NewDeployment, NewPipelineVersion, Node,
-    NodeLink, Options, Project, Slot, Store, StoreError, StoredAccess, StoredCertificate, StoredCredentials,
-    StoredGitCredential, StoredLetter, StoredRegistry, StoredVariable, User, Visibility, VisitorPassword,
+    AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin,
+    Domain, DomainLooked, Environment, FeedbackTried, Identity, InstallationToken, InstanceRole, NewAudit,
+    NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, SourceLink, Store, StoreError,
+    StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry,
+    StoredVariable, User, Visibility, VisitorPassword, WrappedKey,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -201,9 +202,12 @@ on_both!(
     a_credential_and_host_keys_do_not_disturb_each_other,
     a_slot_expires_unless_it_is_extended_first,
     an_account_elsewhere_is_linked_once_and_a_link_is_taken_once,
+    data_keys_are_kept_by_master_key,
+    a_sign_in_by_browser_is_answered_once_and_fetched_once,
     a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up,
     a_hostname_is_held_by_one_project_and_yields_to_a_proof,
     an_order_is_made_by_one_and_given_back,
+    what_a_deployment_came_to_is_told_where_its_project_is_connected,
     who_may_visit_goes_with_its_project,
 );
 
@@ -640,6 +644,60 @@ async fn an_account_elsewhere_is_linked_once_and_a_link_is_taken_once(world: &Wo
     assert_eq!([one, other].iter().flatten().collect::<Vec<_>>(), [&ada.id]);
 }
 
+async fn data_keys_are_kept_by_master_key(world: &World) {
+    let key = |id: u32, master: &str, wrapped: &str| WrappedKey {
+        id,
+        master: master.into(),
+        wrapped: wrapped.into(),
+        created_at: now(),
+    };
+    for key in [key(1, "old", "a"), key(2, "old", "b"), key(1, "new", "c"), key(1, "new", "d")] {
+        world.store.data_key_put(&key).await.unwrap();
+    }
+    let kept = [key(1, "new", "d"), key(1, "old", "a"), key(2, "old", "b")];
+    assert_eq!(world.store.data_keys().await.unwrap(), kept, "the second time in place of the first");
+    // Together with what tells it.
+    let unit = world.store.begin().await.unwrap();
+    unit.data_keys_keep_only("new").await.unwrap();
+    drop(unit);
+    assert_eq!(world.store.data_keys().await.unwrap().len(), 3);
+    world.store.data_keys_keep_only("new").await.unwrap();
+    assert_eq!(world.store.data_keys().await.unwrap(), kept[..1]);
+}
+
+async fn a_sign_in_by_browser_is_answered_once_and_fetched_once(world: &World) {
+    let (ada, later) = (user(1), now() + SignedDuration::from_secs(600));
+    let login = |device: &str, code: &str, created_at| DeviceLogin {
+        device_hash: device.into(),
+        user_code: code.into(),
+        name: "laptop".into(),
+        ip: None,
+        created_at,
+        expires_at: created_at + SignedDuration::from_secs(600),
+        polled_at: None,
+        answer: None,
+    };
+    let first = login("a", "CODE", now());
+    world.store.device_login_create(&first).await.unwrap();
+    assert_eq!(world.store.device_login_by_code("CODE", now()).await.unwrap(), Some(first.clone()));
+    assert_eq!(world.store.device_login_by_device("a", later).await.unwrap(), None, "its time is over");
+    let taken = world.store.device_login_create(&login("b", "CODE", now())).await;
+    assert!(matches!(taken, Err(StoreError::Taken { .. })), "{taken:?}");
+    world.store.device_login_polled("a", now()).await.unwrap();
+    let answer = async |approved| world.store.device_login_answer("CODE", &ada.id, approved).await.unwrap();
+    let (one, other) = tokio::join!(answer(true), answer(true));
+    assert!(one != other && !answer(false).await, "the first answer stays");
+    let found = world.store.device_login_by_device("a", now()).await.unwrap().unwrap();
+    assert_eq!((found.answer, found.polled_at), (Some((ada.id.clone(), true)), Some(now())));
+    let take = async || world.store.device_login_take("a").await.unwrap();
+    let (one, other) = tokio::join!(take(), take());
+    assert!(one != other, "one of two fetches it");
+    // A code may be used again when its time is over.
+    world.store.device_login_create(&first).await.unwrap();
+    world.store.device_login_create(&login("c", "CODE", later)).await.unwrap();
+    assert_eq!(world.store.device_login_by_device("a", now()).await.unwrap(), None);
+}
+
 async fn a_letter_is_sent_by_one_and_forgotten_when_it_was_given_up(world: &World) {
     let letter = |number: u128, wait_s: i64| StoredLetter {
         id: LetterId::new(now(), number),
@@ -816,4 +874,56 @@ async fn variables_of_one_place_are_replaced_and_go_with_their_slot(world: &Worl
     assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2"), one(&of_slot, "1")]);
     store.slot_delete(&slot.id).await.unwrap();
     assert_eq!(values().await, [one(&everywhere, "1"), one(&environment, "2")]);
+}
+
+async fn what_a_deployment_came_to_is_told_where_its_project_is_connected(world: &World) {
+    let (store, project) = (&world.store, &world.project);
+    world.provisioning(1).await;
+    assert_eq!(store.feedback_due(now(), 10).await.unwrap(), [], "nobody is connected");
+    let link = SourceLink {
+        project: project.clone(),
+        provider: "github_app".into(),
+        api_url: "https://api.github.com/".into(),
+        place: "github.com/acme/shop".into(),
+        repository: "Acme/Shop".into(),
+        repository_id: 7,
+        installation: Some(9),
+        owner: "nobody".into(),
+        token: None,
+        hook: None,
+        trouble: None,
+        created_by: "ada@example.com".into(),
+        created_at: now(),
+    };
+    store.source_link_put(&link).await.unwrap();
+    assert_eq!(store.source_links_of(9).await.unwrap(), [link]);
+    let token = InstallationToken { sealed: "sealed".into(), expires_at: now() };
+    store.installation_token_put(project, "read", &token).await.unwrap();
+    store.installation_token_put(project, "read", &token).await.unwrap();
+    assert_eq!(store.installation_token(project, "read").await.unwrap(), Some(token));
+
+    let second = world.create(2).await;
+    let due = store.feedback_due(now(), 10).await.unwrap();
+    assert_eq!((due.len(), due[0].state, due[0].told), (1, State::Queued, None));
+    // It moves on while that is being told: the rest stays due.
+    world.advance(&second, Event::Placed { node: world.node.clone() }).await.unwrap();
+    world.advance(&second, Event::BuildStarted).await.unwrap();
+    let done = |told| FeedbackTried { told: Some(told), attempts: 0, next_at: None, answer: None };
+    store.feedback_tried(&due[0], &done(State::Queued)).await.unwrap();
+    let due = store.feedback_due(now(), 10).await.unwrap();
+    assert_eq!((due.len(), due[0].state, due[0].told), (1, State::Building, Some(State::Queued)));
+    store.feedback_tried(&due[0], &done(State::Building)).await.unwrap();
+    assert_eq!(
+        (store.feedback_due(now(), 10).await.unwrap(), store.feedback_next().await.unwrap()),
+        (vec![], None)
+    );
+    for comment in ["1", "2"] {
+        store.feedback_comment_put(project, 7, comment).await.unwrap();
+    }
+    assert_eq!(store.feedback_comment(project, 7).await.unwrap().as_deref(), Some("2"));
+    assert_eq!(store.feedback_prune(now() + SignedDuration::from_secs(1)).await.unwrap(), 1);
+
+    store.source_link_trouble(project, Some("uninstalled")).await.unwrap();
+    assert_eq!(store.installation_token(project, "read").await.unwrap(), None, "its tokens are forgotten");
+    assert_eq!(store.source_link(project).await.unwrap().unwrap().trouble.as_deref(), Some("uninstalled"));
 }

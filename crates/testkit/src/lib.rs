@@ -7,6 +7,7 @@ mod browser;
 mod dns;
 mod engine;
 mod git;
+mod github;
 mod github_accounts;
 mod hook;
 mod machine;
@@ -18,6 +19,7 @@ mod process;
 mod relay;
 mod server;
 mod ssh;
+mod vault;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +27,7 @@ use std::path::{Path, PathBuf};
 pub use browser::Browser;
 pub use dns::Dns;
 pub use git::GitServer;
+pub use github::{Exchange, GitHub};
 pub use github_accounts::GitHubAccounts;
 pub use hook::Hook;
 pub use machine::Machine;
@@ -34,6 +37,7 @@ pub use peer::Peer;
 pub use relay::Relay;
 pub use server::{Ended, Server, free_port};
 pub use ssh::SshGit;
+pub use vault::Vault;
 pub use wire::Wire;
 
 /// The folder of the workspace.

@@ -43,7 +43,7 @@ impl Ended {
 
 impl Server {
     /// Of its administrator.
-    pub const PASSWORD: &'static str = "correct horse battery";
+    pub const PASSWORD: &'static str = "correct-tests-battery-7Hq";
 
     /// Starts `binary`; its runtimes are made first where they are missing.
     pub async fn start(binary: &str) -> Self {

@@ -25,4 +25,4 @@ pub use blob::{BlobChannel, BlobError};
 pub use control_to_agent::ControlToAgent;
 pub use control_to_ingress::ControlToIngress;
 pub use ingress_to_control::IngressToControl;
-pub use traffic::{Endpoint, Tunnels};
+pub use traffic::{Endpoint, Leaders, Tunnels};

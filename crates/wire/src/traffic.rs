@@ -1,11 +1,12 @@
-//! How an ingress reaches a service that runs on another machine.
+//! How a service is reached that runs on another machine: by an ingress, and by the services of its own deployment.
 
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
-use pierhead_model::id::NodeId;
+use pierhead_model::id::{DeploymentId, NodeId};
+use pierhead_model::pipeline::StepName;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -43,5 +44,29 @@ pub struct NoTunnels;
 impl Tunnels for NoTunnels {
     async fn open(&self, node: &NodeId, _: SocketAddr) -> io::Result<Box<dyn Connection>> {
         Err(io::Error::new(io::ErrorKind::NotConnected, format!("there is no way to the node {node}")))
+    }
+}
+
+/// Connects what runs on a node that has a share of a deployment with what runs where the deployment is led.
+#[async_trait]
+pub trait Leaders: Send + Sync + Debug {
+    /// A connection to a service of the deployment that this is a share of. An error of the kind `NotConnected` means that
+    /// the leading node cannot be reached.
+    async fn reach(
+        &self,
+        share: &DeploymentId,
+        service: &StepName,
+        port: u16,
+    ) -> io::Result<Box<dyn Connection>>;
+}
+
+/// For a node that has no other beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct NoLeaders;
+
+#[async_trait]
+impl Leaders for NoLeaders {
+    async fn reach(&self, share: &DeploymentId, _: &StepName, _: u16) -> io::Result<Box<dyn Connection>> {
+        Err(io::Error::new(io::ErrorKind::NotConnected, format!("nobody leads what {share} is a share of")))
     }
 }

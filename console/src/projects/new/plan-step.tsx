@@ -1,9 +1,10 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ChevronRight } from "lucide-react";
 import { useState } from "react";
-import { type Schemas, answer, api } from "@/api/client";
+import { type Schemas, answer, api, plain } from "@/api/client";
 import { keys } from "@/api/keys";
 import { PlanWarnings } from "@/deployments/plan-table";
+import { hostOf, hostProblem } from "@/domains/host";
 import { parseDotenv, soundsSecret } from "@/lib/dotenv";
 import { repositoryName } from "@/lib/repository";
 import { Button } from "@/ui/button";
@@ -32,6 +33,9 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
   const [build, setBuild] = useState(NOTHING_SAID);
   const [dotenv, setDotenv] = useState("");
   const { entries, problems } = parseDotenv(dotenv);
+  const [typedHost, setTypedHost] = useState("");
+  const host = hostOf(typedHost);
+  const hostFault = host === "" ? undefined : hostProblem(host);
   /** After a failure in the middle, trying again goes on with the project that is there. */
   const [made, setMade] = useState<string | null>(null);
   const deploy = useMutation({
@@ -42,6 +46,7 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
         const items = entries.map(({ key, value }) => ({ key, value, secret: soundsSecret(key, value), exposure: "all" as const }));
         await answer(api.PUT("/api/v1/projects/{project}/variables", { params: { path: { project } }, body: { items } }));
       }
+      if (host !== "") await answer(api.PUT("/api/v1/projects/{project}/domains/{domain}", { params: { path: { project, domain: host } }, body: plain({}) }));
       return answer(api.POST("/api/v1/projects/{project}/deployments", { params: { path: { project } }, body: { no_cache: false } }));
     },
     onSuccess: (deployment) => {
@@ -57,7 +62,7 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
       className="flex flex-col gap-4"
       onSubmit={(event) => {
         event.preventDefault();
-        if (nameProblem === undefined && problems.length === 0) deploy.mutate();
+        if (nameProblem === undefined && hostFault === undefined && problems.length === 0) deploy.mutate();
       }}
     >
       <Card
@@ -94,6 +99,17 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
               error={problems.length === 0 ? undefined : problems.map(({ line, detail }) => `Line ${line} ${detail}.`).join(" ")}
             >
               {(attributes) => <TextArea {...attributes} rows={5} value={dotenv} onChange={(event) => setDotenv(event.target.value)} className="code" spellCheck={false} placeholder="LOG_LEVEL=info" />}
+            </Field>
+          </div>
+        </details>
+        <details className="group border-t border-line">
+          <summary className="flex min-h-11 list-none items-center gap-1.5 px-4 text-sm font-medium">
+            <ChevronRight aria-hidden className="size-4 text-muted transition-transform group-open:rotate-90" /> Domain
+            {host !== "" && <span className="text-xs font-normal text-muted">{host}</span>}
+          </summary>
+          <div className="px-4 pb-4">
+            <Field label="Your own domain" hint="It always gets an address of the installation's. For one of your own the records to make in DNS are shown while it is built." error={hostFault}>
+              {(attributes) => <Input {...attributes} value={typedHost} onChange={(event) => setTypedHost(event.target.value)} className="code sm:max-w-80" placeholder="shop.example.com" inputMode="url" autoComplete="off" autoCapitalize="off" spellCheck={false} />}
             </Field>
           </div>
         </details>

@@ -23,8 +23,18 @@ export interface Found {
   plan: Plan | null;
 }
 
+/** How a server says that it does not let everybody in; some say that there is nothing. */
+const SHUT = ["no_credentials", "repository_not_found", "host_key_unknown"];
+
+interface Props {
+  initial: string;
+  onFound: (found: Found) => void;
+  /** The project is made already, for a repository that nobody was let into yet. */
+  onMade: (project: string) => void;
+}
+
 /** Where it comes from. Looking at it builds and stores nothing. */
-export function SourceStep({ initial, onFound }: { initial: string; onFound: (found: Found) => void }) {
+export function SourceStep({ initial, onFound, onMade }: Props) {
   const [repository, setRepository] = useState(initial);
   const [branch, setBranch] = useState("");
   const [root, setRoot] = useState("");
@@ -39,6 +49,11 @@ export function SourceStep({ initial, onFound }: { initial: string; onFound: (fo
     mutationFn: () => answer(api.POST("/api/v1/detect", { body: source })),
     onSuccess: (plan) => onFound({ source, name, plan }),
   });
+  const make = useMutation({
+    mutationFn: () => answer(api.POST("/api/v1/projects", { body: { name, source } })),
+    onSuccess: (project) => onMade(project.name),
+  });
+  const isShut = detect.error instanceof ProblemError && detect.error.code === "clone_failed" && SHUT.includes(detect.error.kind ?? "");
   const isUnknown = detect.error instanceof ProblemError && detect.error.code === "detection_failed";
   return (
     <form
@@ -54,6 +69,11 @@ export function SourceStep({ initial, onFound }: { initial: string; onFound: (fo
         description="Anything that git can clone: https://, ssh://, or as it is copied from GitHub, GitLab and Gitea."
         footer={
           <>
+            {isShut && name !== "" && (
+              <Button isBusy={make.isPending} onClick={() => make.mutate()}>
+                It is private: let the platform in
+              </Button>
+            )}
             {isUnknown && <Button onClick={() => onFound({ source, name, plan: null })}>Say by hand how it is built</Button>}
             <Button type="submit" kind="primary" isBusy={detect.isPending}>
               {detect.isPending ? "Looking at it" : "Go on"}
@@ -74,7 +94,8 @@ export function SourceStep({ initial, onFound }: { initial: string; onFound: (fo
             {(attributes) => <Input {...attributes} value={root} onChange={(event) => setRoot(event.target.value)} placeholder="." className="code" autoComplete="off" autoCapitalize="off" spellCheck={false} />}
           </Field>
         </div>
-        {detect.isError && <ProblemPanel error={detect.error} className="mt-4" />}
+        {detect.isError && !make.isError && <ProblemPanel error={detect.error} className="mt-4" />}
+        {make.isError && <ProblemPanel what={`The project ${name} was not made`} error={make.error} className="mt-4" />}
       </Card>
       <div className="mt-4 flex flex-col gap-1.5 text-xs text-muted">
         <span>The same on the command line, in a folder with a repository:</span>

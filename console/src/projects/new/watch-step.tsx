@@ -6,6 +6,8 @@ import { deploymentQuery } from "@/api/queries";
 import { ReasonCard } from "@/deployments/reason-card";
 import { StateChip } from "@/deployments/state-chip";
 import { Timeline } from "@/deployments/timeline";
+import { domainsQuery } from "@/domains/queries";
+import { RecordsTable } from "@/domains/records-table";
 import { duration } from "@/lib/time";
 import { LogPanel } from "@/logs/log-panel";
 import type { LineRange } from "@/logs/range";
@@ -16,6 +18,16 @@ import { Card } from "@/ui/card";
 import { CopyButton } from "@/ui/copy";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { Skeleton } from "@/ui/skeleton";
+
+/** What has to be done elsewhere meanwhile: records for hostnames that nobody has proved yet. */
+function WaitingDomains({ project }: { project: string }) {
+  const waiting = (useQuery(domainsQuery(project)).data ?? []).filter(({ state }) => state !== "verified");
+  return waiting.map(({ name, records }) => (
+    <Card key={name} title={`Meanwhile: lead ${name} here`} description="Make one of these records where its DNS is kept. It is served as soon as that is seen.">
+      <RecordsTable records={records} />
+    </Card>
+  ));
+}
 
 /** Builds in front of one's eyes, until it is live. */
 export function WatchStep({ id }: { id: string }) {
@@ -75,6 +87,7 @@ export function WatchStep({ id }: { id: string }) {
           </div>
         </>
       )}
+      <WaitingDomains project={project} />
       <Card
         title={
           <span className="flex items-center gap-2.5">

@@ -3,6 +3,7 @@ import { Check } from "lucide-react";
 import { useState } from "react";
 import { cn } from "@/lib/cn";
 import { Page, useTitle } from "@/ui/page";
+import { LetInStep } from "./let-in-step";
 import { PipelineCard } from "./pipeline-card";
 import { PlanStep } from "./plan-step";
 import { SourceStep } from "./source-step";
@@ -10,19 +11,21 @@ import type { Found } from "./source-step";
 import { WatchStep } from "./watch-step";
 
 const route = getRouteApi("/app/projects/new");
-const STEPS = ["Repository", "Plan", "Live"] as const;
+
 
 /** From the address of a repository to a live URL: look, agree, watch. */
 export function WizardPage() {
   useTitle("New project");
   const navigate = useNavigate();
-  const { repository, deployment } = route.useSearch();
+  const { repository, project, deployment } = route.useSearch();
   const [found, setFound] = useState<Found | null>(null);
-  const at = deployment !== undefined ? 2 : found !== null ? 1 : 0;
+  const at = deployment !== undefined ? 2 : found !== null || project !== undefined ? 1 : 0;
+  const steps = ["Repository", project === undefined ? "Plan" : "Access", "Live"];
+  const watch = (id: string) => void navigate({ to: "/projects/new", search: { deployment: id }, replace: true });
   return (
     <Page title="New project" width="text">
       <ol className="flex flex-wrap items-center gap-x-2 gap-y-1 text-sm" aria-label="Steps">
-        {STEPS.map((step, index) => (
+        {steps.map((step, index) => (
           <li key={step} aria-current={index === at ? "step" : undefined} className={cn("flex items-center gap-2", index === at ? "font-medium" : "text-muted")}>
             {index > 0 && <span aria-hidden className="h-px w-6 bg-line-strong/60" />}
             <span
@@ -39,15 +42,17 @@ export function WizardPage() {
       </ol>
       {deployment !== undefined ? (
         <WatchStep id={deployment} />
+      ) : project !== undefined ? (
+        <LetInStep project={project} onDeployed={watch} />
       ) : found !== null ? (
         <PlanStep
           found={found}
           onBack={() => setFound(null)}
-          onDeployed={(id) => void navigate({ to: "/projects/new", search: { deployment: id }, replace: true })}
+          onDeployed={watch}
         />
       ) : (
         <>
-          <SourceStep initial={repository ?? ""} onFound={setFound} />
+          <SourceStep initial={repository ?? ""} onFound={setFound} onMade={(name) => void navigate({ to: "/projects/new", search: { project: name } })} />
           <PipelineCard />
         </>
       )}

@@ -3,6 +3,8 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Project, projectQuery, slotsQuery } from "@/api/queries";
 import { command } from "@/lib/shell";
+import { AccessCard } from "@/sources/access-card";
+import { FollowingCard } from "@/sources/following-card";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Confirm } from "@/ui/confirm";
@@ -11,7 +13,7 @@ import { useTitle } from "@/ui/page";
 import { Skeleton } from "@/ui/skeleton";
 import { toast } from "@/ui/toast";
 import { useDeleteProject } from "../mutations";
-import { FollowingCard } from "./following-card";
+import { IdleSection, TriggersSection } from "./life-sections";
 import { BuildSection, HealthSection, LimitsSection, SourceSection } from "./sections";
 
 const route = getRouteApi("/app/projects/$project/settings");
@@ -24,10 +26,17 @@ export function SettingsPage() {
   return (
     <div className="flex max-w-4xl flex-col gap-5">
       <SourceSection project={project} />
-      {project.source !== null && <FollowingCard project={name} />}
+      {project.source !== null && (
+        <>
+          <AccessCard project={project} />
+          <TriggersSection project={project} />
+          <FollowingCard project={name} />
+        </>
+      )}
       <BuildSection project={project} />
       <LimitsSection project={project} />
       <HealthSection project={project} />
+      <IdleSection project={project} />
       <Danger project={project} />
       <p className="text-xs text-muted">
         Project <CopyId id={project.id} what="project id" /> · made {new Date(project.created_at).toLocaleDateString("en-GB", { dateStyle: "long" })} · change {project.version}

@@ -3,8 +3,19 @@ import type { Project } from "@/api/queries";
 import { toast } from "@/ui/toast";
 import { type Patch, useUpdateProject } from "../mutations";
 
-/** The values of a group of settings: those that were changed here, over those that the server has. */
-export function useSection<T extends object>(project: Project, part: keyof Patch, saved: T) {
+interface Options {
+  /** What is said when it is saved. */
+  told?: string;
+  /** A value as the server wants it, where people see it written otherwise. */
+  asSent?: (value: unknown, name: string) => unknown;
+}
+
+/**
+ * The values of a group of settings: those that were changed here, over those that the server has.
+ *
+ * Without a `part` they are members of the project itself.
+ */
+export function useSection<T extends object>(project: Project, part: keyof Patch | null, saved: T, { told = "Saved. The next deployment uses it.", asSent = (value) => value }: Options = {}) {
   const [changed, setChanged] = useState<Partial<T>>({});
   const update = useUpdateProject(project);
   const names = Object.keys(changed) as (keyof T)[];
@@ -20,16 +31,15 @@ export function useSection<T extends object>(project: Project, part: keyof Patch
         setChanged({});
         update.reset();
       },
-      onSubmit: () =>
-        update.mutate(
-          { [part]: Object.fromEntries(dirty.map((name) => [name, changed[name]])) },
-          {
-            onSuccess: () => {
-              setChanged({});
-              toast("Saved. The next deployment uses it.");
-            },
+      onSubmit: () => {
+        const said = Object.fromEntries(dirty.map((name) => [name, asSent(changed[name], String(name))]));
+        update.mutate(part === null ? said : { [part]: said }, {
+          onSuccess: () => {
+            setChanged({});
+            toast(told);
           },
-        ),
+        });
+      },
     },
   };
 }

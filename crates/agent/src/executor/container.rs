@@ -19,6 +19,7 @@ use pierhead_model::log::LogStream;
 use tokio::time::Instant;
 
 use super::{Run, StepError};
+use crate::handover;
 use crate::log::{DeploymentLog, Entry, Splitter};
 use crate::overlay;
 
@@ -60,10 +61,11 @@ pub(super) async fn run_to_end(
 ) -> Result<i64, StepError> {
     let engine = &run.node.engine;
     let creating = Arc::clone(engine);
+    let (spec, handover) = run.conceal(spec).await?;
     let created = run.settle("creating the container", async move { creating.create(&spec).await }).await?;
     pierhead_model::crash_point!("agent.build_container_created");
     let (starting, id) = (Arc::clone(engine), created.id.clone());
-    run.settle("starting the container", async move { starting.start(&id).await }).await?;
+    run.settle("starting the container", handover::start(starting, id, handover)).await?;
     pierhead_model::crash_point!("agent.build_container_started");
 
     let mut seen = Seen::default();

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pierhead_engine::Error as EngineError;
+use pierhead_engine::spec::ContainerSpec;
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Phase, Report, Source, StepReport, Work};
 use pierhead_model::deployment::{Failure, Reason};
@@ -31,6 +32,7 @@ use pierhead_model::release::Release;
 use tokio_util::task::TaskTracker;
 
 use crate::assignments::Held;
+use crate::handover::{self, Handover};
 use crate::identity::Identity;
 use crate::images::ImageError;
 use crate::layers::LayersError;
@@ -156,6 +158,16 @@ impl Run {
                 tracing::warn!(%deployment, %error, what, "could not be removed yet");
             }
         });
+    }
+
+    /// A spec without the deployment's secrets, and what its first process is handed at each start.
+    pub(crate) async fn conceal(
+        &self,
+        spec: ContainerSpec,
+    ) -> Result<(ContainerSpec, Option<Handover>), StepError> {
+        let (engine, init) = (&*self.node.engine, &self.node.init);
+        let concealed = handover::conceal(engine, init, spec, &self.held.secrets()).await;
+        concealed.map_err(StepError::engine("looking at the image"))
     }
 
     /// File work that may block; removing waits for it.

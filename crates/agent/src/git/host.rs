@@ -4,7 +4,7 @@
 //! branch moves, no hook of anybody runs, and nothing is checked out. A repository here is a cache of what was pushed:
 //! whatever is wrong with it, deleting it is the remedy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use parking_lot::Mutex;
 use pierhead_model::deployment::CloneFailure;
 use pierhead_model::digest::Digest;
 use pierhead_model::id::ProjectId;
@@ -43,8 +44,8 @@ pub struct PushHost {
     git: Git,
     folder: PathBuf,
     limits: CloneLimits,
-    /// One push at a time: what moved is found by looking before and after.
-    receiving: tokio::sync::Mutex<()>,
+    /// One push at a time to each repository: what moved is found by looking before and after.
+    receiving: Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// What came of a push.
@@ -61,7 +62,7 @@ impl PushHost {
     pub fn open(folder: PathBuf, limits: CloneLimits) -> std::io::Result<Self> {
         let home = folder.join("home");
         fs_err::create_dir_all(&home)?;
-        Ok(Self { git: Git::new(home, None), folder, limits, receiving: tokio::sync::Mutex::new(()) })
+        Ok(Self { git: Git::new(home, None), folder, limits, receiving: Mutex::default() })
     }
 
     /// What is there, in git's own protocol.
@@ -80,7 +81,9 @@ impl PushHost {
         pack: BoxStream<'static, std::io::Result<Bytes>>,
     ) -> Result<Received, InspectError> {
         let repository = self.repository(project).await?;
-        let _alone = self.receiving.lock().await;
+        let turn = Arc::clone(self.receiving.lock().entry(project.clone()).or_default());
+        let _alone = turn.lock().await;
+        self.check_room()?;
         let before = self.branches(&repository).await?;
         let limit = format!("receive.maxInputSize={}", self.limits.bytes);
         let shown = repository.display().to_string();
@@ -92,6 +95,51 @@ impl PushHost {
         let after = self.branches(&repository).await?;
         let moved = after.into_iter().filter(|(name, commit)| before.get(name) != Some(commit)).collect();
         Ok(Received { answer, moved })
+    }
+
+    /// A push that fills the disk stops everything else on the machine.
+    fn check_room(&self) -> Result<(), CloneError> {
+        let status = rustix::fs::statvfs(&self.folder)
+            .map_err(|error| CloneError::internal("looking for room", &error.into()))?;
+        let (free, all) = (status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize);
+        let kept = kept_free(all);
+        if free >= kept {
+            return Ok(());
+        }
+        let (free, kept) = (free >> 20, kept >> 20);
+        let detail = format!(
+            "the server's disk has {free} MiB left, and takes no pushes below {kept} MiB: make room there"
+        );
+        Err(CloneError::new(CloneFailure::Other, detail))
+    }
+
+    /// The projects whose repositories are here.
+    pub async fn hosted(&self) -> std::io::Result<Vec<ProjectId>> {
+        let folder = self.folder.clone();
+        durable::blocking(move || {
+            let mut found = Vec::new();
+            for entry in fs_err::read_dir(folder)? {
+                let name = entry?.file_name();
+                let id = name.to_str().and_then(|name| name.strip_suffix(".git")).map(str::parse);
+                found.extend(id.and_then(Result::ok));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Removes a project's repository, when no push is being taken. What is not there is as good.
+    pub async fn forget(&self, project: &ProjectId) -> std::io::Result<()> {
+        let turn = Arc::clone(self.receiving.lock().entry(project.clone()).or_default());
+        let _alone = turn.lock().await;
+        let path = self.folder.join(format!("{project}.git"));
+        let removed = durable::blocking(move || match fs_err::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        })
+        .await;
+        self.receiving.lock().remove(project);
+        removed
     }
 
     /// Runs git with a stream as its input. What git says of a refusal is in its answer.
@@ -180,6 +228,11 @@ impl PushHost {
     }
 }
 
+/// What of a disk is left to everything else: a twentieth, at least 256 MiB and at most 2 GiB.
+fn kept_free(all: u64) -> u64 {
+    (all / 20).clamp(256 << 20, 2 << 30)
+}
+
 struct Gathered {
     files: BTreeMap<String, TreeEntry>,
     paths: BTreeMap<Digest, PathBuf>,
@@ -206,4 +259,50 @@ fn gather(root: &Path) -> std::io::Result<Gathered> {
         gathered.files.insert(name, found);
     }
     Ok(gathered)
+}
+
+#[cfg(test)]
+mod tests {
+    use pierhead_model::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_repository_is_there_until_its_project_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = CloneLimits { bytes: 1 << 20, files: 10, timeout: LOCAL };
+        let host = PushHost::open(folder.path().to_owned(), limits).unwrap();
+        let [one, two] = [1, 2].map(|number| ProjectId::new(Timestamp::UNIX_EPOCH, number));
+        for project in [&one, &two] {
+            host.advertise(project).await.unwrap();
+        }
+        let mut hosted = host.hosted().await.unwrap();
+        hosted.sort();
+        assert_eq!(hosted, [one.clone(), two.clone()], "the folder of git's own settings is none");
+        // Whoever pushes is waited for.
+        let turn = Arc::clone(host.receiving.lock().entry(one.clone()).or_default());
+        let taking = turn.lock().await;
+        {
+            let mut forgetting = Box::pin(host.forget(&one));
+            assert!(futures::FutureExt::now_or_never(forgetting.as_mut()).is_none());
+            assert!(folder.path().join(format!("{one}.git")).exists());
+            drop(taking);
+            forgetting.await.unwrap();
+        }
+        host.forget(&one).await.unwrap();
+        assert_eq!(host.hosted().await.unwrap(), [two]);
+    }
+
+    #[test]
+    fn some_of_a_disk_is_left_to_others() {
+        for (all, kept) in [(1 << 30, 256 << 20), (20 << 30, 1 << 30), (1 << 40, 2 << 30)] {
+            assert_eq!(kept_free(all), kept, "{all}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let limits = CloneLimits { bytes: 1 << 20, files: 10, timeout: LOCAL };
+        let host = PushHost::open(folder.path().to_owned(), limits).unwrap();
+        let status = rustix::fs::statvfs(folder.path()).unwrap();
+        let full = status.f_bavail * status.f_frsize < kept_free(status.f_blocks * status.f_frsize);
+        assert_eq!(host.check_room().is_err(), full);
+    }
 }

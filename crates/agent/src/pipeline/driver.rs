@@ -17,15 +17,16 @@ use pierhead_model::pipeline::definition::{Kind, Step};
 use pierhead_model::pipeline::name::OutputName;
 use pierhead_model::release::{Release, RunRelease};
 use pierhead_model::run::{
-    Cause, Effect, Event, IdempotencyKey, Observation, Observed, Phase, PipelineWork, StepObserved,
-    StepState, resume, step,
+    Cause, Effect, Event, Handed, IdempotencyKey, Observation, Observed, Phase, PipelineWork, Share,
+    StepObserved, StepState, resume, step,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::keep::keep;
 use super::notes::{Notebook, Notes, Outputs};
 use super::orders::{Made, Order, Orders, Told};
-use super::{app, clear};
+use super::{app, clear, relays};
 use crate::executor::{Run, StepError};
 use crate::steps::Context;
 use crate::steps::place::Place;
@@ -44,6 +45,9 @@ pub(super) struct Driver<'r> {
     addresses: HashMap<StepName, Vec<(u32, SocketAddr)>>,
     /// Replicas of services that became healthy in this process, until they are kept.
     running: HashMap<StepName, BTreeMap<u32, Running>>,
+    /// Of a share: the names of services on other nodes are held, and who holds them.
+    names_held: watch::Sender<bool>,
+    holding: Option<BoxFuture<'r, ()>>,
 }
 
 impl<'r> Driver<'r> {
@@ -66,7 +70,13 @@ impl<'r> Driver<'r> {
                 .plan(&run.held.assignment.work.limits)
                 .map_err(|error| StepError::failed(Reason::Internal, error.to_string()))?;
             let state = pierhead_model::run::Run::new(run.id.clone(), plan, Timestamp::now());
-            Ok(Notes { state, outputs: Outputs::new(), builds: BTreeMap::new() })
+            let Some(Share { handed, .. }) = &work.share else {
+                return Ok(Notes { state, outputs: Outputs::new(), builds: BTreeMap::new() });
+            };
+            let outputs = notebook
+                .unseal(&handed.outputs)
+                .map_err(StepError::disk("reading what the leading node has left"))?;
+            Ok(Notes { state, outputs, builds: handed.builds.clone() })
         };
         let notes = match known {
             Some(notes) => notes,
@@ -79,7 +89,15 @@ impl<'r> Driver<'r> {
             }
         };
         let (place, context) = surroundings(run);
-        let orders = Orders { run, work, place, context, building: Arc::default() };
+        let names_held = watch::Sender::new(work.share.is_none());
+        let orders = Orders {
+            run,
+            work,
+            place,
+            context,
+            building: Arc::default(),
+            names_held: names_held.subscribe(),
+        };
         let (underway, keepers) = (FuturesUnordered::new(), Vec::new());
         Ok(Self {
             orders,
@@ -90,6 +108,8 @@ impl<'r> Driver<'r> {
             keepers,
             addresses: HashMap::new(),
             running: HashMap::new(),
+            names_held,
+            holding: None,
         })
     }
 
@@ -136,9 +156,9 @@ impl<'r> Driver<'r> {
     /// Waits for the next thing to happen.
     async fn turn(&mut self) -> Result<(), StepError> {
         let due = self.notes.state.next_wakeup();
-        let keepers = &mut self.keepers;
+        let (keepers, holding) = (&mut self.keepers, &mut self.holding);
         let keeping = poll_fn(|context| {
-            for (_, keeper) in keepers.iter_mut() {
+            for keeper in keepers.iter_mut().map(|(_, keeper)| keeper).chain(holding.as_mut()) {
                 let _ = keeper.as_mut().poll(context);
             }
             Poll::<()>::Pending
@@ -182,6 +202,13 @@ impl<'r> Driver<'r> {
         self.notebook.write(&self.notes).await.map_err(StepError::disk("writing the notes of the run"))?;
         pierhead_model::crash_point!("agent.run_noted");
         self.report().await?;
+        let up = matches!(self.notes.state.phase, Phase::Running | Phase::Succeeded);
+        if self.orders.work.share.is_none() || !up {
+            self.holding = None;
+        } else if self.holding.is_none() {
+            let holding = relays::hold(self.orders.clone(), self.notes.clone(), self.names_held.clone());
+            self.holding = Some(Box::pin(holding));
+        }
         for effect in effects {
             self.order(effect);
         }
@@ -284,6 +311,7 @@ impl<'r> Driver<'r> {
         let release =
             Release::Run(RunRelease { deployment: self.orders.run.id.clone(), sites: self.sites() });
         let addresses = std::mem::take(&mut self.addresses);
+        let handed = self.handed()?;
         self.orders
             .run
             .report(|report| {
@@ -299,9 +327,24 @@ impl<'r> Driver<'r> {
                 if phase >= ReportPhase::Released {
                     report.release = Some(release);
                 }
+                if handed.is_some() {
+                    report.handed = handed;
+                }
             })
             .await
             .map(drop)
+    }
+
+    /// What the nodes need that run further replicas, once everything here has succeeded.
+    fn handed(&self) -> Result<Option<Handed>, StepError> {
+        let Orders { run, work, .. } = &self.orders;
+        let known = || run.node.book.get(&run.id).is_some_and(|report| report.handed.is_some());
+        // It is sealed differently each time, and one time is enough.
+        if self.notes.state.phase != Phase::Succeeded || !work.is_spread() || known() {
+            return Ok(None);
+        }
+        let outputs = self.notebook.seal(&self.notes.outputs).map_err(StepError::disk("sealing outputs"))?;
+        Ok(Some(Handed { outputs, builds: self.notes.builds.clone() }))
     }
 
     async fn report_app(&mut self) -> Result<(), StepError> {
@@ -372,6 +415,7 @@ pub(super) fn surroundings(run: &Run) -> (Place, Context) {
         lines: Arc::<crate::log::DeploymentLog>::clone(&run.log),
         settling: run.settling().clone(),
         folder: run.node.layout.work(&run.id).join("steps"),
+        init: run.node.init.clone(),
         log_limit_bytes: run.node.options.log_limit_bytes,
         now: Timestamp::now,
     };

@@ -13,6 +13,7 @@
 //! | `values` | what references stand for |
 //! | `notes` | what survives a restart: the run, and what steps left for each other, sealed |
 //! | `keep` | services that are healthy stay so |
+//! | `relays` | names of services that run on the node that leads the deployment |
 //! | `sleep` | those that nobody needs give their memory back |
 //! | `pull` | images, from this node, another one, or a registry |
 
@@ -24,6 +25,7 @@ mod keep;
 mod notes;
 mod orders;
 mod pull;
+mod relays;
 mod sleep;
 mod values;
 

@@ -17,6 +17,7 @@ use pierhead_model::pipeline::service::ServiceStep;
 use pierhead_model::release::Release;
 use pierhead_model::run::{Event, IdempotencyKey, PipelineWork};
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::describe::{self, Base};
@@ -55,6 +56,8 @@ pub(super) struct Orders<'r> {
     pub(super) context: Context,
     /// Builds of one run take turns: they share its folders.
     pub(super) building: Arc<tokio::sync::Mutex<()>>,
+    /// The names of services on other nodes are held: those here may begin.
+    pub(super) names_held: watch::Receiver<bool>,
 }
 
 /// An order that is being carried out.
@@ -235,6 +238,8 @@ impl<'r> Orders<'r> {
             }
             super::app::network(self).await?;
         }
+        // When nobody holds them any more, the run has ended.
+        let _ = self.names_held.clone().wait_for(|held| *held).await;
         let replicas = self.describe_service(name, step, attempt, notes).await?;
         let started = replicas.iter().map(|service| self.start_replica(service, cancel));
         let (mut addresses, mut running) = (Vec::new(), BTreeMap::new());
@@ -270,7 +275,7 @@ impl<'r> Orders<'r> {
         notes: &Notes,
     ) -> Result<Vec<Service>, Failure> {
         let mut replicas = Vec::new();
-        for replica in 1..=step.replicas.max(1) {
+        for replica in self.work.replicas(name, step) {
             let base = self.base_of(name, step, replica, notes).await?;
             replicas.push(describe::service(
                 self.values(notes),
@@ -283,7 +288,7 @@ impl<'r> Orders<'r> {
         Ok(replicas)
     }
 
-    async fn base_of(
+    pub(super) async fn base_of(
         &self,
         name: &StepName,
         step: &ServiceStep,
@@ -376,7 +381,7 @@ impl<'r> Orders<'r> {
             Some(Step::Plugin(_)) => {
                 vec![self.place.plugin_container(step.as_str(), Action::Create, attempt)]
             }
-            Some(Step::Service(service)) => (1..=service.replicas.max(1))
+            Some(Step::Service(service)) => (self.work.replicas(step, service).into_iter())
                 .map(|replica| self.place.service_container(step.as_str(), attempt, replica))
                 .collect(),
             Some(Step::Build(_) | Step::Site(_)) | None => Vec::new(),

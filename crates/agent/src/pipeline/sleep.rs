@@ -1,7 +1,8 @@
 //! What a service does while it sleeps, and how it wakes up.
 //!
 //! Frozen processes keep their sockets: who connects meanwhile is answered after the thaw. Stopped ones have given their memory
-//! back; their container is kept, with everything that was told to it, so waking up needs no secrets and no control plane.
+//! back; their container is kept, and the agent has what it must be handed, so waking up needs no control plane. Only an agent that was
+//! restarted meanwhile asks for the secrets first.
 
 use pierhead_engine::state::Exit;
 use pierhead_model::sleep::{Rest, RestOrder};

@@ -66,7 +66,7 @@ impl Resolver for Values<'_> {
                 None => Err(Unresolved::NoSuchService(again())),
             },
             Reference::SlotName => Ok(Resolved::public(self.assignment.slot.to_string())),
-            Reference::DeploymentId => Ok(Resolved::public(self.assignment.deployment.to_string())),
+            Reference::DeploymentId => Ok(Resolved::public(self.assignment.belongs_to().to_string())),
             Reference::Secret(name) => variable(name.as_str(), true)
                 .map(Resolved::secret)
                 .ok_or_else(|| Unresolved::NoSuchSecret(again())),

@@ -45,6 +45,8 @@ pub struct Context {
     pub settling: TaskTracker,
     /// A folder of the deployment's own; made when it is needed.
     pub folder: PathBuf,
+    /// The program that hands secrets to processes in containers, see [`crate::handover`].
+    pub init: PathBuf,
     /// What one step may print, in bytes.
     pub log_limit_bytes: u64,
     /// The engine's clock, for how long something has been running already.

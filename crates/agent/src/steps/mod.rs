@@ -12,6 +12,7 @@
 //! | [`mask`] | secrets, taken out of what a plugin prints; pure |
 //! | [`plugin`] | one attempt of a plugin, from its creation to its answer |
 //! | [`service`] | one service from an image that is on the node, until it is healthy |
+//! | [`relay`] | the container that holds the name of a service on another node |
 //! | [`context`] | what all of them work with: the engine, the log, a folder for notes |
 //! | [`end`] | stopping and removing a step's container |
 //!
@@ -30,6 +31,7 @@ pub mod network;
 mod output;
 pub mod place;
 pub mod plugin;
+pub mod relay;
 pub mod service;
 
 pub use context::{Context, Line, Lines, StepError};

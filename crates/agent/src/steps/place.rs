@@ -44,6 +44,12 @@ impl Place {
         format!("{}-run-{generation}-{replica}", self.prefix(step))
     }
 
+    /// The container that holds the name of a service which is elsewhere.
+    #[must_use]
+    pub fn relay_container(&self, service: &str) -> String {
+        format!("{}-relay", self.prefix(service))
+    }
+
     /// Both ids have a fixed length and what follows a step's name is words and numbers of ours, so no two attempts of any two
     /// steps share a name.
     fn prefix(&self, step: &str) -> String {
@@ -128,7 +134,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_two_attempts_share_a_container(
-            a in "[a-z0-9]{1,4}(-(create|destroy|run|[0-9]))?", b in "[a-z0-9]{1,4}(-(create|destroy|run|[0-9]))?",
+            a in "[a-z0-9]{1,4}(-(create|destroy|run|relay|[0-9]))?", b in "[a-z0-9]{1,4}(-(create|destroy|run|relay|[0-9]))?",
             m in 0_u32..20, n in 0_u32..20,
         ) {
             let place = place("shop", "qa");
@@ -143,7 +149,9 @@ mod tests {
                 for (k, other) in names(&b, n).iter().enumerate() {
                     prop_assert_eq!(one == other, (i, &a, m) == (k, &b, n), "{} {}", one, other);
                 }
+                prop_assert!(*one != place.relay_container(&b), "{one}");
             }
+            prop_assert_eq!(place.relay_container(&a) == place.relay_container(&b), a == b);
         }
     }
 

@@ -103,6 +103,8 @@ fn copy(world: &World, number: u64) -> Assignment {
                 .map(plugin)
                 .to_vec(),
             public: BTreeMap::new(),
+            here: BTreeMap::new(),
+            share: None,
         }),
     };
     // 32 zero bytes: nobody else reads this.

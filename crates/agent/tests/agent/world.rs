@@ -17,6 +17,7 @@ use pierhead_model::plan::BuildSettings;
 use pierhead_model::sleep::RestOrder;
 use pierhead_model::source::{Folder, GitReference};
 use pierhead_wire::ControlToAgent;
+use pierhead_wire::traffic::NoLeaders;
 use pierhead_wire::version::Version;
 
 use crate::control::{Connection, Control, Manner};
@@ -102,6 +103,7 @@ impl World {
             engine: Arc::clone(&self.engine),
             blobs: Arc::clone(&self.blobs) as _,
             runtimes: Arc::new(OneImage(self.image.clone())),
+            leaders: Arc::new(NoLeaders),
         };
         self.handle = Some(Agent::start(self.options.clone(), tools, link).await.unwrap());
         self.connection = connection;

@@ -15,7 +15,7 @@ use pierhead_agent::steps::{end, network};
 use pierhead_engine::docker::{DockerEngine, Timeouts};
 use pierhead_engine::image::{BuildCache, BuildEvent, BuildNetwork, BuildOptions};
 use pierhead_engine::spec::Labels;
-use pierhead_engine::state::Removal;
+use pierhead_engine::state::{Removal, State};
 use pierhead_engine::{Engine, labels};
 use pierhead_model::deployment::{Failure, Reason};
 use pierhead_model::id::DeploymentId;
@@ -56,15 +56,20 @@ async fn real(number: u8) -> Real {
 
 impl Real {
     async fn build(&self) {
-        let dockerfile = format!("FROM {}{DOCKERFILE}", self.base);
+        self.build_of(&self.image, &format!("FROM {}{DOCKERFILE}", self.base), &[]).await;
+    }
+
+    async fn build_of(&self, tag: &str, dockerfile: &str, files: &[(&str, &[u8])]) {
         let mut archive = tar::Builder::new(Vec::new());
-        let mut header = tar::Header::new_gnu();
-        header.set_size(dockerfile.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, "Dockerfile", dockerfile.as_bytes()).unwrap();
+        for (name, content) in [("Dockerfile", dockerfile.as_bytes())].iter().chain(files) {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o755);
+            archive.append_data(&mut header, name, *content).unwrap();
+        }
         let context = archive.into_inner().unwrap();
         let options = BuildOptions {
-            tag: self.image.clone(),
+            tag: tag.to_owned(),
             dockerfile: "Dockerfile".into(),
             target: None,
             args: Default::default(),
@@ -372,4 +377,137 @@ async fn thirty_five_deployments_at_once_have_networks_of_their_own() {
     assert_eq!(addresses.len(), 35);
     real.sweep().await;
     assert!(real.lab.engine.network_list(&real.owner()).await.unwrap().is_empty());
+}
+
+/// What anybody who may talk to the engine is shown of a container, and of commands in it.
+fn shown(container: &str) -> String {
+    let ask = |arguments: &[&str]| {
+        let output = Command::new("docker").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let filter = format!("name={container}");
+    ["inspect", "exec", "diff", "top", "ps"]
+        .map(|what| match what {
+            "exec" => ask(&["exec", container, "env"]),
+            "top" => ask(&["top", container, "-eo", "pid,args"]),
+            "ps" => ask(&["ps", "--all", "--no-trunc", "--filter", &filter]),
+            what => ask(&[what, container]),
+        })
+        .concat()
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_process_and_nothing_that_the_engine_shows() {
+    let real = real(9).await;
+    let lab = &real.lab;
+    lab.networks(219, real.subnet).await;
+    let url = format!("postgres://u:{SECRET}@db/x\nsecond 'line'");
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&url));
+    let holds = format!("test \"$(printf %s \"$URL\" | sha256sum | cut -c1-64)\" = {hash}");
+    let words = |script: String| ["sh", "-c", &script].map(str::to_owned).to_vec();
+    // Commands that are run in it later see what it sees.
+    let mut service =
+        lab.service("web", &real.image, Check::Command(words(format!("{holds} && test -e /tmp/up"))));
+    service.entrypoint = Some(words(format!("{holds} || exit 9; touch /tmp/up; exec sleep 3600")));
+    service.variables = vec![("URL".to_owned(), url), ("PLAIN".to_owned(), "shown".to_owned())];
+    service.secret_values = vec![SECRET.to_owned()];
+    for start in ["the first", "after it was stopped"] {
+        let started = service::start(&lab.context, &service, &CancellationToken::new()).await.unwrap();
+        assert!(matches!(started, Started::Healthy(_)), "{start}: {started:?} {:?}", lab.memory.printed());
+        let shown = shown(&service.container());
+        assert!(shown.contains("PLAIN=shown") && !shown.contains(SECRET), "{shown}");
+        end::stop(&lab.context, &service.container(), Duration::ZERO).await.unwrap();
+    }
+    // Found running, it is left as it is: nothing is handed over twice.
+    let first = service::start(&lab.context, &service, &CancellationToken::new()).await.unwrap();
+    let again = service::start(&lab.context, &service, &CancellationToken::new()).await.unwrap();
+    assert_eq!(first, again);
+    real.sweep().await;
+}
+
+/// Starts a service with a secret in an image of its own, and waits until it is healthy.
+async fn starts_with_a_secret(real: &Real, service: &mut Service) {
+    service.variables = vec![("TOKEN".to_owned(), SECRET.to_owned())];
+    service.secret_values = vec![SECRET.to_owned()];
+    let started = service::start(&real.lab.context, service, &CancellationToken::new()).await.unwrap();
+    assert!(matches!(started, Started::Healthy(_)), "{started:?} {:?}", real.lab.memory.printed());
+}
+
+#[tokio::test]
+async fn an_image_runs_with_secrets_as_it_does_without() {
+    let real = real(10).await;
+    let lab = &real.lab;
+    lab.networks(220, real.subnet).await;
+    let own = "pierhead-test-steps-10:own";
+    // Its own words, folder, user and health check; what it says of itself shows that it is the container's program, not a child.
+    let script = "import os, signal, sys, time\n\
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n\
+        children = [pid for pid in os.listdir('/proc') if pid.isdigit()]\n\
+        print('seen', sys.argv[1:], os.getcwd(), os.getuid(), len(os.environ['TOKEN']), len(children), flush=True)\n\
+        open('/tmp/up', 'w').close()\n\
+        time.sleep(3600)\n";
+    let dockerfile = format!(
+        "FROM {}\nCOPY run.py /srv/own/run.py\nWORKDIR /srv/own\nUSER 10002\nHEALTHCHECK CMD false\n\
+         ENTRYPOINT [\"python3\", \"run.py\"]\nCMD [\"a b\", \"$HOME\"]\n",
+        real.base
+    );
+    real.build_of(own, &dockerfile, &[("run.py", script.as_bytes())]).await;
+    let up = Check::Command(["test", "-e", "/tmp/up"].map(str::to_owned).to_vec());
+    let mut service = lab.service("own", own, up);
+    starts_with_a_secret(&real, &mut service).await;
+    let printed = lab.memory.printed().join("\n");
+    // The engine's own first process, and this one.
+    let wanted = format!("seen ['a b', '$HOME'] /srv/own 10002 {} 2", SECRET.len());
+    assert!(printed.contains(&wanted), "{printed}");
+    // It is asked to end itself, not killed.
+    let stopped = Instant::now();
+    end::stop(&lab.context, &service.container(), Duration::from_secs(60)).await.unwrap();
+    assert!(stopped.elapsed() < Duration::from_secs(30), "the signal did not reach it");
+    let ended = lab.engine.find(&service.container()).await.unwrap().unwrap();
+    assert!(matches!(&ended.state, State::Exited(exit) if exit.code == 3), "{:?}", ended.state);
+    real.sweep().await;
+}
+
+#[tokio::test]
+async fn an_image_that_holds_one_file_runs_with_secrets_too() {
+    let real = real(11).await;
+    let lab = &real.lab;
+    lab.networks(221, real.subnet).await;
+    let bare = "pierhead-test-steps-11:bare";
+    // The one static program that is at hand: run like this, it reads what was kept at the start, and says that it has no such mode.
+    let program = fs_err::read(&lab.context.init).unwrap();
+    let dockerfile = "FROM scratch\nCOPY program /program\nENTRYPOINT [\"/program\", \"exec\", \"/program\", \"nothing\"]\n";
+    real.build_of(bare, dockerfile, &[("program", &program)]).await;
+    let never = Check::Command(vec!["/program".to_owned()]);
+    let mut service = lab.service("bare", bare, never);
+    service.variables = vec![("TOKEN".to_owned(), SECRET.to_owned())];
+    service.secret_values = vec![SECRET.to_owned()];
+    service.starts = 1;
+    let started = service::start(&lab.context, &service, &CancellationToken::new()).await.unwrap();
+    let printed = lab.memory.printed().join("\n");
+    assert!(matches!(started, Started::Failed(_)), "{started:?}");
+    assert!(printed.contains("nothing to run by hand"), "{started:?} {printed}");
+    real.sweep().await;
+}
+
+/// Nobody hands anything over when the engine, or whoever is at the machine, starts a container.
+#[tokio::test]
+async fn what_somebody_else_restarts_is_started_again_with_its_secrets() {
+    let real = real(12).await;
+    let lab = &real.lab;
+    lab.networks(222, real.subnet).await;
+    let words = |script: &str| ["sh", "-c", script].map(str::to_owned).to_vec();
+    let check = Check::Command(words("test -e /tmp/up && test -n \"$TOKEN\""));
+    let mut service = lab.service("web", &real.image, check);
+    service.entrypoint =
+        Some(words("rm -f /tmp/up; test -n \"$TOKEN\" || exit 9; touch /tmp/up; exec sleep 3600"));
+    starts_with_a_secret(&real, &mut service).await;
+    let output =
+        Command::new("docker").args(["restart", "--time", "0", &service.container()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    starts_with_a_secret(&real, &mut service).await;
+    let printed = lab.memory.printed().join("\n");
+    assert!(printed.contains("the variables did not arrive"), "{printed}");
+    real.sweep().await;
 }

@@ -75,6 +75,7 @@ impl Lab {
             lines: Arc::clone(&memory) as _,
             settling: TaskTracker::new(),
             folder: folder.path().join("steps"),
+            init: pierhead_agent::programs::INIT.install(&folder.path().join("init")).unwrap(),
             log_limit_bytes: 4 << 20,
             now: Timestamp::now,
         };

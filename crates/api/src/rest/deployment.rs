@@ -1,11 +1,12 @@
 //! A deployment as the API shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pierhead_control::DeploymentView;
+use pierhead_control::{DeploymentView, ShareView};
 use pierhead_model::Timestamp;
-use pierhead_model::assignment::{self, InstanceReport, StepReport};
+use pierhead_model::assignment::{self, InstanceReport, Phase, StepReport};
 use pierhead_model::deployment::{self, Reason};
+use pierhead_model::pipeline::StepName;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,6 +29,8 @@ pub(crate) struct Deployment {
     reason: Option<&'static str>,
     failure: Option<Failure>,
     conditions: Conditions,
+    /// Of one that waits to be built: 1 is the next on its node. `null` in lists.
+    queue_position: Option<u64>,
     /// The slot's address.
     url: String,
     /// The slot's address, and the one that stays with this deployment.
@@ -41,6 +44,8 @@ pub(crate) struct Deployment {
     parameters: BTreeMap<String, String>,
     /// Where it is built and runs.
     node: Option<String>,
+    /// What other nodes run of it: further replicas of its services.
+    shares: Vec<Share>,
     created_by: String,
     /// `api`, `redeploy`, `rollback`, …
     trigger: String,
@@ -61,6 +66,49 @@ pub(crate) struct Deployment {
     /// Of a pipeline: its public services and those with a port, by step.
     services: BTreeMap<String, Instance>,
     expires_at: Option<Time>,
+}
+
+/// A part of a deployment's replicas, on a node that does not lead it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Share {
+    node: String,
+    /// The numbers of the replicas, by service.
+    replicas: BTreeMap<String, Vec<u32>>,
+    status: ShareStatus,
+    /// Its node cannot be reached: nobody is sent there.
+    offline: bool,
+}
+
+/// How far a node is with its share.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ShareStatus {
+    /// For the node that leads.
+    Waiting,
+    Starting,
+    Healthy,
+    Failed,
+    Stopped,
+}
+
+impl From<ShareView> for Share {
+    fn from(view: ShareView) -> Self {
+        let ShareView { node, replicas, phase, offline } = view;
+        let numbers =
+            |(name, numbers): (StepName, BTreeSet<u32>)| (name.to_string(), numbers.into_iter().collect());
+        Self {
+            node: node.to_string(),
+            replicas: replicas.into_iter().map(numbers).collect(),
+            status: match phase {
+                None => ShareStatus::Waiting,
+                Some(Phase::Accepted | Phase::Building | Phase::Released) => ShareStatus::Starting,
+                Some(Phase::Healthy) => ShareStatus::Healthy,
+                Some(Phase::Failed) => ShareStatus::Failed,
+                Some(Phase::Stopped) => ShareStatus::Stopped,
+            },
+            offline,
+        }
+    }
 }
 
 /// The commit that was built.
@@ -273,6 +321,7 @@ impl From<DeploymentView> for Deployment {
             reason: view.failure.as_ref().map(|failure| failure.reason.code()),
             failure: view.failure.map(Into::into),
             conditions: Conditions { offline, asleep, crash_looping },
+            queue_position: view.queue_position,
             url: view.url,
             urls: view.urls,
             commit: view.commit.map(|it| Commit { hash: it.hash, message: it.message, author: it.author }),
@@ -280,6 +329,7 @@ impl From<DeploymentView> for Deployment {
             tags: named(inputs.tags),
             parameters: named(inputs.parameters),
             node: view.node.map(|node| node.to_string()),
+            shares: view.shares.into_iter().map(Into::into).collect(),
             created_by: view.created_by,
             trigger: view.trigger,
             created_at: view.created_at.into(),

@@ -50,6 +50,66 @@ pub(crate) struct GrantRequest {
     bundle: Option<Bundle>,
 }
 
+/// One grant, or all of them: as a list, or with the list under `items`.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({ "items": [{ "team": "team", "scopes": ["read", "write"] }] }))]
+#[serde(untagged)]
+pub(crate) enum GrantsRequest {
+    One(GrantRequest),
+    List(Vec<GrantRequest>),
+    Items { items: Vec<GrantRequest> },
+}
+
+/// By hand, so that a mistake is pointed at instead of "did not match any variant".
+impl<'de> Deserialize<'de> for GrantsRequest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let told = serde_json::Value::deserialize(deserializer)?;
+        let read = |item| serde_json::from_value::<Object<GrantRequest>>(item).map(|Object(item)| item);
+        let all = |items: Vec<serde_json::Value>| {
+            let item = |(index, item)| {
+                read(item).map_err(|error| D::Error::custom(format!("item {index}: {error}")))
+            };
+            items.into_iter().enumerate().map(item).collect::<Result<Vec<_>, _>>()
+        };
+        match told {
+            serde_json::Value::Array(items) => all(items).map(Self::List),
+            serde_json::Value::Object(mut fields) if fields.contains_key("items") => {
+                let items = fields.remove("items").unwrap_or_default();
+                if let Some(other) = fields.keys().next() {
+                    return Err(D::Error::custom(format!("unknown field `{other}` beside `items`")));
+                }
+                let items = serde_json::from_value(items).map_err(D::Error::custom)?;
+                all(items).map(|items| Self::Items { items })
+            }
+            one => read(one).map(Self::One).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// A grant, or all of them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Granted {
+    One(Grant),
+    All(GrantList),
+}
+
+/// All grants on a thing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GrantList {
+    /// By team.
+    items: Vec<Grant>,
+    /// Always `null`: the list is whole.
+    next_cursor: Option<String>,
+}
+
+impl From<Vec<GrantView>> for Granted {
+    fn from(all: Vec<GrantView>) -> Self {
+        Self::All(GrantList { items: all.into_iter().map(Into::into).collect(), next_cursor: None })
+    }
+}
+
 /// A named bundle of scopes.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -88,16 +148,28 @@ pub(crate) async fn of_project(
 /// Grant something on a project to a team
 ///
 /// A second grant to the same team replaces the first. What a member may do is what both the grant and their role in the
-/// team include.
+/// team include. With a list, or `items`, these are all grants there are: what is not among them is taken back.
 #[utoipa::path(put, path = "/projects/{project}/grants", operation_id = "grant_put", tag = "teams",
-    request_body = GrantRequest, responses((status = 200, description = "Granted", body = Grant)))]
+    responses((status = 200, description = "Granted", body = Granted)))]
 pub(crate) async fn put_on_project(
     State(app): State<Shared>,
     caller: Caller,
     Path(project): Path<String>,
-    Json(Object(body)): Json<Object<GrantRequest>>,
-) -> Result<Answer<Grant>, Problem> {
-    Ok(Answer(app.services.grants.put_on_project(&caller.principal, &project, body.into()).await?.into()))
+    Json(body): Json<GrantsRequest>,
+) -> Result<Answer<Granted>, Problem> {
+    let (grants, principal) = (&app.services.grants, &caller.principal);
+    let (all, prefix) = match body {
+        GrantsRequest::One(one) => {
+            return Ok(Answer(Granted::One(
+                grants.put_on_project(principal, &project, one.into()).await?.into(),
+            )));
+        }
+        GrantsRequest::List(all) => (all, ""),
+        GrantsRequest::Items { items } => (items, "/items"),
+    };
+    let all = all.into_iter().map(Into::into).collect();
+    let replaced = grants.replace_on_project(principal, &project, all).await;
+    Ok(Answer(replaced.map_err(|error| error.below(prefix))?.into()))
 }
 
 /// Take a grant on a project back
@@ -129,17 +201,27 @@ pub(crate) async fn of_environment(
 
 /// Let a team deploy into an environment
 ///
-/// For administrators. `write` lets it deploy there, `read` see it.
+/// For administrators. `write` lets it deploy there, `read` see it. With a list, or `items`, these are all grants there are.
 #[utoipa::path(put, path = "/environments/{environment}/grants", operation_id = "environment_grant_put",
-    tag = "teams", request_body = GrantRequest, responses((status = 200, description = "Granted", body = Grant)))]
+    tag = "teams", responses((status = 200, description = "Granted", body = Granted)))]
 pub(crate) async fn put_on_environment(
     State(app): State<Shared>,
     caller: Caller,
     Path(environment): Path<String>,
-    Json(Object(body)): Json<Object<GrantRequest>>,
-) -> Result<Answer<Grant>, Problem> {
-    let grants = &app.services.grants;
-    Ok(Answer(grants.put_on_environment(&caller.principal, &environment, body.into()).await?.into()))
+    Json(body): Json<GrantsRequest>,
+) -> Result<Answer<Granted>, Problem> {
+    let (grants, principal) = (&app.services.grants, &caller.principal);
+    let (all, prefix) = match body {
+        GrantsRequest::One(one) => {
+            let granted = grants.put_on_environment(principal, &environment, one.into()).await?;
+            return Ok(Answer(Granted::One(granted.into())));
+        }
+        GrantsRequest::List(all) => (all, ""),
+        GrantsRequest::Items { items } => (items, "/items"),
+    };
+    let all = all.into_iter().map(Into::into).collect();
+    let replaced = grants.replace_on_environment(principal, &environment, all).await;
+    Ok(Answer(replaced.map_err(|error| error.below(prefix))?.into()))
 }
 
 /// Take a grant on an environment back

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse as _, Response, Sse};
 use futures::{StreamExt as _, stream};
-use pierhead_control::{LogItem, LogQuery};
+use pierhead_control::{LogItem, LogOf, LogQuery};
 use pierhead_model::code::Code;
 use pierhead_model::log::LogLine;
 use serde::{Deserialize, Serialize};
@@ -46,11 +46,14 @@ pub(crate) struct Wanted {
     step: Option<String>,
     /// A repository project has one service; its lines are those of the step `service`.
     service: Option<String>,
+    /// Of a deployment whose replicas are on several nodes: the name or id of one of them. Each has a log of its own; the one
+    /// that leads is meant when nothing is said.
+    node: Option<String>,
 }
 
 impl Wanted {
     fn query(self) -> Result<LogQuery, Problem> {
-        let Self { after, limit, q, stream, step, service } = self;
+        let Self { after, limit, q, stream, step, service, node: _ } = self;
         let limit = limit.unwrap_or(USUAL_LINES);
         if !(1..=MOST_LINES).contains(&limit) {
             return Err(Problem::invalid("/limit", format!("must be between 1 and {MOST_LINES}")));
@@ -97,7 +100,9 @@ pub(crate) async fn read(
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Answer<Lines>, Problem> {
-    let page = app.services.logs.read(&caller.principal, &id, wanted.query()?).await?;
+    let node = wanted.node.clone();
+    let of = LogOf { deployment: &id, node: node.as_deref() };
+    let page = app.services.logs.read(&caller.principal, of, wanted.query()?).await?;
     Ok(Answer(Lines { lines: page.lines.into_iter().map(Into::into).collect(), next: page.next }))
 }
 
@@ -105,7 +110,7 @@ pub(crate) async fn read(
 ///
 /// Server-sent events: `line` with a line as data and its number as id, and `end` with the state when the deployment has
 /// ended and everything was told. After a cut, `Last-Event-ID` or `?after=` goes on where it was. The stream ends without
-/// `end` when its token is not good any more.
+/// `end` when its token is not good any more, or what it may read has changed.
 #[utoipa::path(get, path = "/deployments/{id}/logs/stream", operation_id = "log_stream", tag = "logs",
     params(Wanted, ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last line that was read")),
     responses((status = 200, description = "What is there, and then what comes", body = String,
@@ -123,8 +128,10 @@ pub(crate) async fn stream(
             Problem::new(Code::Malformed, "`Last-Event-ID` is not the number of a line of this log.")
         })?;
     }
-    let items = app.services.logs.follow(&caller.principal, &id, wanted.query()?).await?;
-    let items = items.take_until(caller.signed_out(app)).map(event);
+    let node = wanted.node.clone();
+    let of = LogOf { deployment: &id, node: node.as_deref() };
+    let items = app.services.logs.follow(&caller.principal, of, wanted.query()?).await?;
+    let items = items.take_until(caller.shut_out(app, id)).map(event);
     let events = stream::iter([Event::default().retry(RETRY)]).chain(items).map(Ok::<_, Infallible>);
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     let headers = [

@@ -11,13 +11,16 @@ mod compose;
 mod deployment;
 mod deployments;
 mod detect;
+mod device;
 mod domains;
 mod dry_run;
 mod environments;
 mod events;
+mod github;
 mod grants;
 mod hooks;
 mod invitations;
+mod keys;
 pub(crate) mod list;
 mod logs;
 mod mail;
@@ -36,6 +39,7 @@ mod sign_in;
 mod sign_up;
 mod slots;
 mod source_access;
+mod source_links;
 mod sources;
 mod tags;
 mod teams;
@@ -85,6 +89,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sign_up::link))
         .routes(routes!(mail::get))
         .routes(routes!(mail::test))
+        .routes(routes!(keys::get))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(device::begin))
+        .routes(routes!(device::token))
+        .routes(routes!(device::get, device::answer))
         .routes(routes!(invitations::mine))
         .routes(routes!(invitations::accept))
         .routes(routes!(invitations::decline))
@@ -133,6 +142,16 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(source_access::make_deploy_key))
         .routes(routes!(source_access::delete_credential))
         .routes(routes!(source_access::host_keys, source_access::approve_host_key))
+        .routes(routes!(source_links::connect, source_links::disconnect))
+        .routes(routes!(source_links::make_hook, source_links::remove_hook))
+        .routes(routes!(github::get))
+        .routes(routes!(github::set_app, github::delete_app))
+        .routes(routes!(github::manifest))
+        .routes(routes!(github::convert))
+        .routes(routes!(github::begin, github::finish, github::disconnect))
+        .routes(routes!(github::installations))
+        .routes(routes!(github::repositories))
+        .routes(routes!(github::branches))
         .routes(routes!(uploads::begin))
         .routes(routes!(uploads::put))
         .routes(routes!(hooks::receive))

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Notification {
     name: String,
-    /// `standard`, `slack` or `discord`.
+    /// `standard`, `slack`, `discord` or `email`.
     format: String,
     /// Where it is sent; the rest of the address is as good as a password and not shown.
     host: String,
@@ -50,7 +50,7 @@ pub(crate) struct NotificationRequest {
     name: String,
     /// `standard` is a signed [Standard Webhook](https://www.standardwebhooks.com).
     format: String,
-    /// It is kept sealed.
+    /// An e-mail address for `email`. It is kept sealed.
     #[schema(value_type = String, write_only)]
     url: SecretString,
     /// Everything when it is left out.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::source_access::SourceAccess;
+use super::source_links::SourceConnection;
 use super::values::Time;
 use crate::Shared;
 use crate::access::Caller;
@@ -23,6 +24,8 @@ pub(crate) struct Following {
     branches: Vec<Branch>,
     webhooks: Webhooks,
     access: SourceAccess,
+    /// How it is connected with the service that has the repository; `null` when it is not.
+    connection: Option<SourceConnection>,
 }
 
 /// A branch that is followed.
@@ -168,6 +171,7 @@ pub(super) fn following(project: &str, view: SourceView) -> Following {
     Following {
         verdict: view.verdict,
         access: view.access.into(),
+        connection: view.link.map(Into::into),
         branches: view.followed.into_iter().map(Into::into).collect(),
         webhooks: Webhooks {
             addresses: Addresses::of(project),

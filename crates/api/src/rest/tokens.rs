@@ -61,6 +61,13 @@ impl From<TokenView> for Token {
     }
 }
 
+impl Token {
+    /// With its text.
+    pub(crate) fn told_once(view: TokenView, text: String) -> Self {
+        Self { token: Some(text), ..view.into() }
+    }
+}
+
 /// Make an API token
 ///
 /// Its text is in this answer and never again; a repetition with the same `Idempotency-Key` gets the answer without it.

@@ -5,6 +5,7 @@ mod access;
 mod attacks;
 mod calls;
 mod catalogue;
+mod devices;
 mod document;
 mod live;
 mod pages;

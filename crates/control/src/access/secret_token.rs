@@ -20,6 +20,8 @@ pub(crate) enum TokenKind {
     Invitation,
     /// To set a password anew.
     Reset,
+    /// Of a command line that waits to be signed in by a browser.
+    Device,
 }
 
 impl TokenKind {
@@ -31,6 +33,7 @@ impl TokenKind {
             Self::Setup => "phd_set_",
             Self::Invitation => "phd_inv_",
             Self::Reset => "phd_rst_",
+            Self::Device => "phd_dev_",
         }
     }
 }

@@ -14,8 +14,8 @@ use super::access_token::LIFETIME_S;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 
-const SETTING: &str = "access_token_keys";
-const PLACE: &str = "settings/access_token_keys";
+pub(crate) const SETTING: &str = "access_token_keys";
+pub(crate) const PLACE: &str = "settings/access_token_keys";
 
 /// One key.
 #[derive(Debug)]

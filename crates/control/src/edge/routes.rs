@@ -90,7 +90,7 @@ mod tests {
             domain("blog.base.test", &shop, "production"),
             domain("beta.example.com", &shop, "beta"),
         ];
-        let key = crate::sealing::MasterKey::from_bytes([7; 32]);
+        let key = crate::sealing::Keyring::of_one([7; 32]);
         add_domains(&mut table, &slots, &domains, &Visiting::of_nobody(&key));
         let of =
             |name: &str| table.get(&host(name)).map(|route| (route.project.as_str(), route.host.as_str()));

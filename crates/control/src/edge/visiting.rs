@@ -12,7 +12,7 @@ use pierhead_wire::route::{Gate, Rules};
 
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
-use crate::sealing::MasterKey;
+use crate::sealing::Keyring;
 
 /// Everything that projects say of their visitors.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Visiting<'a> {
     passwords: HashMap<ProjectId, BTreeMap<String, String>>,
     /// The page where one signs in.
     sign_in: String,
-    key: &'a MasterKey,
+    key: &'a Keyring,
     /// Whether caches before the ingresses are told what is not shown any more.
     has_caches: bool,
 }
@@ -38,7 +38,7 @@ impl<'a> Visiting<'a> {
         rules: HashMap<ProjectId, VisitorRules>,
         all: Vec<VisitorPassword>,
         console_url: &str,
-        key: &'a MasterKey,
+        key: &'a Keyring,
     ) -> Self {
         let mut passwords: HashMap<ProjectId, BTreeMap<String, String>> = HashMap::new();
         for VisitorPassword { project, name, hash, .. } in all {
@@ -49,7 +49,7 @@ impl<'a> Visiting<'a> {
     }
 
     #[cfg(test)]
-    pub(crate) fn of_nobody(key: &'a MasterKey) -> Self {
+    pub(crate) fn of_nobody(key: &'a Keyring) -> Self {
         Self::new(HashMap::new(), Vec::new(), "https://console.test", key)
     }
 
@@ -82,7 +82,7 @@ fn place(project: &ProjectId, host: &Hostname) -> String {
 }
 
 /// What passes of a hostname are made with.
-pub(crate) fn pass_key(key: &MasterKey, project: &ProjectId, host: &Hostname) -> Option<PassKey> {
+pub(crate) fn pass_key(key: &Keyring, project: &ProjectId, host: &Hostname) -> Option<PassKey> {
     PassKey::from_base64(&key.derive(&place(project, host)))
 }
 
@@ -114,7 +114,7 @@ mod tests {
             created_by: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
         };
-        let key = MasterKey::from_bytes([7; 32]);
+        let key = Keyring::of_one([7; 32]);
         let said = HashMap::from([(shop.clone(), rules), (blog.clone(), limited)]);
         let visiting = Visiting::new(said, vec![password], "https://console.test/", &key);
         let of = |project: &ProjectId, slot: &str, host: &str| {

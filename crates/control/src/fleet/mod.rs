@@ -1,5 +1,6 @@
 //! The agents that are connected.
 
+mod leading;
 mod seeks;
 mod session;
 
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::core::Core;
 use crate::reconcilers::Signal;
 
+pub(crate) use leading::LeadersOf;
 use seeks::Seeks;
 use session::Agent;
 pub(crate) use session::attach;

@@ -293,7 +293,11 @@ impl Session {
     async fn hear_report(&mut self, report: Report) -> Result<(), SessionEnd> {
         let (deployment, sequence) = (report.deployment.clone(), report.sequence);
         if self.told.contains_key(&deployment) {
-            let stored = self.core.store.deployment_report_store(&deployment, &self.node, &report).await;
+            // What it is to the node a deployment, may be a share of one.
+            let store = &self.core.store;
+            let stored = store.deployment_report_store(&deployment, &self.node, &report).await;
+            stored.stored().map_err(SessionEnd::Store)?;
+            let stored = store.share_report_store(&deployment, &self.node, &report).await;
             stored.stored().map_err(SessionEnd::Store)?;
             self.core.signals.deployments.raise();
             self.core.signals.routes.raise();

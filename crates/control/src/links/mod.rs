@@ -69,7 +69,13 @@ where
                 tracing::error!(%node, %error, "an agent's session ended badly");
             }
         }
-        Purpose::Streams => match Streams::begin(opened.into_stream(), Arc::clone(&core.blobs)).await {
+        Purpose::Streams => match Streams::begin(
+            opened.into_stream(),
+            Arc::clone(&core.blobs),
+            Arc::new(fleet::LeadersOf { core: Arc::clone(core), node: node.clone() }),
+        )
+        .await
+        {
             Ok((streams, driven)) => {
                 let number = core.fleet.streams_opened(node, streams);
                 core.signals.routes.raise();

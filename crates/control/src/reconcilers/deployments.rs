@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pierhead_model::assignment::{Phase, Report, Source};
-use pierhead_model::deployment::{Event, Failure, Observed, Reason, State, decide};
-use pierhead_model::pipeline::dry_run::wanted;
+use pierhead_model::deployment::{Event, Failure, Observed, Reason, Reservation, State, decide};
 use pierhead_model::placement::{Need, place};
 use pierhead_model::release::Release;
+use pierhead_model::spread::{NodeShare, Spread, spread};
 use pierhead_store::DeploymentRecord;
 
 use super::Reconciler;
@@ -16,6 +16,7 @@ use crate::capacity;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
 use crate::lifecycle::advance;
+use crate::shares;
 use crate::work::WorkRecord;
 
 /// Far more than the longest chain of events that one observation can cause.
@@ -56,8 +57,10 @@ impl Deployments {
         };
         for _ in 0..ROUNDS {
             let live = core.store.slot_live(&deployment.slot).await.stored()?;
+            let shares: Vec<_> = record.shares.iter().map(|share| share.report.as_ref()).collect();
             let observed = Observed {
                 report: report.as_ref(),
+                shares: &shares,
                 live_number: live.map(|live| live.number),
                 now: core.outside.now(),
             };
@@ -71,32 +74,53 @@ impl Deployments {
         if waits {
             self.place(record).await?;
         }
+        if report.is_some_and(|report| report.handed.is_some()) {
+            // The other nodes may begin.
+            for share in record.shares.iter().filter(|share| share.on_node && share.report.is_none()) {
+                core.fleet.wake(&share.node);
+            }
+        }
         Ok(())
     }
 
     /// Gives it to a node with room. Without any node that is connected and takes work it waits; when none of those has room
     /// it fails at once, with the numbers.
     async fn place(&self, record: &DeploymentRecord) -> Result<(), Error> {
+        let core = &*self.0;
         let limits = &record.deployment.limits;
         let work = WorkRecord::from_text(&record.work)?;
-        let need = match &work.source {
-            Source::Pipeline { work: run } => wanted(&run.pipeline, &work.limits).room.need(),
+        let candidates = capacity::candidates(core, &record.environment_id).await?;
+        let chosen = match &work.source {
+            Source::Pipeline { work: run } => spread(&run.pipeline, &work.limits, &candidates),
             Source::Git { .. } | Source::Files { .. } | Source::Image { .. } | Source::Release { .. } => {
-                Need {
+                let need = Need {
                     memory_mb: limits.memory_mb.into(),
                     cpu: limits.cpu,
                     widest_cpu: limits.cpu,
                     build_memory_mb: limits.build_memory_mb.into(),
-                }
+                };
+                place(need, &candidates).map(|chosen| chosen.map(|node| Spread::on(node.node.clone())))
             }
         };
-        let candidates = capacity::candidates(&self.0, &record.environment_id).await?;
-        let event = match place(need, &candidates) {
-            Ok(Some(chosen)) => Event::Placed { node: chosen.node.clone() },
+        let event = match chosen {
+            Ok(Some(Spread { leader, shares: parts })) => {
+                let whole = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+                let share = |NodeShare { node, replicas, room }: NodeShare| {
+                    let (memory_mb, cpu_milli) = (whole(room.memory_mb), whole(room.cpu_milli));
+                    let reserved = Reservation { memory_mb, cpu_milli };
+                    shares::new(core, &record.deployment.id, (node, replicas), reserved)
+                };
+                let planned: Vec<_> = parts.into_iter().map(share).collect();
+                if !planned.is_empty() {
+                    core.store.shares_plan(&record.deployment.id, &planned).await.stored()?;
+                    pierhead_model::crash_point!("control.shares_planned");
+                }
+                Event::Placed { node: leader }
+            }
             Ok(None) => return Ok(()),
             Err(no_room) => Event::Failed(Failure::new(Reason::NoCapacity, no_room.to_string())),
         };
-        advance(&self.0, &record.deployment.id, event).await.map(drop)
+        advance(core, &record.deployment.id, event).await.map(drop)
     }
 
     async fn remember_release(&self, record: &DeploymentRecord, report: &Report) -> Result<(), Error> {

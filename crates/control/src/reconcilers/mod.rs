@@ -24,12 +24,15 @@ pub(crate) mod domains;
 pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod expiry;
+pub(crate) mod feedback;
 pub(crate) mod images;
 pub(crate) mod letters;
 pub(crate) mod notices;
+pub(crate) mod pushed;
 pub(crate) mod removals;
 pub(crate) mod routes;
 pub(crate) mod sleep;
 pub(crate) mod sources;
+pub(crate) mod tokens;
 
 pub(crate) use driver::{Reconciler, Signal, drive};

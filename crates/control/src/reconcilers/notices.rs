@@ -23,12 +23,15 @@ use url::Url;
 use super::{Reconciler, Signal};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::mail::{Letter, MailError};
 use crate::outgoing::Answered;
 use crate::services::{deployments, notices};
 use crate::sources::signature;
 
 /// Requests at a time, one for each receiver.
 const AT_ONCE: usize = 16;
+/// How long a letter may take.
+const LETTER: Duration = Duration::from_secs(20);
 /// How long it is remembered what was told.
 const REMEMBERED: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
@@ -139,6 +142,10 @@ fn judge(outcome: Result<Answered, String>, attempts: u32) -> (NoticeState, Stri
             let said = "it answered 410: it is gone, and nothing is sent again".to_owned();
             return (NoticeState::Failed, said, None);
         }
+        Ok(Answered { status: 550, .. }) => {
+            let said = "the address was refused: nothing is sent again".to_owned();
+            return (NoticeState::Failed, said, None);
+        }
         Ok(Answered { status, retry_after }) => (format!("it answered {status}"), retry_after),
         Err(why) => (why, None),
     };
@@ -163,6 +170,9 @@ async fn attempt(
         }
     };
     let (url, secret) = notices::opened(core, endpoint)?;
+    if endpoint.format == NoticeFormat::Email {
+        return posted(core, notice, url.expose_secret(), &body).await;
+    }
     let Ok(url) = Url::parse(url.expose_secret()) else { return Ok(Err("its address is none".to_owned())) };
     let mut headers = Vec::new();
     if let (NoticeFormat::Standard, Some(secret)) = (endpoint.format, secret) {
@@ -174,6 +184,33 @@ async fn attempt(
         headers.push(("webhook-timestamp", timestamp));
     }
     Ok(core.outgoing.post(&url, &headers, body).await)
+}
+
+/// A letter. Its id is the same each time, so that whoever gets it twice sees one.
+async fn posted(
+    core: &Core,
+    notice: &StoredNotice,
+    to: &str,
+    body: &str,
+) -> Result<Result<Answered, String>, Error> {
+    #[derive(serde::Deserialize)]
+    struct Words {
+        subject: String,
+        text: String,
+    }
+    let Words { subject, text } = serde_json::from_str(body).map_err(Error::internal)?;
+    let Some(mailer) = &core.access.mailer else { return Ok(Err("no letters can be sent here".to_owned())) };
+    let id = format!("{}.{}.{}", notice.project, notice.endpoint, notice.id);
+    let letter = Letter { to: to.to_owned(), subject, text };
+    let sent = tokio::time::timeout(LETTER, mailer.send(&id, &letter)).await;
+    let answered = |status| Ok(Answered { status, retry_after: None });
+    Ok(match sent {
+        // In the words of SMTP.
+        Ok(Ok(())) => answered(250),
+        Ok(Err(MailError::Refused(_))) => answered(550),
+        Ok(Err(MailError::Passing(why))) => Err(why),
+        Err(_) => Err(format!("no answer within {} s", LETTER.as_secs())),
+    })
 }
 
 /// What is known of the deployment now; nothing when it was deleted meanwhile.
@@ -201,6 +238,8 @@ mod tests {
         for (outcome, attempts, state, next_s) in [
             (answered(204, None), 1, NoticeState::Delivered, None),
             (answered(410, None), 1, NoticeState::Failed, None),
+            (answered(250, None), 1, NoticeState::Delivered, None),
+            (answered(550, None), 1, NoticeState::Failed, None),
             (answered(302, None), 1, NoticeState::Pending, Some(5)),
             (answered(500, None), 2, NoticeState::Pending, Some(60)),
             (answered(429, Some(600)), 1, NoticeState::Pending, Some(600)),

@@ -64,6 +64,7 @@ impl Removals {
             }
         }
         self.0.store.project_delete(project).await.stored()?;
+        self.0.signals.pushed.raise();
         Ok(true)
     }
 
@@ -83,7 +84,7 @@ impl Removals {
                     }
                     gone = false;
                 }
-                State::Inactive | State::Failed => gone &= !record.on_node,
+                State::Inactive | State::Failed => gone &= !record.is_somewhere(),
             }
         }
         if gone {

@@ -89,12 +89,23 @@ fn shown(
         });
         addresses.collect()
     };
+    // Further replicas, each by the way to its own node.
+    let elsewhere = |name: &StepName| {
+        let mut all = Vec::new();
+        for share in record.shares.iter().filter(|share| share.retired_at.is_none()) {
+            let instance = share.report.as_ref().and_then(|report| report.services.get(name));
+            let Some((node, instance)) = reached_by(&share.node).zip(instance) else { continue };
+            all.extend(instance.addresses().map(|address| Endpoint { node: node.clone(), address }));
+        }
+        all
+    };
     let parts = parts(&record, |name, sites| match sites.get(name) {
         Some(manifest) => Content::Site { manifest: *manifest },
-        None => Content::Service {
-            endpoints: endpoints(report.and_then(|report| report.services.get(name))),
-            rest: Rest::Awake,
-        },
+        None => {
+            let mut all: Vec<_> = endpoints(report.and_then(|report| report.services.get(name)));
+            all.extend(elsewhere(name));
+            Content::Service { endpoints: all, rest: Rest::Awake }
+        }
     });
     let content = match &record.release {
         None => None,

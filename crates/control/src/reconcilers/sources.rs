@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use super::{Reconciler, Signal};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::forge::{link, tokens};
 use crate::sources::heads::{self, Outcome};
 use crate::sources::judge::{Known, Verdict, judge};
 use crate::sources::{Repositories, access, following};
@@ -245,6 +246,9 @@ async fn came_to(
     followed: &Followed,
 ) -> Result<CameTo, Error> {
     let wanted = [followed.reference.clone()];
+    if let Some(Ok(usable)) = link::usable(core, project).await? {
+        tokens::ready_to_read(core, &usable).await.map_err(|failed| failed.into_error(usable.forge))?;
+    }
     let access = access::of_project(core, &project.id, true).await?;
     let references = repositories.references(&source.repository, &access, &wanted).await?;
     let head = references.commits.get(&followed.reference).map(String::as_str);

@@ -75,6 +75,7 @@ impl Principal {
             Via::Setup => "setup".to_owned(),
             Via::SignUp => "sign-up".to_owned(),
             Via::Reset => "password-reset".to_owned(),
+            Via::Device => "browser".to_owned(),
         };
         Deed(NewAudit {
             at: core.outside.now(),

@@ -19,6 +19,7 @@ use pierhead_model::project::{GitSource, ProjectSettings};
 use pierhead_model::release::Release;
 use pierhead_model::sleep::Rest;
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
+use pierhead_model::spread::Replicas;
 use pierhead_model::variable::Variable;
 use pierhead_store::{self as store, DeploymentRecord, Environment, Project, ProjectOwner, Slot};
 
@@ -89,6 +90,8 @@ pub struct Conditions {
 #[derive(Debug, Clone)]
 pub struct DeploymentView {
     pub id: DeploymentId,
+    /// Of one that waits, where it was asked for by itself: 1 is the next that is built on its node.
+    pub queue_position: Option<u64>,
     pub number: u64,
     pub project: ProjectName,
     pub environment: EnvironmentName,
@@ -101,6 +104,8 @@ pub struct DeploymentView {
     pub commit: Option<Commit>,
     /// Where it is built and runs; `None` before one is chosen, and for a site that was built before.
     pub node: Option<NodeId>,
+    /// What other nodes run of it.
+    pub shares: Vec<ShareView>,
     pub created_by: String,
     pub trigger: String,
     pub timings: Timings,
@@ -122,6 +127,17 @@ pub struct DeploymentView {
     /// When its slot is deleted unless it is needed again.
     pub expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
+}
+
+/// A part of a deployment's replicas, on a node that does not lead it.
+#[derive(Debug, Clone)]
+pub struct ShareView {
+    pub node: NodeId,
+    pub replicas: Replicas,
+    /// How far it is; `None` while the leading node is not ready.
+    pub phase: Option<Phase>,
+    /// Its node cannot be reached.
+    pub offline: bool,
 }
 
 impl Deployments {
@@ -305,7 +321,23 @@ impl Deployments {
     pub async fn get(&self, principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
         let record = policy::deployment(&self.0, principal, id, READ_DEPLOYMENT).await?;
         self.until_shown(&record).await;
-        Ok(view(&self.0, record))
+        let queue_position = self.queue_position(&record).await?;
+        Ok(DeploymentView { queue_position, ..view(&self.0, record) })
+    }
+
+    /// Which one it is of those that wait to be built on its node; 1 is the next.
+    async fn queue_position(&self, record: &DeploymentRecord) -> Result<Option<u64>, Error> {
+        let own = &record.deployment;
+        let Some(node) = own.node.as_ref().filter(|_| own.state == State::Queued) else { return Ok(None) };
+        let all = self.0.store.deployments_in_progress().await.stored()?;
+        let there = all.iter().map(|it| &it.deployment).filter(|it| it.node.as_ref() == Some(node));
+        let (waiting, others): (Vec<_>, Vec<_>) = there.partition(|it| it.state == State::Queued);
+        let building: Vec<_> =
+            others.iter().filter(|it| it.state == State::Building).map(|it| &it.project).collect();
+        let projects: Vec<_> = waiting.iter().map(|it| &it.project).collect();
+        let order = pierhead_model::queue::order(&building, &projects);
+        let place = order.iter().position(|&index| waiting[index].id == own.id);
+        Ok(place.map(|place| place as u64 + 1))
     }
 
     /// Whoever is told that a deployment is live may visit it at once: what was promoted a moment ago is told of when every
@@ -473,9 +505,9 @@ impl Deployments {
         if !deployment.state.is_ended() {
             return Err(refused(deployment, &[State::Failed, State::Inactive], "deleted"));
         }
-        if record.on_node {
+        if record.is_somewhere() {
             // Its node is asked for the proof that nothing is left; that takes a moment.
-            if let Some(node) = &deployment.node {
+            for node in deployment.node.iter().chain(record.shares.iter().map(|share| &share.node)) {
                 self.0.fleet.wake(node);
             }
             let gone =
@@ -615,10 +647,20 @@ pub(crate) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     // What the node found out, or what was known before it began.
     let known = || work.as_ref().and_then(|work| work.commit.clone());
     let commit = record.report.as_ref().and_then(|report| report.commit.clone()).or_else(known);
+    let shares = record.shares.iter().filter(|share| share.on_node || record.deployment.state.is_ended());
+    let shares = shares.map(|share| ShareView {
+        node: share.node.clone(),
+        replicas: share.replicas.clone(),
+        phase: share.report.as_ref().map(|report| report.phase),
+        offline: !core.fleet.is_online(&share.node),
+    });
+    let shares = shares.collect();
     let report = record.report;
     let deployment = record.deployment;
     DeploymentView {
+        queue_position: None,
         node: deployment.node,
+        shares,
         id: deployment.id,
         number: deployment.number,
         project: record.project_name,
@@ -656,8 +698,12 @@ fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
     }
     let report = record.report.as_ref();
     let node_online = record.deployment.node.as_ref().is_some_and(|node| core.fleet.is_online(node));
+    let shares: Vec<_> = record.shares.iter().filter(|it| it.on_node && it.retired_at.is_none()).collect();
+    let shares_online = shares.iter().all(|share| core.fleet.is_online(&share.node));
+    let of_shares = shares.iter().filter_map(|share| share.report.as_ref());
     let instances: Vec<_> = report
         .into_iter()
+        .chain(of_shares)
         .flat_map(|report| report.instance.iter().chain(report.services.values()))
         .collect();
     let is_run = matches!(record.release, Some(Release::Run(_)));
@@ -667,6 +713,7 @@ fn conditions(core: &Core, record: &DeploymentRecord) -> Conditions {
     Conditions {
         // A run may have no service at all.
         offline: !node_online
+            || !shares_online
             || (!asleep && instances.iter().any(|instance| instance.address.is_none()))
             || (instances.is_empty() && !is_run),
         asleep,

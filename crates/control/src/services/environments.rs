@@ -23,6 +23,7 @@ use crate::lifecycle::advance;
 use crate::links::key_place;
 use crate::links::state::LinkProblem;
 use crate::outside::random_bits;
+use crate::shares;
 
 #[derive(Debug)]
 pub struct Environments(pub(crate) Arc<Core>);
@@ -368,7 +369,15 @@ impl Environments {
                 move_away(&self.0, &record).await?;
             }
         }
-        Ok(())
+        for share in self.0.store.shares_on_node(&node.id).await.stored()? {
+            let record = self.0.store.deployment_get(&share.deployment).await.stored()?;
+            if record.is_some_and(|record| record.deployment.state.is_in_progress()) {
+                let detail = format!("The node {} was removed as lost. Deploy again.", node.name);
+                let failure = Failure::new(Reason::NodeLost, detail);
+                advance(&self.0, &share.deployment, Event::Failed(failure)).await?;
+            }
+        }
+        shares::replace_lost(&self.0, &node.id).await
     }
 
     async fn elsewhere(&self, id_or_name: &str) -> Result<Node, Error> {

@@ -1,20 +1,24 @@
 //! Grants: what other teams may do with a project or an environment.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pierhead_model::Timestamp;
 use pierhead_model::access::{Scope, Scopes};
 use pierhead_model::id::GrantId;
 use pierhead_model::name::TeamName;
-use pierhead_store::{Grant, GrantOn};
+use pierhead_store::{Grant, GrantOn, Team};
 use serde_json::{Value, json};
 
 use super::audit::Deed;
 use super::auth::Principal;
 use crate::access::policy::{self, DELETE_MEMBERS, READ_ENVIRONMENT, READ_MEMBERS, WRITE_MEMBERS, shortened};
 use crate::core::Core;
-use crate::error::{Error, StoreResult as _};
+use crate::error::{Error, FieldProblem, StoreResult as _};
 use crate::outside::random_bits;
+
+/// More teams are a mistake.
+const MAXIMUM: usize = 1000;
 
 #[derive(Debug)]
 pub struct Grants(pub(crate) Arc<Core>);
@@ -55,6 +59,20 @@ impl Grants {
         self.put(principal, GrantOn::Project(project.id), new, deed).await
     }
 
+    /// These and no others. What is taken back needs the right for that, too.
+    pub async fn replace_on_project(
+        &self,
+        principal: &Principal,
+        project: &str,
+        all: Vec<NewGrant>,
+    ) -> Result<Vec<GrantView>, Error> {
+        let found = policy::project(&self.0, principal, project, WRITE_MEMBERS).await?;
+        let deed = principal.does_to(&self.0, "grants.replace", &found);
+        let may_take_back =
+            async || policy::project(&self.0, principal, project, DELETE_MEMBERS).await.map(drop);
+        self.replace(principal, GrantOn::Project(found.id), all, deed, may_take_back).await
+    }
+
     pub async fn delete_from_project(
         &self,
         principal: &Principal,
@@ -80,6 +98,19 @@ impl Grants {
         let (on, name) = self.environment(principal, name).await?;
         let deed = principal.does(&self.0, "grant.put", (&name, &name));
         self.put(principal, on, new, deed).await
+    }
+
+    /// These and no others.
+    pub async fn replace_on_environment(
+        &self,
+        principal: &Principal,
+        name: &str,
+        all: Vec<NewGrant>,
+    ) -> Result<Vec<GrantView>, Error> {
+        let (on, name) = self.environment(principal, name).await?;
+        let deed = principal.does(&self.0, "grants.replace", (&name, &name));
+        let may_take_back = async || principal.require(Scope::Delete);
+        self.replace(principal, on, all, deed, may_take_back).await
     }
 
     pub async fn delete_from_environment(
@@ -116,6 +147,76 @@ impl Grants {
         new: NewGrant,
         deed: Deed,
     ) -> Result<GrantView, Error> {
+        let (team, grant) = self.wanted(principal, &on, &new).await?;
+        let others = self.0.store.grants_on(&on).await.stored()?;
+        let before = others.iter().find(|other| other.team == team.id);
+        let deed = match before {
+            Some(before) => deed.before(told(&team.name, before.scopes)),
+            None => deed,
+        };
+        let unit = self.0.store.begin().await.stored()?;
+        let stored = unit.grant_put(&grant).await.stored()?;
+        deed.after(told(&team.name, stored.scopes)).commit(unit).await?;
+        self.view(stored).await
+    }
+
+    async fn replace(
+        &self,
+        principal: &Principal,
+        on: GrantOn,
+        all: Vec<NewGrant>,
+        deed: Deed,
+        may_take_back: impl AsyncFnOnce() -> Result<(), Error>,
+    ) -> Result<Vec<GrantView>, Error> {
+        if all.len() > MAXIMUM {
+            return Err(Error::invalid("", format!("at most {MAXIMUM} teams are granted something")));
+        }
+        let (mut grants, mut problems): (BTreeMap<TeamName, Grant>, Vec<FieldProblem>) = Default::default();
+        for (index, new) in all.iter().enumerate() {
+            let below = |it: FieldProblem| FieldProblem::new(format!("/{index}{}", it.pointer), it.detail);
+            match self.wanted(principal, &on, new).await {
+                Ok((team, grant)) => {
+                    if grants.insert(team.name.clone(), grant).is_some() {
+                        let twice = FieldProblem::new(
+                            format!("/{index}/team"),
+                            format!("`{}` is there twice", team.name),
+                        );
+                        problems.push(twice);
+                    }
+                }
+                Err(Error::Validation(found)) => problems.extend(found.into_iter().map(below)),
+                Err(error) => return Err(error),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Error::Validation(problems));
+        }
+        let before = self.list(&on).await?;
+        let gone: Vec<&GrantView> = before.iter().filter(|it| !grants.contains_key(&it.team)).collect();
+        if !gone.is_empty() {
+            may_take_back().await?;
+        }
+        let unit = self.0.store.begin().await.stored()?;
+        for grant in &gone {
+            unit.grant_delete(&grant.id).await.stored()?;
+        }
+        for grant in grants.values() {
+            unit.grant_put(grant).await.stored()?;
+        }
+        let deed = deed.before(before.iter().map(|it| told(&it.team, it.scopes)).collect());
+        deed.after(grants.iter().map(|(team, grant)| told(team, grant.scopes)).collect())
+            .commit(unit)
+            .await?;
+        self.list(&on).await
+    }
+
+    /// What somebody wants, when it can be granted.
+    async fn wanted(
+        &self,
+        principal: &Principal,
+        on: &GrantOn,
+        new: &NewGrant,
+    ) -> Result<(Team, Grant), Error> {
         if new.scopes.is_empty() {
             return Err(Error::invalid("/scopes", "name at least one of read, write, delete"));
         }
@@ -129,21 +230,12 @@ impl Grants {
         let grant = Grant {
             id: GrantId::new(now, random_bits(&*self.0.outside)),
             team: team.id.clone(),
-            on,
+            on: on.clone(),
             scopes: new.scopes.granted(),
             created_by: principal.email.clone(),
             created_at: now,
         };
-        let others = self.0.store.grants_on(&grant.on).await.stored()?;
-        let before = others.iter().find(|other| other.team == team.id);
-        let deed = match before {
-            Some(before) => deed.before(told(&team.name, before.scopes)),
-            None => deed,
-        };
-        let unit = self.0.store.begin().await.stored()?;
-        let stored = unit.grant_put(&grant).await.stored()?;
-        deed.after(told(&team.name, stored.scopes)).commit(unit).await?;
-        self.view(stored).await
+        Ok((team, grant))
     }
 
     async fn delete(&self, on: GrantOn, id: &str, deed: Deed) -> Result<(), Error> {

@@ -9,14 +9,17 @@ pub(crate) mod certificates;
 pub(crate) mod clones;
 pub(crate) mod deployments;
 pub(crate) mod detection;
+pub(crate) mod devices;
 pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
+pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod identities;
 pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod mailing;
 pub(crate) mod moves;
@@ -32,6 +35,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod slots;
 pub(crate) mod source_access;
+pub(crate) mod source_links;
 pub(crate) mod sources;
 pub(crate) mod teams;
 pub(crate) mod variables;
@@ -52,9 +56,11 @@ pub struct Services {
     pub accounts: accounts::Accounts,
     pub sign_in: sign_in::SignIn,
     pub identities: identities::Identities,
+    pub devices: devices::Devices,
     pub sign_ups: sign_up::SignUps,
     pub resets: passwords::Resets,
     pub mailing: mailing::Mailing,
+    pub keys: keys::Keys,
     pub teams: teams::Teams,
     pub invitations: invitations::Invitations,
     pub grants: grants::Grants,
@@ -63,6 +69,7 @@ pub struct Services {
     pub deployments: deployments::Deployments,
     pub slots: slots::Slots,
     pub sources: sources::Sources,
+    pub github: github::Github,
     pub hooks: Hooks,
     pub notices: notices::Notices,
     pub pushes: pushes::Pushes,
@@ -107,9 +114,11 @@ impl Services {
             accounts: accounts::Accounts(Arc::clone(core)),
             sign_in: sign_in::SignIn::new(Arc::clone(core), web),
             identities: identities::Identities(Arc::clone(core)),
+            devices: devices::Devices::new(Arc::clone(core)),
             sign_ups: sign_up::SignUps::new(Arc::clone(core)),
             resets: passwords::Resets::new(Arc::clone(core)),
             mailing: mailing::Mailing(Arc::clone(core)),
+            keys: keys::Keys(Arc::clone(core)),
             teams: teams::Teams(Arc::clone(core)),
             invitations: invitations::Invitations(Arc::clone(core)),
             grants: grants::Grants(Arc::clone(core)),
@@ -117,6 +126,7 @@ impl Services {
             projects: projects::Projects(Arc::clone(core)),
             deployments: deployments::Deployments(Arc::clone(core)),
             slots: slots::Slots(Arc::clone(core)),
+            github: github::Github::new(Arc::clone(core)),
             sources: sources::Sources { core: Arc::clone(core), repositories },
             hooks: Hooks(Arc::clone(core)),
             notices: notices::Notices(Arc::clone(core)),

@@ -14,6 +14,7 @@ use serde_json::json;
 use url::Url;
 
 use super::auth::Principal;
+use crate::access::address;
 use crate::access::policy::{self, WRITE_PROJECT, shortened};
 use crate::core::Core;
 use crate::error::{Error, FieldProblem, StoreResult as _};
@@ -51,8 +52,9 @@ impl From<NoticeEndpoint> for NoticeEndpointView {
 #[derive(Debug)]
 pub struct NewNoticeEndpoint {
     pub name: String,
-    /// `standard`, `slack`, `discord`.
+    /// `standard`, `slack`, `discord`, `email`.
     pub format: String,
+    /// Where to; an e-mail address for `email`.
     pub url: SecretString,
     /// Everything when it is empty.
     pub events: Vec<String>,
@@ -73,7 +75,7 @@ impl Notices {
         new: NewNoticeEndpoint,
     ) -> Result<(NoticeEndpointView, Option<String>), Error> {
         let project = policy::project(&self.0, principal, project, WRITE_PROJECT).await?;
-        let (endpoint, secret) = self.described(principal, &project, &new)?;
+        let (endpoint, secret) = self.described(principal, &project, &new).await?;
         if self.0.store.notice_endpoints(&project.id).await.stored()?.len() >= MOST {
             let detail = format!("A project has at most {MOST} notifications: delete one first.");
             return Err(Error::Conflict { detail });
@@ -91,7 +93,24 @@ impl Notices {
         Ok((endpoint.into(), secret))
     }
 
-    fn described(
+    /// Whoever may change a project must not make this server write to strangers: the address is one of an account here.
+    async fn addressee(
+        &self,
+        principal: &Principal,
+        text: &str,
+    ) -> Result<Result<String, &'static str>, Error> {
+        let Ok(address) = address::parse(text) else { return Ok(Err("must be an e-mail address")) };
+        if self.0.access.mailer.is_none() {
+            let detail = "No letters can be sent here: an administrator sets `mail.server` and `mail.from`.";
+            return Err(Error::Conflict { detail: detail.to_owned() });
+        }
+        if principal.is_admin() || self.0.store.user_by_email(&address).await.stored()?.is_some() {
+            return Ok(Ok(address));
+        }
+        Ok(Err("must be the address of somebody who has an account here"))
+    }
+
+    async fn described(
         &self,
         principal: &Principal,
         project: &Project,
@@ -100,10 +119,15 @@ impl Notices {
         let mut problems = Vec::new();
         let name = CatalogueName::parse(&new.name);
         let format = new.format.parse::<NoticeFormat>();
-        let url = checked(new.url.expose_secret());
+        let url = match format {
+            Ok(NoticeFormat::Email) => self.addressee(principal, new.url.expose_secret()).await?,
+            Ok(NoticeFormat::Standard | NoticeFormat::Slack | NoticeFormat::Discord) | Err(_) => {
+                checked(new.url.expose_secret())
+            }
+        };
         for (pointer, problem) in [
             ("/name", name.as_ref().err().map(ToString::to_string)),
-            ("/format", format.err().map(|_| "must be `standard`, `slack` or `discord`".to_owned())),
+            ("/format", format.err().map(|_| "must be `standard`, `slack`, `discord` or `email`".to_owned())),
             ("/url", url.as_ref().err().map(|&problem| problem.to_owned())),
         ] {
             problems.extend(problem.map(|problem| FieldProblem::new(pointer, problem)));

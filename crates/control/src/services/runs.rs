@@ -15,6 +15,7 @@ use pierhead_model::pipeline::plugin::{PluginDeclaration, Plugins as _};
 use pierhead_model::pipeline::{Pipeline, Problem, Severity, Step, StepName, with_sources};
 use pierhead_model::run::{PipelineWork, PublicStep};
 use pierhead_model::source::GitReference;
+use pierhead_model::spread::Replicas;
 use pierhead_store::{Environment, PipelineVersion, Project};
 use secrecy::ExposeSecret as _;
 
@@ -88,6 +89,8 @@ pub(crate) async fn plan(
         parameters: chosen.parameters,
         plugins,
         public,
+        here: Replicas::new(),
+        share: None,
     };
     let limits = limits(&work, &place.project.settings.limits)?;
     Ok(Planned { work, limits })

@@ -10,6 +10,7 @@ use pierhead_store::{Ask, Asked, Delivery, Followed, Project, Visibility};
 
 use super::auth::Principal;
 use super::source_access::{self, AccessView};
+use super::source_links::{self, LinkView};
 use crate::access::policy::{self, READ_PROJECT, WRITE_DEPLOYMENT, WRITE_PROJECT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
@@ -52,6 +53,8 @@ pub struct SourceView {
     /// Whether pushes arrive, in one sentence.
     pub verdict: String,
     pub access: AccessView,
+    /// How it is connected with the service that has the repository.
+    pub link: Option<LinkView>,
 }
 
 impl Sources {
@@ -166,7 +169,10 @@ impl Sources {
         let verdict = verdict(secret_since.is_some() || installation_secret, &deliveries, &followed);
         let followed = followed.into_iter().map(into_view).collect();
         let access = source_access::view(project, store.source_access(&project.id).await.stored()?);
-        Ok(SourceView { followed, secret_since, installation_secret, deliveries, verdict, access })
+        let told = store.feedback_of(&project.id, SHOWN).await.stored()?;
+        let link = store.source_link(&project.id).await.stored()?;
+        let link = link.map(|link| source_links::view(project, link, &told));
+        Ok(SourceView { followed, secret_since, installation_secret, deliveries, verdict, access, link })
     }
 }
 

@@ -103,9 +103,10 @@ impl Engines {
         if let Some(node) = &self.silent {
             return Ok(Some(format!("the node {node} does not say what its engine holds")));
         }
-        let wanted: HashSet<_> =
-            before.iter().filter(|record| record.on_node).map(|record| &record.deployment.id).collect();
-        let slots: HashSet<_> = before.iter().filter(|record| record.on_node).map(slot_of).collect();
+        let shares = before.iter().flat_map(|record| &record.shares).filter(|share| share.on_node);
+        let leading = before.iter().filter(|record| record.on_node).map(|record| &record.deployment.id);
+        let wanted: HashSet<_> = leading.chain(shares.map(|share| &share.id)).collect();
+        let slots: HashSet<_> = before.iter().filter(|record| record.is_somewhere()).map(slot_of).collect();
         for held in &self.holdings {
             if held.slot.as_ref().is_some_and(|slot| slots.contains(slot)) {
                 continue;
@@ -117,7 +118,8 @@ impl Engines {
                 continue;
             }
             let now = core.store.deployment_get(deployment).await.stored()?;
-            if !now.is_some_and(|record| record.on_node) {
+            let share = core.store.share_get(deployment).await.stored()?;
+            if !now.is_some_and(|record| record.on_node) && !share.is_some_and(|share| share.on_node) {
                 return Ok(Some(format!("the {:?} {} is left of {deployment}", held.kind, held.name)));
             }
         }

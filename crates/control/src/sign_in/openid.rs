@@ -212,7 +212,7 @@ async fn exchange(
 }
 
 /// As `application/x-www-form-urlencoded`.
-pub(super) fn web_form(question: reqwest::RequestBuilder, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
+pub(crate) fn web_form(question: reqwest::RequestBuilder, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     question.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::forge::{link, tokens};
 
 pub(crate) const TOKEN: &str = "token";
 pub(crate) const KEY: &str = "key";
@@ -18,7 +19,12 @@ pub(crate) const KEY: &str = "key";
 /// How a project's repository is entered, in the clear. `trusted`: what is fetched was not written by strangers.
 pub(crate) async fn of_project(core: &Core, project: &ProjectId, trusted: bool) -> Result<GitAccess, Error> {
     let stored = core.store.source_access(project).await.stored()?;
-    let credential = stored.credential.map(|it| open(core, project, it)).transpose()?;
+    let mut credential = stored.credential.map(|it| open(core, project, it)).transpose()?;
+    if let Some(usable) = link::usable_of(core, project).await?
+        && let Some(token) = tokens::readable(core, &usable).await?
+    {
+        credential = Some(token);
+    }
     Ok(GitAccess { credential, host_keys: stored.host_keys, submodules: trusted })
 }
 

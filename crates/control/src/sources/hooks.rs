@@ -15,11 +15,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::following::{self, Target};
+use super::installations;
 use super::payload::{self, Happening, Parsed, Provider, Pull, Push};
 use super::signature::{self, Envelope};
 use crate::access::policy;
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::forge::app::App;
 
 /// Longer ids are no ids.
 const LONGEST_ID: usize = 200;
@@ -54,6 +56,8 @@ pub struct Received {
 /// Whose secret signed it.
 enum Signer {
     Installation,
+    /// GitHub itself, in the name of the app.
+    App,
     Projects(Vec<Project>),
 }
 
@@ -86,8 +90,9 @@ impl Hooks {
         let now = self.0.outside.now();
         let Sent { provider, event, delivery, signer } = sent;
         let repository = parsed.places.first().cloned();
+        let of_app = matches!(signer, Signer::App);
         let (scope, projects) = match signer {
-            Signer::Installation => {
+            Signer::Installation | Signer::App => {
                 let places: Vec<String> = parsed.places.into_iter().collect();
                 (None, self.0.store.projects_of_repository(&places).await.stored()?)
             }
@@ -101,11 +106,19 @@ impl Hooks {
                 (scope, projects.into_iter().filter(own).collect())
             }
         };
-        let (asks, outcome) = asks_of(provider, &parsed.happening, &projects, now);
+        let (asks, mut outcome) = asks_of(provider, &parsed.happening, &projects, now);
         let mut about: Vec<String> = Vec::new();
         for ask in &asks {
             let project = projects.iter().find(|project| project.id == ask.project);
             about.extend(project.map(|project| project.name.to_string()));
+        }
+        if let Happening::Installation(told) = &parsed.happening {
+            // Nobody else knows what became of an installation.
+            outcome = if of_app {
+                installations::told(&self.0, told).await?
+            } else {
+                "installations are told by the app itself".to_owned()
+            };
         }
         let record = Delivery {
             provider: provider.to_string(),
@@ -147,6 +160,12 @@ impl Hooks {
             None => {
                 if self.0.webhook_secret.as_ref().is_some_and(signed_with) {
                     return Ok(Signer::Installation);
+                }
+                if provider == Provider::Github
+                    && let Some(app) = App::load(&self.0).await?
+                    && signed_with(&app.webhook_secret(&self.0)?)
+                {
+                    return Ok(Signer::App);
                 }
                 let places = payload::places_unverified(document);
                 self.0.store.projects_of_repository(&places).await.stored()?
@@ -264,6 +283,7 @@ fn asks_of(
     let push = match happening {
         Happening::Ping => return (Vec::new(), "pong".to_owned()),
         Happening::Nothing(why) => return (Vec::new(), why.clone()),
+        Happening::Installation(_) => return (Vec::new(), String::new()),
         Happening::Pull(pull) => {
             let ask = |project: &Project| ask_of_pull(provider, pull, project, now);
             let asks: Vec<Ask> = projects.iter().filter_map(ask).collect();

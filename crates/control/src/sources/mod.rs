@@ -9,6 +9,7 @@
 //! - [`signature`], [`payload`]: how each provider signs, and what its words mean.
 //! - [`access`]: how a repository is entered that not everybody may read.
 //! - [`following`]: which references a project follows, and which slot each deploys to.
+//! - [`installations`]: what becomes of an app's installation.
 //! - [`judge`]: what was dealt with and where the branch is → what follows.
 //! - [`heads`]: a head becomes a deployment, unless there is a reason to skip it.
 
@@ -16,6 +17,7 @@ pub(crate) mod access;
 pub(crate) mod following;
 pub(crate) mod heads;
 pub(crate) mod hooks;
+pub(crate) mod installations;
 pub(crate) mod judge;
 pub(crate) mod payload;
 pub(crate) mod signature;
@@ -70,6 +72,12 @@ pub trait Pushes: Send + Sync + std::fmt::Debug {
         project: &ProjectId,
         pack: BoxStream<'static, std::io::Result<Bytes>>,
     ) -> Result<(Bytes, Vec<(String, String)>), Error>;
+
+    /// The projects that have a repository here.
+    async fn hosted(&self) -> Result<Vec<ProjectId>, Error>;
+
+    /// Removes a project's repository.
+    async fn forget(&self, project: &ProjectId) -> Result<(), Error>;
 
     /// The files of a commit, each stored as a blob.
     async fn snapshot(&self, project: &ProjectId, commit: &str) -> Result<(FileTree, Commit), Error>;

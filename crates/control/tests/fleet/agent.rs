@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Assignment, Goal, InstanceReport, Phase, Report, Source, StepReport};
 use pierhead_model::digest::Digest;
+use pierhead_model::git_access::GitSecret;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::release::{Release, ServiceRelease, StartSettings};
 use pierhead_wire::agent_to_control::{Machine, MachineUsage};
@@ -137,7 +138,12 @@ fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) ->
 /// A step that says which variables came: nothing else of them is shown anywhere.
 fn told(assignment: &Assignment) -> StepReport {
     let variables = assignment.work.variables.iter();
-    let pairs: Vec<String> = variables.map(|it| format!("{}={}", it.key.as_str(), it.value)).collect();
+    let mut pairs: Vec<String> = variables.map(|it| format!("{}={}", it.key.as_str(), it.value)).collect();
+    if let Some(GitSecret::Token { username, .. }) =
+        assignment.work.access.as_ref().and_then(|it| it.credential.as_ref()).map(|it| &it.secret)
+    {
+        pairs.push(format!("entered as {username}"));
+    }
     let now = Timestamp::now();
     StepReport {
         name: "told".into(),

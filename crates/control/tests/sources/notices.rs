@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use parking_lot::Mutex;
-use pierhead_control::{NewDeployment, NewNoticeEndpoint, StoredNotice};
+use pierhead_control::{Error, Letter, MailError, Mailer, NewDeployment, NewNoticeEndpoint, StoredNotice};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -192,5 +193,52 @@ async fn nobody_is_told_inside_of_this_network() {
     let sent = world.sent_until("ci", |sent| sent.iter().any(|it| it.attempts > 0)).await;
     assert!(sent[0].answer.as_deref().unwrap_or_default().contains("must not reach"), "{sent:#?}");
     assert_eq!(receiver.count(), 0);
+    world.stop().await;
+}
+
+/// Takes letters, but the first time.
+#[derive(Debug, Default)]
+struct Post(Mutex<Vec<(String, Letter)>>);
+
+#[async_trait]
+impl Mailer for Post {
+    async fn send(&self, id: &str, letter: &Letter) -> Result<(), MailError> {
+        let mut taken = self.0.lock();
+        taken.push((id.to_owned(), letter.clone()));
+        if taken.len() == 1 { Err(MailError::Passing("it is closed".to_owned())) } else { Ok(()) }
+    }
+
+    fn describe(&self) -> (String, String) {
+        ("pierhead@example.com".to_owned(), "smtp.example.com".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_sent_until_it_is_taken_with_the_same_id_and_words() {
+    let post = Arc::new(Post::default());
+    let world = World::posting(Arc::<Post>::clone(&post)).await;
+    world.project("shop", |_| {}).await;
+    let new = |url: &str| NewNoticeEndpoint {
+        name: "me".to_owned(),
+        format: "email".to_owned(),
+        url: url.into(),
+        events: vec!["deployment.failed".to_owned()],
+    };
+    let refused = world.services.notices.create(&world.admin, "shop", new("https://example.com")).await;
+    assert!(matches!(refused, Err(Error::Validation(_))), "{refused:?}");
+    world.services.notices.create(&world.admin, "shop", new("ada@example.com")).await.unwrap();
+    let id = world.fail().await;
+    world.sent_until("me", |sent| sent.first().is_some_and(|it| it.attempts == 1)).await;
+    world.later(6);
+    // Whatever happens next wakes who sends.
+    world.fail().await;
+    world.sent_until("me", |sent| sent.len() == 2 && is_state("delivered")(sent)).await;
+    let taken = post.0.lock().clone();
+    let of_first: Vec<&(String, Letter)> = taken.iter().filter(|(name, _)| name.contains(&id)).collect();
+    assert_eq!(of_first.len(), 2, "{taken:#?}");
+    assert_eq!(of_first[0], of_first[1], "the same both times");
+    let letter = &of_first[0].1;
+    assert_eq!((letter.to.as_str(), letter.subject.lines().count()), ("ada@example.com", 1));
+    assert!(letter.subject.starts_with("shop could not be deployed"), "{letter:?}");
     world.stop().await;
 }

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use parking_lot::Mutex;
 use pierhead_control::{
-    Client, Control, DeploymentFilter, DeploymentView, Detector, Error, Incoming, MasterKey, NewProject,
-    Outside, PageRequest, Principal, PublicAddress, Received, Repositories, Services, SourceOptions,
+    Client, Control, DeploymentFilter, DeploymentView, Detector, Error, Incoming, Mailer, MasterKey,
+    NewAccount, NewProject, Outside, PageRequest, Principal, PublicAddress, Received, Repositories, Services,
+    SourceOptions,
 };
 use pierhead_model::Timestamp;
 use pierhead_model::git_access::{GitAccess, HostKey};
@@ -20,6 +21,8 @@ use pierhead_model::remote::{Compared, References};
 use pierhead_model::source::{Commit, Folder, GitReference, RepositoryUrl};
 use pierhead_store::Store;
 use serde_json::{Value, json};
+
+use crate::agent::{self, obey};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const INSTALLATION: &str = "the secret of the whole installation";
@@ -50,6 +53,8 @@ pub(crate) struct Pretended {
     pub(crate) down: Mutex<bool>,
     /// What the last look had to show.
     pub(crate) entered_with: Mutex<Option<GitAccess>>,
+    /// The same, by place.
+    pub(crate) entered: Mutex<HashMap<String, GitAccess>>,
     /// Keys of its ssh servers.
     pub(crate) shown: Mutex<Vec<String>>,
 }
@@ -77,6 +82,7 @@ impl Repositories for Pretended {
     ) -> Result<References, Error> {
         *self.looks.lock() += 1;
         *self.entered_with.lock() = Some(access.clone());
+        self.entered.lock().insert(repository.place(), access.clone());
         if *self.down.lock() {
             return Err(Error::Unavailable { detail: "the host does not answer".into() });
         }
@@ -149,7 +155,16 @@ impl World {
         Self::with(vec![range.parse().unwrap()]).await
     }
 
+    /// One that can send letters.
+    pub(crate) async fn posting(mailer: Arc<dyn Mailer>) -> Self {
+        Self::made(Vec::new(), Some(mailer)).await
+    }
+
     async fn with(allow_addresses: Vec<ipnet::IpNet>) -> Self {
+        Self::made(allow_addresses, None).await
+    }
+
+    async fn made(allow_addresses: Vec<ipnet::IpNet>, mailer: Option<Arc<dyn Mailer>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database_url = format!("sqlite://{}", folder.path().join("db").display());
         let data_dir = folder.path().to_owned();
@@ -172,7 +187,7 @@ impl World {
             allow_addresses,
             ca_bundle: None,
             plugins: Vec::new(),
-            access: pierhead_control::AccessOptions::default(),
+            access: pierhead_control::AccessOptions { mailer, ..Default::default() },
             edge: Default::default(),
         })
         .await
@@ -183,6 +198,16 @@ impl World {
         let tokens = services.auth.login("ada@example.com", password(), Client::default()).await.unwrap();
         let admin = services.auth.authenticate(&tokens.access_token).await.unwrap();
         Self { services, admin, repositories, host, control: Some(control), _folder: folder }
+    }
+
+    /// Somebody else who is signed in.
+    pub(crate) async fn person(&self, email: &str) -> Principal {
+        let link = self.services.invitations.invite_account(&self.admin, email).await.unwrap().link.unwrap();
+        let (_, token) = link.split_once('#').unwrap();
+        let new = NewAccount { token: token.into(), name: None, password: "correct horse battery".into() };
+        let auth = &self.services.auth;
+        let tokens = self.services.invitations.create_account(auth, new, Client::default()).await.unwrap();
+        auth.authenticate(&tokens.access_token).await.unwrap()
     }
 
     /// A project of `https://git.example.com/team/<name>`.
@@ -246,6 +271,13 @@ impl World {
     /// Moves the clock on.
     pub(crate) fn later(&self, seconds: i64) {
         *self.host.0.lock() += seconds;
+    }
+
+    /// An agent that does at once what it is told.
+    pub(crate) fn attach_agent(&self) {
+        let (to_agent, from_control) = pierhead_wire::link::memory();
+        self.control.as_ref().unwrap().attach_local_agent(to_agent);
+        tokio::spawn(obey(agent::Pretended::default(), from_control));
     }
 
     pub(crate) async fn stop(mut self) {

@@ -15,6 +15,8 @@ const CANCEL_LIMIT_S: i64 = 60;
 pub struct Observed<'a> {
     /// The node's latest report, if there is one.
     pub report: Option<&'a Report>,
+    /// What the nodes say that run further replicas of its services. `None` of one that has said nothing yet.
+    pub shares: &'a [Option<&'a Report>],
     /// The number of the deployment that is live in the slot, if one is.
     pub live_number: Option<u64>,
     pub now: Timestamp,
@@ -29,7 +31,7 @@ pub fn decide(deployment: &Deployment, observed: Observed<'_>) -> Option<Event> 
         return decide_cancelled(deployment, requested_at, observed);
     }
     if let Some(report) = observed.report
-        && let Some(event) = decide_reported(deployment, report, observed.live_number)
+        && let Some(event) = decide_reported(deployment, report, observed)
     {
         return Some(event);
     }
@@ -42,11 +44,15 @@ fn decide_cancelled(
     requested_at: Timestamp,
     observed: Observed<'_>,
 ) -> Option<Event> {
-    let gone = match (&deployment.node, observed.report) {
-        (None, _) => true,
-        (Some(_), Some(report)) => matches!(report.phase, Phase::Stopped | Phase::Failed),
-        (Some(_), None) => false,
-    };
+    let ended = |report: &Report| matches!(report.phase, Phase::Stopped | Phase::Failed);
+    // A share that has said nothing was never begun, or is removed when its node is told again.
+    let shares_gone = observed.shares.iter().flatten().all(|report| ended(report));
+    let gone = shares_gone
+        && match (&deployment.node, observed.report) {
+            (None, _) => true,
+            (Some(_), Some(report)) => ended(report),
+            (Some(_), None) => false,
+        };
     let waited = observed.now.duration_since(requested_at).as_secs() >= CANCEL_LIMIT_S;
     let detail = if gone {
         "It was cancelled, and everything it had made was removed."
@@ -56,18 +62,10 @@ fn decide_cancelled(
     (gone || waited).then(|| Event::Failed(Failure::new(Reason::Cancelled, detail)))
 }
 
-fn decide_reported(deployment: &Deployment, report: &Report, live_number: Option<u64>) -> Option<Event> {
-    if report.phase == Phase::Failed {
-        let failure = report.failure.clone();
-        return Some(Event::Failed(failure.unwrap_or_else(|| {
-            Failure::new(Reason::Internal, "The node ended this deployment without saying why; see its log.")
-        })));
-    }
-    if report.phase == Phase::Stopped {
-        return Some(Event::Failed(Failure::new(
-            Reason::Internal,
-            "The node stopped this deployment though it should run; redeploy it.",
-        )));
+fn decide_reported(deployment: &Deployment, report: &Report, observed: Observed<'_>) -> Option<Event> {
+    let shares = || observed.shares.iter().copied().flatten();
+    if let Some(failure) = std::iter::once(report).chain(shares()).find_map(ended_by_itself) {
+        return Some(Event::Failed(failure));
     }
     match deployment.state {
         // A release that is reused goes to PROVISIONING without passing BUILDING: nothing is built.
@@ -82,10 +80,27 @@ fn decide_reported(deployment: &Deployment, report: &Report, live_number: Option
             })
         }
         State::Provisioning if report.phase == Phase::Healthy => {
-            Some(promote_or_yield(deployment, live_number))
+            let everywhere = observed.shares.iter().all(|it| it.is_some_and(|it| it.phase == Phase::Healthy));
+            everywhere.then(|| promote_or_yield(deployment, observed.live_number))
         }
         State::Queued | State::Building | State::Provisioning => None,
         State::Production | State::Inactive | State::Failed => None,
+    }
+}
+
+/// Why a node does not run what it should.
+fn ended_by_itself(report: &Report) -> Option<Failure> {
+    let internal = |why| Failure::new(Reason::Internal, why);
+    match report.phase {
+        Phase::Failed => {
+            Some(report.failure.clone().unwrap_or_else(|| {
+                internal("The node ended this deployment without saying why; see its log.")
+            }))
+        }
+        Phase::Stopped => {
+            Some(internal("The node stopped this deployment though it should run; redeploy it."))
+        }
+        _ => None,
     }
 }
 

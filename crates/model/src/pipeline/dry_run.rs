@@ -12,6 +12,7 @@ use super::document::Problem;
 use super::graph::Graph;
 use super::image::ImageReference;
 use super::name::StepName;
+use super::service::ServiceStep;
 use crate::limit::Limits;
 use crate::placement::Need;
 
@@ -100,7 +101,24 @@ fn room(pipeline: &Pipeline, rounds: &[Vec<&StepName>], limits: &Limits) -> Room
     most
 }
 
+/// What one replica of a service takes. `limits` fill in what it does not set.
+pub fn room_of(service: &ServiceStep, limits: &Limits) -> Room {
+    let mut room = Room::default();
+    room.add(&service.resources, (limits.memory_mb, limits.cpu), 1);
+    room
+}
+
 impl Room {
+    /// Room for both, which run at the same time.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            memory_mb: self.memory_mb + other.memory_mb,
+            cpu_milli: self.cpu_milli + other.cpu_milli,
+            widest_cpu_milli: self.widest_cpu_milli.max(other.widest_cpu_milli),
+        }
+    }
+
     fn add(&mut self, resources: &Resources, default: (u32, f64), times: u32) {
         let cores = resources.cpu.unwrap_or(default.1);
         #[expect(

@@ -40,4 +40,4 @@ pub use plan::{Plan, PlannedStep, Policy};
 pub use resume::{Ended, Observation, Observed, StepObserved, resume};
 pub use state::{Cause, Phase, Run, StepRun, StepState};
 pub use step::step;
-pub use work::{PipelineWork, PublicStep};
+pub use work::{Handed, PipelineWork, PublicStep, Share};

@@ -1,17 +1,21 @@
 //! What a node is told about the run of a pipeline. Fixed when the deployment is created, and free of secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::assignment::{Source, Work};
 use crate::hostname::Hostname;
+use crate::id::DeploymentId;
 use crate::limit::Limits;
 use crate::pipeline::inputs::Inputs;
 use crate::pipeline::name::ParameterName;
 use crate::pipeline::plugin::PluginDeclaration;
+use crate::pipeline::service::ServiceStep;
 use crate::pipeline::{Pipeline, Step, StepName, generated};
 use crate::project::GitSource;
+use crate::release::Release;
+use crate::spread::Replicas;
 
 use super::plan::{NotRunnable, Plan};
 
@@ -29,6 +33,29 @@ pub struct PipelineWork {
     pub plugins: Vec<PluginDeclaration>,
     /// Of public services and sites.
     pub public: BTreeMap<StepName, PublicStep>,
+    /// The replicas that run on this node, of services that have others elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub here: Replicas,
+    /// Set when another node leads the deployment, and this one runs nothing but what is `here`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+}
+
+/// What a node needs that runs a part of a deployment's replicas, after the node that leads it has made everything else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// The deployment that it is a part of.
+    pub of: DeploymentId,
+    pub handed: Handed,
+}
+
+/// What a run leaves for the nodes that run parts of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handed {
+    /// What its steps left for each other, sealed with the run's key.
+    pub outputs: String,
+    /// What its build steps made.
+    pub builds: BTreeMap<StepName, Release>,
 }
 
 /// Where visitors meet a step.
@@ -70,17 +97,38 @@ impl PipelineWork {
             inputs: Inputs::default(),
             parameters: BTreeMap::new(),
             plugins: Vec::new(),
+            here: Replicas::new(),
+            share: None,
         }
     }
 
     /// What is run, in which order, within which times.
     pub fn plan(&self, limits: &Limits) -> Result<Plan, NotRunnable> {
         let mut plan = Plan::of(&self.pipeline, &self.plugins, limits)?;
+        if self.share.is_some() {
+            // Everything that they need is there.
+            plan.steps.retain(|name, _| self.here.contains_key(name));
+            plan.steps.values_mut().for_each(|step| step.needs.clear());
+        }
         if self.is_generated() {
             plan.steps.values_mut().for_each(|step| step.timeout_s = AT_MOST_S);
             plan.timeout_s = 2 * AT_MOST_S;
         }
         Ok(plan)
+    }
+
+    /// The replicas of a service that run on this node.
+    pub fn replicas(&self, name: &StepName, service: &ServiceStep) -> BTreeSet<u32> {
+        match self.here.get(name) {
+            Some(here) => here.clone(),
+            None if self.share.is_some() => BTreeSet::new(),
+            None => (1..=service.replicas.max(1)).collect(),
+        }
+    }
+
+    /// Whether some of its replicas run on other nodes.
+    pub fn is_spread(&self) -> bool {
+        self.share.is_none() && !self.here.is_empty()
     }
 
     /// Whether nobody drew it.

@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines, plugins, projects,
-    registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up, users,
-    validate, version, visitors,
+    github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins,
+    projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up,
+    users, validate, version, visitors,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -176,6 +176,8 @@ pub(crate) enum Command {
     /// Who is told when something happens to a project's deployments
     #[command(alias = "notification")]
     Notifications(notices::NoticesArgs),
+    /// The GitHub App of this installation, and your account there
+    Github(github::GithubArgs),
     /// Registries that images come from, and the accounts there
     #[command(alias = "registry")]
     Registries(registries::RegistriesArgs),
@@ -201,9 +203,15 @@ pub(crate) enum Command {
     SignUp(sign_up::SignUpArgs),
     /// Whether this server can send letters
     Mail(sign_up::MailArgs),
+    /// What secrets are sealed with, and exchanging it
+    #[command(alias = "key")]
+    Keys(keys::KeysArgs),
     /// Where you are signed in
     #[command(alias = "session")]
     Sessions(users::SessionsArgs),
+    /// The accounts elsewhere that you sign in with
+    #[command(alias = "identity")]
+    Identities(users::IdentitiesArgs),
     /// Who did what, when, from where
     Audit(audit::AuditArgs),
     /// API tokens for machines
@@ -225,10 +233,13 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
-    ("Configure", &["env", "source", "domains", "certificates", "visitors", "notifications"]),
+    ("Configure", &["env", "source", "github", "domains", "certificates", "visitors", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
-    ("People", &["teams", "invitations", "grants", "users", "sign-up", "sessions", "tokens", "audit"]),
-    ("Platform", &["environments", "nodes", "mail"]),
+    (
+        "People",
+        &["teams", "invitations", "grants", "users", "sign-up", "sessions", "identities", "tokens", "audit"],
+    ),
+    ("Platform", &["environments", "nodes", "mail", "keys"]),
     ("Tool", &["api", "completions", "version"]),
 ];
 

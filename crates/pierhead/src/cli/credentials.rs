@@ -48,6 +48,13 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Of a sign-in by a browser: it has an API token, which nothing refreshes.
+    pub(crate) fn with_token(email: String, token: String, expires_at: Option<Timestamp>) -> Self {
+        Self { email, access_token: token, refresh_token: String::new(), expires_at }
+    }
+}
+
 impl Saved {
     pub(crate) fn server(&self, url: &Url) -> Option<&Server> {
         self.servers.get(&key(url))

@@ -138,9 +138,9 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
-        environments, grants, ingress, init, invitations, link, logs, nodes, notices, open, pipelines,
-        plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots, source, status,
-        teams, tokens, up, users, validate, verify, version, visitors,
+        environments, github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open,
+        pipelines, plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots,
+        source, status, teams, tokens, up, users, validate, verify, version, visitors,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -174,6 +174,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Pipelines(args) => {
             return Box::pin(pipelines::run(context, &args)).await.map(ExitCode::from);
         }
+        Command::Github(args) => github::run(context, &args).await?,
         Command::Visitors(args) => visitors::run(context, &args).await?,
         Command::Notifications(args) => notices::run(context, &args).await?,
         Command::Source(args) => source::run(context, &args).await?,
@@ -187,6 +188,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Grants(args) => grants::run(context, &args).await?,
         Command::Users(args) => users::run(context, &args).await?,
         Command::SignUp(args) => sign_up::sign_up(context, &args).await?,
+        Command::Identities(args) => users::identities(context, &args).await?,
+        Command::Keys(args) => keys::run(context, &args).await?,
         Command::Mail(args) => sign_up::mail(context, &args).await?,
         Command::Sessions(args) => users::sessions(context, &args).await?,
         Command::Audit(args) => audit::run(context, &args).await?,

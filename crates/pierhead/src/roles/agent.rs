@@ -55,7 +55,12 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     let engine = engine::connect(&settings.engine_socket).await?;
     let blobs = Arc::new(RemoteBlobs::default());
     let runtimes = RuntimeBuilder::new(Arc::clone(&engine), data_dir.join("runtimes"));
-    let tools = Tools { engine, blobs: Arc::<RemoteBlobs>::clone(&blobs), runtimes: Arc::new(runtimes) };
+    let tools = Tools {
+        engine,
+        blobs: Arc::<RemoteBlobs>::clone(&blobs),
+        runtimes: Arc::new(runtimes),
+        leaders: Arc::<RemoteBlobs>::clone(&blobs),
+    };
     // Until the control plane is met there is nobody at the other end.
     let (nobody, alone) = link::memory();
     drop(nobody);

@@ -85,9 +85,21 @@ impl Pushes for LocalPushes {
         Ok((received.answer, received.moved))
     }
 
+    async fn hosted(&self) -> Result<Vec<ProjectId>, Error> {
+        self.host.hosted().await.map_err(|error| unreadable(&error))
+    }
+
+    async fn forget(&self, project: &ProjectId) -> Result<(), Error> {
+        self.host.forget(project).await.map_err(|error| unreadable(&error))
+    }
+
     async fn snapshot(&self, project: &ProjectId, commit: &str) -> Result<(FileTree, Commit), Error> {
         self.host.snapshot(project, commit, &*self.blobs).await.map_err(explained)
     }
+}
+
+fn unreadable(error: &std::io::Error) -> Error {
+    Error::Unavailable { detail: format!("The repositories that people push to cannot be read: {error}.") }
 }
 
 fn explained(error: InspectError) -> Error {

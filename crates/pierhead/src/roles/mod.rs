@@ -10,6 +10,7 @@ pub(crate) mod host;
 pub(crate) mod ingress;
 pub(crate) mod logging;
 mod mail;
+mod master_key;
 pub(crate) mod plugin_trial;
 pub(crate) mod plugins;
 pub(crate) mod runtimes;

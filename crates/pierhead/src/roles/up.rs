@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::detector::{LocalDetector, LocalPushes, RemoteRepositories};
-use super::{certificates, engine, host, logging, mail, server};
+use super::{certificates, engine, host, logging, mail, master_key, server};
 use crate::output::Printer;
 use crate::settings::{CloudflareSettings, Settings};
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     let data_dir = &settings.data_dir.value;
     fs_err::create_dir_all(data_dir)?;
     let _lock = lock(&settings)?;
-    let key = host::master_key(settings.master_key.as_ref(), data_dir)?;
+    let key = master_key::load(&settings.master_key, data_dir)?;
     let listener = TcpListener::bind(settings.listen.value).await.with_context(|| {
         format!("cannot listen on {}: is another Pierhead running?", settings.listen.value)
     })?;
@@ -122,7 +122,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     control.attach_local_agent(to_agent);
     let engine = engine::connect(&settings.engine_socket).await?;
     let runtimes = RuntimeBuilder::new(Arc::clone(&engine), data_dir.join("runtimes"));
-    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes) };
+    let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes), leaders: control.leaders() };
     let agent = Agent::start(agent_options, tools, from_control).await?;
 
     let services = control.services();

@@ -33,8 +33,7 @@ pub(crate) struct Settings {
     pub(crate) listen: Resolved<SocketAddr>,
     pub(crate) ingress_listen: Resolved<SocketAddr>,
     pub(crate) base_domain: Resolved<Hostname>,
-    /// 32 bytes in base64; `None` means: the one in the data directory, made when it is missing.
-    pub(crate) master_key: Option<SecretString>,
+    pub(crate) master_key: MasterKeySettings,
     /// The first admin's email and password.
     pub(crate) admin: Option<(String, SecretString)>,
     /// May hold a password.
@@ -84,6 +83,32 @@ pub(crate) struct Settings {
     pub(crate) log_level: Resolved<String>,
     /// `name` or `name:nth`; debug builds only.
     pub(crate) crash_at: Option<String>,
+}
+
+/// Where the master key is.
+#[derive(Debug, Default)]
+pub(crate) struct MasterKeySettings {
+    /// 32 bytes in base64; `None` means: the one in the data directory, made when it is missing.
+    pub(crate) key: Option<SecretString>,
+    /// The file that it was read from, if it was.
+    pub(crate) file: Option<PathBuf>,
+    /// The one before, while it is exchanged.
+    pub(crate) previous: Option<SecretString>,
+    pub(crate) vault: Option<Vault>,
+}
+
+/// A key in Vault's transit engine.
+#[derive(Debug)]
+pub(crate) struct Vault {
+    pub(crate) address: url::Url,
+    pub(crate) mount: String,
+    pub(crate) key: String,
+    pub(crate) token: SecretString,
+    /// The file that the token was read from, if it was.
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// Whether it is the master key; otherwise it is the one before.
+    pub(crate) keeps_the_key: bool,
 }
 
 /// How Cloudflare is asked.

@@ -33,6 +33,31 @@ impl Parse for PathBuf {
     }
 }
 
+impl Parse for url::Url {
+    fn parse(text: &str) -> Result<Self, String> {
+        let url: Option<Self> = text.parse().ok();
+        url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| "is not an address: write for example https://vault.example.com:8200".to_owned())
+    }
+}
+
+/// Who keeps the master key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    Local,
+    Vault,
+}
+
+impl Parse for KeySource {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "vault" => Ok(Self::Vault),
+            _ => Err("is neither `local` nor `vault`".to_owned()),
+        }
+    }
+}
+
 /// Scheme and host, perhaps a port; no slash at the end.
 #[derive(Debug, Clone)]
 pub(crate) struct PublicUrl(pub(crate) String);

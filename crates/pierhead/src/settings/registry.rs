@@ -93,6 +93,25 @@ keys! {
     MASTER_KEY = "master_key", "PIERHEAD_MASTER_KEY", "master-key-file", "FILE", Secret,
         Default::None("`master.key` in the data directory, made on the first start with mode 0600"),
         "Encrypts every stored secret: 32 bytes in base64";
+    MASTER_KEY_PREVIOUS = "master_key_previous", "PIERHEAD_MASTER_KEY_PREVIOUS", "master-key-previous-file", "FILE", Secret,
+        Default::None("`master.key.previous` in the data directory, when there is one"),
+        "The master key before, to exchange it: given once beside the new one, then never again";
+    MASTER_KEY_SOURCE = "master_key_source", "PIERHEAD_MASTER_KEY_SOURCE", "master-key-source", "local|vault", Plain,
+        Default::None("`vault` when `vault.address` is set"),
+        "Where the master key is. `local` beside `vault.address` takes it back from Vault";
+    VAULT_ADDRESS = "vault.address", "PIERHEAD_VAULT_ADDRESS", "vault-address", "URL", Plain,
+        Default::None("the master key is kept here"),
+        "Vault whose transit engine keeps the master key; what was sealed with one that was kept here is carried over";
+    VAULT_TOKEN = "vault.token", "PIERHEAD_VAULT_TOKEN", "vault-token-file", "FILE", Secret,
+        Default::None("needed with `vault.address`"),
+        "Token that may update `encrypt`, `decrypt` and `rewrap` of that key; its file is read each time";
+    VAULT_MOUNT = "vault.mount", "PIERHEAD_VAULT_MOUNT", "vault-mount", "PATH", Plain, Default::Value("transit"),
+        "Where the transit engine is mounted";
+    VAULT_KEY = "vault.key", "PIERHEAD_VAULT_KEY", "vault-key", "NAME", Plain, Default::Value("pierhead"),
+        "Name of the key there";
+    VAULT_CA_BUNDLE = "vault.ca_bundle", "PIERHEAD_VAULT_CA_BUNDLE", "vault-ca-bundle", "FILE", Plain,
+        Default::None("the system's authorities"),
+        "Certificates to trust beside the system's when asking Vault";
     ADMIN_EMAIL = "admin_email", "PIERHEAD_ADMIN_EMAIL", "admin-email", "EMAIL", Plain,
         Default::None("a one-time set-up link is printed"),
         "Makes the first admin when the database is empty";

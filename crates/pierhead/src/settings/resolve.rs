@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::mail::MailServer;
-use super::parse::{Parse, PublicUrl};
+use super::parse::{KeySource, Parse, PublicUrl};
 use super::providers::{self, ProvidersError};
 use super::registry::{self, Default, KEYS, Key, Kind};
-use super::{Acme, CloudflareSettings, Flags, Settings};
+use super::{Acme, CloudflareSettings, Flags, MasterKeySettings, Settings, Vault};
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 
@@ -52,6 +52,8 @@ pub(crate) enum SettingsError {
     WrongType { path: PathBuf, key: &'static str },
     #[error("`{key}` from {origin}: `{text}` {problem}")]
     Invalid { key: &'static str, origin: Origin, text: String, problem: String },
+    #[error("`vault.address` is set: give a token for it with `vault.token` too")]
+    HalfAVault,
     #[error("`mail.server` is set: say where letters come from with `mail.from` too")]
     HalfTheMail,
     #[error(transparent)]
@@ -201,7 +203,12 @@ impl Sources<'_> {
             listen: self.required(&registry::LISTEN, &below)?,
             ingress_listen: self.required(&registry::INGRESS_LISTEN, &below)?,
             base_domain: self.required(&registry::BASE_DOMAIN, &below)?,
-            master_key: self.optional(&registry::MASTER_KEY)?.map(|key| key.value),
+            master_key: MasterKeySettings {
+                key: self.optional(&registry::MASTER_KEY)?.map(|key| key.value),
+                file: self.secret_file(&registry::MASTER_KEY),
+                previous: self.optional(&registry::MASTER_KEY_PREVIOUS)?.map(|key| key.value),
+                vault: self.vault(&below)?,
+            },
             admin,
             database_url: self.required(&registry::DATABASE_URL, &below)?.value,
             public_url: self.optional::<PublicUrl>(&registry::PUBLIC_URL)?.map(|url| url.value.0),
@@ -235,6 +242,26 @@ impl Sources<'_> {
             log_level: self.required(&registry::LOG_LEVEL, &below)?,
             crash_at: self.optional(&registry::CRASH_AT)?.map(|point| point.value),
         })
+    }
+
+    fn vault(&self, below: &Path) -> Result<Option<Vault>, SettingsError> {
+        let Some(address) = self.optional::<url::Url>(&registry::VAULT_ADDRESS)? else { return Ok(None) };
+        let token = self.optional(&registry::VAULT_TOKEN)?.ok_or(SettingsError::HalfAVault)?;
+        let source = self.optional::<KeySource>(&registry::MASTER_KEY_SOURCE)?.map(|source| source.value);
+        Ok(Some(Vault {
+            address: address.value,
+            mount: self.required(&registry::VAULT_MOUNT, below)?.value,
+            key: self.required(&registry::VAULT_KEY, below)?.value,
+            token: token.value,
+            token_file: self.secret_file(&registry::VAULT_TOKEN),
+            ca_bundle: self.optional(&registry::VAULT_CA_BUNDLE)?.map(|bundle| bundle.value),
+            keeps_the_key: source.unwrap_or(KeySource::Vault) == KeySource::Vault,
+        }))
+    }
+
+    /// The file that a secret's flag names.
+    fn secret_file(&self, key: &Key) -> Option<PathBuf> {
+        self.flags.0.get(key.name).map(PathBuf::from)
     }
 
     fn acme(&self) -> Result<Option<Acme>, SettingsError> {

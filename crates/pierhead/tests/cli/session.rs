@@ -80,3 +80,58 @@ fn a_redirect_is_not_followed() {
     let fake = Fake::new().on("GET /me", 302, json!({}));
     insta::assert_snapshot!(Terminal::with(&fake).transcript(&["whoami"]));
 }
+
+#[test]
+fn a_browser_signs_the_command_line_in() {
+    let busy = json!({"type": "https://pierhead.dev/problems/unavailable", "title": "Pierhead cannot do this at the moment", "status": 503, "code": "unavailable"});
+    let approved = json!({
+        "status": "approved", "email": "ada@example.com",
+        "token": {"id": "t1", "name": "pierhead on laptop", "token": "phd_pat_of_the_browser", "expires_at": "2099-01-01T00:00:00Z"},
+    });
+    let fake = Fake::new()
+        .on(
+            "POST /auth/device",
+            200,
+            json!({
+                "device_code": "phd_dev_1", "user_code": "BCDF-GHJK",
+                "verification_url": "https://deploy.example.com/console/device?code=BCDF-GHJK", "expires_in": 600, "interval": 1,
+            }),
+        )
+        .on("POST /auth/device/token", 200, json!({"status": "pending", "token": null, "email": null}))
+        .on("POST /auth/device/token", 503, busy)
+        .on("POST /auth/device/token", 200, approved)
+        .on("GET /me", 200, json!({"email": "ada@example.com", "role": "admin"}));
+    let terminal = Terminal::at(&fake).variable("HOSTNAME", "laptop");
+    insta::assert_snapshot!(terminal.transcript(&[
+        "login --browser",
+        "whoami",
+        "login --browser --email ada@example.com"
+    ]));
+    assert_eq!(fake.asked("POST /auth/device")[0].body, json!({"name": "laptop"}));
+    let asked = fake.asked("POST /auth/device/token");
+    assert!(asked.iter().all(|it| it.body == json!({"device_code": "phd_dev_1"})) && asked.len() == 3);
+    assert_eq!(fake.asked("GET /me")[0].headers["authorization"], "Bearer phd_pat_of_the_browser");
+}
+
+#[test]
+fn a_sign_in_that_was_refused_or_is_over_signs_nobody_in() {
+    let begun = json!({
+        "device_code": "phd_dev_1", "user_code": "BCDF-GHJK",
+        "verification_url": "https://deploy.example.com/console/device?code=BCDF-GHJK", "expires_in": 600, "interval": 1,
+    });
+    let over = json!({
+        "type": "https://pierhead.dev/problems/unauthenticated", "title": "Sign in first", "status": 401, "code": "unauthenticated",
+        "detail": "This sign-in is over: it was used, took longer than ten minutes, or never was. Begin again.",
+    });
+    let denied = json!({"status": "denied", "token": null, "email": null});
+    for (name, status, body) in [("denied", 200, denied), ("over", 401, over)] {
+        let fake = Fake::new().on("POST /auth/device", 200, begun.clone()).on(
+            "POST /auth/device/token",
+            status,
+            body,
+        );
+        let terminal = Terminal::at(&fake);
+        insta::assert_snapshot!(format!("browser_{name}"), terminal.transcript(&["login --browser"]));
+        assert!(!terminal.home().join(".local/state/pierhead/credentials.json").exists());
+    }
+}

@@ -24,11 +24,16 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0012_domains", include_str!("schema/0012_domains.sql")),
     ("0016_rotated_tokens", include_str!("schema/0016_rotated_tokens.sql")),
     ("0017_uploads", include_str!("schema/0017_uploads.sql")),
+    ("0019_data_keys", include_str!("schema/0019_data_keys.sql")),
     ("0020_letters", include_str!("schema/0020_letters.sql")),
     ("0021_notices", include_str!("schema/0021_notices.sql")),
     ("0022_certificates", include_str!("schema/0022_certificates.sql")),
+    ("0023_device_logins", include_str!("schema/0023_device_logins.sql")),
+    ("0024_source_links", include_str!("schema/0024_source_links.sql")),
+    ("0025_feedback", include_str!("schema/0025_feedback.sql")),
     ("0026_visitors", include_str!("schema/0026_visitors.sql")),
     ("0027_edge_caches", include_str!("schema/0027_edge_caches.sql")),
+    ("0028_shares", include_str!("schema/0028_shares.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {

@@ -13,7 +13,7 @@ use super::row;
 use crate::error::lost_a_race;
 use crate::events::{self, NewEvent};
 use crate::projects::{project, slot};
-use crate::{NewAudit, Store, StoreError, audit, document, followed, install};
+use crate::{NewAudit, Store, StoreError, audit, document, followed, install, shares};
 
 /// How often a transaction that lost a race is tried again.
 const TRIES: usize = 5;
@@ -142,6 +142,13 @@ impl Store {
     pub async fn deployment_delete(&self, id: &DeploymentId) -> Result<(), StoreError> {
         let error = |error| StoreError::from_db("deleting a deployment", error);
         let transaction = self.db.begin().await.map_err(error)?;
+        let of_it = shares::row::Column::DeploymentId.eq(id.as_str());
+        let shares =
+            shares::row::Entity::find().filter(of_it.clone()).all(&transaction).await.map_err(error)?;
+        if shares.iter().any(|share| share.on_node) {
+            return Err(StoreError::Conflict { what: "deployment" });
+        }
+        shares::row::Entity::delete_many().filter(of_it).exec(&transaction).await.map_err(error)?;
         let done = row::Entity::delete_many()
             .filter(row::Column::Id.eq(id.as_str()))
             .filter(row::Column::State.is_in([State::Inactive.to_string(), State::Failed.to_string()]))
@@ -155,6 +162,9 @@ impl Store {
         let of_it = events::row::Column::DeploymentId.eq(id.as_str());
         events::row::Entity::delete_many().filter(of_it).exec(&transaction).await.map_err(error)?;
         transaction.commit().await.map_err(error)?;
+        for share in shares {
+            self.logs.delete(&document::parse("share", &share.id)?).await?;
+        }
         self.logs.delete(id).await
     }
 

@@ -11,7 +11,7 @@ use sea_orm::{QueryOrder, QuerySelect, Select};
 
 use super::record::{DeploymentRecord, load};
 use super::row;
-use crate::{Store, StoreError, Visibility, document};
+use crate::{Store, StoreError, Visibility, document, shares};
 
 const IN_PROGRESS: [State; 3] = [State::Queued, State::Building, State::Provisioning];
 
@@ -114,7 +114,10 @@ impl Store {
             .all(&self.db)
             .await
             .map_err(|error| StoreError::from_db(READING, error))?;
-        rows.iter().map(|id| document::parse("node", id)).collect()
+        let mut nodes: Vec<NodeId> =
+            rows.iter().map(|id| document::parse("node", id)).collect::<Result<_, _>>()?;
+        nodes.extend(shares::nodes_of_ended(&self.db).await?);
+        Ok(nodes)
     }
 
     pub async fn deployments_of_slot(&self, slot: &SlotId) -> Result<Vec<DeploymentRecord>, StoreError> {
@@ -162,7 +165,23 @@ impl Store {
             };
             Ok((document::parse("node", &node)?, promised))
         };
-        rows.into_iter().map(promised).collect()
+        let mut promises: HashMap<NodeId, Promised> =
+            rows.into_iter().map(promised).collect::<Result<_, _>>()?;
+        for (node, part, counted_at) in shares::reserved(&self.db).await? {
+            let (memory_mb, cpu_milli) = (u64::from(part.memory_mb), u64::from(part.cpu_milli));
+            let there = promises.entry(document::parse("node", &node)?).or_default();
+            there.memory_mb += memory_mb;
+            there.cpu_milli += cpu_milli;
+            there.deployments += 1;
+            // A deployment's reservation is that of all its parts, and stands at the node that leads it.
+            if let Some(leader) = counted_at
+                && let Some(leader) = promises.get_mut(&document::parse::<NodeId>("node", &leader)?)
+            {
+                leader.memory_mb = leader.memory_mb.saturating_sub(memory_mb);
+                leader.cpu_milli = leader.cpu_milli.saturating_sub(cpu_milli);
+            }
+        }
+        Ok(promises)
     }
 
     /// The deployments of a slot, newest first.

@@ -15,6 +15,7 @@ use super::row;
 use crate::db::Db;
 use crate::environments::environment;
 use crate::projects::{project, slot};
+use crate::shares::{self, Share};
 use crate::{StoreError, document, releases};
 
 #[derive(Debug, Clone)]
@@ -36,6 +37,15 @@ pub struct DeploymentRecord {
     pub release: Option<Release>,
     /// The node has, or may still have, something of it.
     pub on_node: bool,
+    /// What other nodes run of it.
+    pub shares: Vec<Share>,
+}
+
+impl DeploymentRecord {
+    /// Some node has, or may still have, something of it.
+    pub fn is_somewhere(&self) -> bool {
+        self.on_node || self.shares.iter().any(|share| share.on_node)
+    }
 }
 
 /// Few queries for many rows: each kind of neighbour is read once.
@@ -62,6 +72,7 @@ pub(super) async fn load(db: &Db, rows: Vec<row::Model>) -> Result<Vec<Deploymen
         let found = releases::row::Entity::find().filter(with_digest).all(db).await.map_err(error)?;
         found.into_iter().map(|row| (row.digest.clone(), row)).collect()
     };
+    let mut shares = shares::of_deployments(db, rows.iter().map(|row| row.id.clone()).collect()).await?;
     let mut records = Vec::with_capacity(rows.len());
     for row in rows {
         // A slot or project that is being removed may be gone a moment earlier than its deployments.
@@ -82,6 +93,7 @@ pub(super) async fn load(db: &Db, rows: Vec<row::Model>) -> Result<Vec<Deploymen
             report: row.report.as_deref().map(|text| document::read("report", text)).transpose()?,
             release: release.map(|release| document::read("release", &release.body)).transpose()?,
             on_node: row.on_node,
+            shares: shares.remove(&row.id).unwrap_or_default(),
             trigger: row.trigger_kind,
             created_by: row.created_by,
             work: row.work,

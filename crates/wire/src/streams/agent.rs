@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::io::ReaderStream;
 
-use super::ask::{Answer, COMPLETE, CONTENT, DOCUMENT_BYTES, RESULT};
+use super::ask::{Answer, COMPLETE, CONTENT, DOCUMENT_BYTES, RESULT, asked};
 use super::remote_blobs::{Piece, RemoteBlobs, Source};
 use super::{Body, CONNECTION_WINDOW, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, STREAMS, empty, full};
 
@@ -61,7 +61,11 @@ async fn answer(
     reachable: &dyn Reachable,
 ) -> Response<Body> {
     if request.method() == Method::CONNECT {
-        return tunnel(request, reachable).await;
+        let number = request.uri().authority().and_then(|authority| asked(authority.as_str()));
+        return match number {
+            Some(number) => hand_connection(request, number, blobs),
+            None => tunnel(request, reachable).await,
+        };
     }
     let path = request.uri().path();
     let number = path.strip_prefix("/asks/").and_then(|number| number.parse::<u64>().ok());
@@ -148,6 +152,17 @@ async fn hand_on(mut body: Incoming, pieces: &mpsc::Sender<Piece>) {
             return;
         }
     }
+}
+
+/// Hands a connection to whoever asked for it.
+fn hand_connection(request: Request<Incoming>, number: u64, blobs: &RemoteBlobs) -> Response<Body> {
+    let Some(answering) = blobs.answer(number) else { return status(StatusCode::NOT_FOUND) };
+    tokio::spawn(async move {
+        if let Ok(upgraded) = hyper::upgrade::on(request).await {
+            answering.connection(TokioIo::new(upgraded));
+        }
+    });
+    Response::new(empty())
 }
 
 async fn tunnel(request: Request<Incoming>, reachable: &dyn Reachable) -> Response<Body> {

@@ -1,8 +1,10 @@
-//! What an agent asks of the blob store, and how it is answered.
+//! What an agent asks of the control plane, and how it is answered.
 
 use std::ops::Range;
 
 use pierhead_model::digest::Digest;
+use pierhead_model::id::DeploymentId;
+use pierhead_model::pipeline::StepName;
 use serde::{Deserialize, Serialize};
 
 use crate::blob::BlobError;
@@ -32,7 +34,21 @@ pub(super) enum Want {
     Content { digest: Digest, range: Option<Range<u64>> },
     /// That it is stored; its content can be fetched.
     Stored { digest: Digest, bytes: u64 },
+    /// A connection to a service on the node that leads the deployment of this share.
+    Leader { share: DeploymentId, service: StepName, port: u16 },
 }
+
+/// The authority by which a connection that was asked for is opened: no address looks like that.
+pub(super) fn authority(number: u64) -> String {
+    format!("{ASKED}{number}")
+}
+
+/// The ask that a connection answers.
+pub(super) fn asked(authority: &str) -> Option<u64> {
+    authority.strip_prefix(ASKED)?.parse().ok()
+}
+
+const ASKED: &str = "ask-";
 
 /// An answer that is no content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

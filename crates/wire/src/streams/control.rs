@@ -17,9 +17,10 @@ use pierhead_model::digest::Digest;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
-use super::ask::{Answer, Ask, COMPLETE, CONTENT, DOCUMENT, RESULT, Want};
+use super::ask::{Answer, Ask, COMPLETE, CONTENT, DOCUMENT, RESULT, Want, authority};
 use super::{Body, CONNECTION_WINDOW, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, empty, full};
 use crate::blob::{BlobChannel, BlobError};
+use crate::traffic::{Connection, Leaders};
 
 /// Asks of one agent that are answered at the same time.
 const CONCURRENT: usize = 32;
@@ -48,11 +49,12 @@ pub enum StreamsEnd {
 }
 
 impl Streams {
-    /// Begins on an opened channel. The future answers the agent's asks from `blobs` and must be driven; it ends with the
-    /// connection.
+    /// Begins on an opened channel. The future answers the agent's asks, from `blobs` and by `leaders`, and must be driven; it
+    /// ends with the connection.
     pub async fn begin<Io>(
         io: Io,
         blobs: Arc<dyn BlobChannel>,
+        leaders: Arc<dyn Leaders>,
     ) -> Result<(Self, impl Future<Output = StreamsEnd> + Send), StreamsEnd>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -68,7 +70,7 @@ impl Streams {
             .handshake(TokioIo::new(io))
             .await?;
         let streams = Self { sender };
-        let answering = Answering { streams: streams.clone(), blobs };
+        let answering = Answering { streams: streams.clone(), blobs, leaders };
         let driven = async move {
             tokio::select! {
                 ended = connection => ended.map_or_else(StreamsEnd::Broken, |()| StreamsEnd::Closed),
@@ -84,10 +86,8 @@ impl Streams {
 
     /// A connection to a service on the agent's machine.
     pub async fn tunnel(&self, to: SocketAddr) -> io::Result<TokioIo<Upgraded>> {
-        let mut request = Request::new(empty());
-        *request.method_mut() = Method::CONNECT;
-        *request.uri_mut() = to.to_string().parse().map_err(io::Error::other)?;
-        let response = self.send(request).await.map_err(io::Error::other)?;
+        let to = to.to_string();
+        let response = self.connect(&to).await?;
         let refused = |kind, reason: &str| Err(io::Error::new(kind, format!("{to}: {reason}")));
         match response.status() {
             StatusCode::OK => Ok(TokioIo::new(hyper::upgrade::on(response).await.map_err(io::Error::other)?)),
@@ -95,6 +95,13 @@ impl Streams {
             StatusCode::GATEWAY_TIMEOUT => refused(io::ErrorKind::TimedOut, "the service did not answer"),
             _ => refused(io::ErrorKind::ConnectionRefused, "the service refused"),
         }
+    }
+
+    async fn connect(&self, authority: &str) -> io::Result<Response<Incoming>> {
+        let mut request = Request::new(empty());
+        *request.method_mut() = Method::CONNECT;
+        *request.uri_mut() = authority.parse().map_err(io::Error::other)?;
+        self.send(request).await.map_err(io::Error::other)
     }
 
     async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, hyper::Error> {
@@ -108,6 +115,7 @@ impl Streams {
 struct Answering {
     streams: Streams,
     blobs: Arc<dyn BlobChannel>,
+    leaders: Arc<dyn Leaders>,
 }
 
 impl Answering {
@@ -175,11 +183,31 @@ impl Answering {
                 Err(StoreError::NotFetched) => return,
                 Err(StoreError::Blob(error)) => Err(error),
             },
+            Want::Leader { share, service, port } => match self.leaders.reach(&share, &service, port).await {
+                Ok(connection) => return self.connect(number, connection).await,
+                Err(error) => Err(BlobError::Unavailable { reason: error.to_string() }),
+            },
         };
         let answer = answer.unwrap_or_else(Answer::from);
         if let Ok(document) = serde_json::to_vec(&answer) {
             self.tell(number, DOCUMENT, full(document)).await;
         }
+    }
+
+    /// Joins what the agent asked for with what was found.
+    async fn connect(&self, number: u64, mut found: Box<dyn Connection>) {
+        let asked = match self.streams.connect(&authority(number)).await {
+            Ok(response) if response.status() == StatusCode::OK => hyper::upgrade::on(response).await.ok(),
+            // Nobody waits for it any more.
+            Ok(_) | Err(_) => None,
+        };
+        let Some(asked) = asked else { return };
+        tokio::spawn(async move {
+            let mut asked = TokioIo::new(asked);
+            let size = FRAME_BYTES as usize;
+            // Either side may end it at any time.
+            let _ = tokio::io::copy_bidirectional_with_sizes(&mut asked, &mut found, size, size).await;
+        });
     }
 
     /// When this fails the agent asks again on the next connection.

@@ -1,4 +1,4 @@
-//! Streams between a control plane and an agent, over one HTTP/2 connection: blobs, and traffic to services.
+//! Streams between a control plane and an agent, over one HTTP/2 connection: blobs, and traffic to services and between them.
 //!
 //! The control plane is the HTTP client, whoever dialled: it can open a stream at any time, and an agent that needs a blob asks
 //! for one.
@@ -9,6 +9,7 @@
 //! | `GET /asks/7` | the content that the agent wants to store |
 //! | `POST /asks/7` | the answer: a list, content, or why not |
 //! | `CONNECT 10.211.0.2:3000` | a connection to a service on that node |
+//! | `CONNECT ask-7` | the connection that the agent asked for, to a service on another node |
 //!
 //! An ask is asked again on the next connection until it is answered, so a link that is cut costs time and nothing else.
 

@@ -1,9 +1,10 @@
-//! The blob store as an agent on another machine sees it.
+//! The blob store as an agent on another machine sees it, and the ways to other nodes.
 //!
 //! A call is written down as an ask and answered by the control plane over whatever connection there is. Without one it waits:
 //! a run goes on when the link is back. Content that breaks off is asked for again from where it broke.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,12 +14,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use pierhead_model::digest::Digest;
+use pierhead_model::id::DeploymentId;
+use pierhead_model::pipeline::StepName;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ask::{Answer, Ask, Want};
 use crate::blob::{BlobChannel, BlobError};
+use crate::traffic::{Connection, Leaders};
 
 /// Pieces of content that may wait for whoever asked.
 const PIECES: usize = 16;
@@ -69,6 +75,7 @@ pub(super) enum Source {
 pub(super) enum Reply {
     Document(Answer),
     Content(mpsc::Receiver<Piece>),
+    Connection(Box<TokioIo<Upgraded>>),
 }
 
 /// Of content. When the last is not the end, the connection ended before the content did.
@@ -92,6 +99,11 @@ impl Answering {
     pub(super) fn content(self) -> Option<mpsc::Sender<Piece>> {
         let (pieces, receiver) = mpsc::channel(PIECES);
         self.0.send(Reply::Content(receiver)).ok().map(|()| pieces)
+    }
+
+    pub(super) fn connection(self, connection: TokioIo<Upgraded>) {
+        // Who asked may have been cancelled; the connection ends then.
+        let _ = self.0.send(Reply::Connection(Box::new(connection)));
     }
 }
 
@@ -250,6 +262,27 @@ async fn content(
     match shared.ask(Want::Content { digest, range }, None).await? {
         Reply::Content(pieces) => Ok(pieces),
         Reply::Document(answer) => Err(answer.into_result().err().unwrap_or_else(unexpected)),
+        Reply::Connection(_) => Err(unexpected()),
+    }
+}
+
+#[async_trait]
+impl Leaders for RemoteBlobs {
+    async fn reach(
+        &self,
+        share: &DeploymentId,
+        service: &StepName,
+        port: u16,
+    ) -> io::Result<Box<dyn Connection>> {
+        let want = Want::Leader { share: share.clone(), service: service.clone(), port };
+        match self.ask(want, None).await.map_err(io::Error::other)? {
+            Reply::Connection(connection) => Ok(connection),
+            Reply::Document(answer) => Err(io::Error::new(
+                io::ErrorKind::ConnectionRefused,
+                answer.into_result().err().unwrap_or_else(unexpected),
+            )),
+            Reply::Content(_) => Err(io::Error::other(unexpected())),
+        }
     }
 }
 
@@ -261,7 +294,7 @@ impl BlobChannel for RemoteBlobs {
                 Answer::Missing { digests } => Ok(digests),
                 _ => Err(unexpected()),
             },
-            Reply::Content(_) => Err(unexpected()),
+            Reply::Content(_) | Reply::Connection(_) => Err(unexpected()),
         }
     }
 
@@ -272,7 +305,7 @@ impl BlobChannel for RemoteBlobs {
 
     async fn put_file(&self, digest: Digest, file: PathBuf) -> Result<(), BlobError> {
         let unreadable =
-            |error: std::io::Error| BlobError::Unavailable { reason: format!("{}: {error}", file.display()) };
+            |error: io::Error| BlobError::Unavailable { reason: format!("{}: {error}", file.display()) };
         let bytes = tokio::fs::metadata(&file).await.map_err(unreadable)?.len();
         stored(self.ask(Want::Stored { digest, bytes }, Some(Source::File(file))).await?)
     }
@@ -315,6 +348,6 @@ fn stored(reply: Reply) -> Result<(), BlobError> {
             Answer::Stored => Ok(()),
             _ => Err(unexpected()),
         },
-        Reply::Content(_) => Err(unexpected()),
+        Reply::Content(_) | Reply::Connection(_) => Err(unexpected()),
     }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use pierhead_model::digest::Digest;
+use pierhead_model::id::DeploymentId;
+use pierhead_model::pipeline::StepName;
 use pierhead_wire::streams::{Reachable, RemoteBlobs, Streams, serve};
+use pierhead_wire::traffic::{Leaders, NoLeaders};
 use pierhead_wire::{BlobChannel, BlobError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -36,7 +39,7 @@ impl Connection {
         let serving = tokio::spawn(async move {
             let _ = serve(far, blobs, Arc::new(Only(service))).await;
         });
-        let (streams, driven) = Streams::begin(near, store).await.unwrap();
+        let (streams, driven) = Streams::begin(near, store, Arc::new(Echo)).await.unwrap();
         let driving = tokio::spawn(async move {
             driven.await;
         });
@@ -49,6 +52,51 @@ impl Connection {
             let _ = task.await;
         }
     }
+}
+
+/// Leads to something that says again what it hears, at one port.
+#[derive(Debug)]
+struct Echo;
+
+#[async_trait::async_trait]
+impl Leaders for Echo {
+    async fn reach(
+        &self,
+        _: &DeploymentId,
+        service: &StepName,
+        port: u16,
+    ) -> std::io::Result<Box<dyn pierhead_wire::traffic::Connection>> {
+        if port != 7 {
+            return Err(std::io::Error::other(format!("{service} does not listen on {port}")));
+        }
+        let (near, far) = tokio::io::duplex(64);
+        tokio::spawn(async move {
+            let (mut reader, mut writer) = tokio::io::split(far);
+            let _ = tokio::io::copy(&mut reader, &mut writer).await;
+        });
+        Ok(Box::new(near))
+    }
+}
+
+#[tokio::test]
+async fn a_service_on_another_node_is_reached_through_the_control_plane() {
+    let (store, blobs) = (Arc::new(Memory::default()), Arc::new(RemoteBlobs::default()));
+    let (share, service) = (DeploymentId::from_random(1), StepName::parse("db").unwrap());
+    // Asked for before there is a connection: it waits for one.
+    let asking = {
+        let (blobs, share, service) = (Arc::clone(&blobs), share.clone(), service.clone());
+        tokio::spawn(async move { blobs.reach(&share, &service, 7).await })
+    };
+    let connection = Connection::open(&store, &blobs, nowhere()).await;
+    let mut reached = asking.await.unwrap().unwrap();
+    reached.write_all(b"hello").await.unwrap();
+    let mut heard = [0; 5];
+    reached.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"hello");
+    let refused = blobs.reach(&share, &service, 8).await.unwrap_err();
+    assert!(refused.to_string().contains("db does not listen on 8"), "{refused}");
+    connection.cut().await;
+    assert_eq!(reached.read(&mut heard).await.unwrap_or(0), 0, "it ends with the connection that carries it");
 }
 
 fn nowhere() -> SocketAddr {
@@ -159,7 +207,8 @@ async fn a_tunnel_leads_to_a_service_of_the_node_and_nowhere_else() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_ends() {
     let (near, far) = tokio::io::duplex(1 << 16);
-    let (streams, driven) = Streams::begin(near, Arc::new(Memory::default())).await.unwrap();
+    let (streams, driven) =
+        Streams::begin(near, Arc::new(Memory::default()), Arc::new(NoLeaders)).await.unwrap();
     let began = tokio::time::Instant::now();
     tokio::time::timeout(Duration::from_secs(60), driven).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pierhead_engine::state::Executed;
 use pierhead_model::health::{HealthCheck, HealthKind};
 use tokio::time::Instant;
 
 use super::{Check, Health, Running};
 use crate::backoff::Backoff;
+use crate::handover;
 pub use crate::health::Answer;
 use crate::health::ask as ask_at;
 use crate::steps::Context;
@@ -75,7 +77,7 @@ pub async fn ask(context: &Context, running: &Running, health: &Health) -> Answe
             let check = HealthCheck { kind: HealthKind::Tcp, timeout_ms, ..HealthCheck::default() };
             ask_at(&check, at(*port), "").await
         }
-        Check::Command(command) => match context.engine.exec(&running.id, command, health.timeout).await {
+        Check::Command(command) => match run_inside(context, running, command, health.timeout).await {
             Ok(executed) if executed.code == 0 => Answer::Good,
             Ok(executed) => {
                 let said = String::from_utf8_lossy(&executed.output);
@@ -87,4 +89,15 @@ pub async fn ask(context: &Context, running: &Running, health: &Health) -> Answe
         },
         Check::Process => Answer::Good,
     }
+}
+
+/// Runs a command with the variables that the container's own program has.
+async fn run_inside(
+    context: &Context,
+    running: &Running,
+    command: &[String],
+    within: Duration,
+) -> pierhead_engine::Result<Executed> {
+    let found = context.engine.inspect(&running.id).await?;
+    context.engine.exec(&running.id, &handover::inside(&found, command), within).await
 }

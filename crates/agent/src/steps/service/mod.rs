@@ -57,7 +57,7 @@ pub struct Service {
     pub working_directory: Option<String>,
     /// `user` or `uid:gid`, instead of the image's own.
     pub user: Option<String>,
-    /// The engine keeps them for as long as it keeps the container, and shows them to whoever may ask it.
+    /// The engine keeps those without a secret for as long as it keeps the container, and shows them to whoever may ask it.
     pub variables: Vec<(String, String)>,
     /// Values among them that must not be shown.
     pub secret_values: Vec<String>,

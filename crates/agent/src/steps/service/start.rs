@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::end::{copy_until_it_ends, tell};
 use super::{Running, Service, Started, health, silence, spec, volumes};
 use crate::backoff::Backoff;
+use crate::handover;
 use crate::steps::output::runs;
 use crate::steps::{Context, StepError, end};
 
@@ -129,27 +130,36 @@ async fn launch(
 ) -> Result<(ContainerId, Container), StepError> {
     let find = || context.engine.find(container);
     let found = context.patiently("looking for the service's container", find).await?;
-    let id = match found.filter(|found| found.state != State::Dead) {
-        Some(found) => found.id,
-        None if service.unknown => {
+    // The image may have to be asked what it runs; only of a container that has secrets and does not run.
+    let concealed = async || {
+        let (engine, init) = (&*context.engine, &context.init);
+        let secrets: Vec<&str> = service.secret_values.iter().map(String::as_str).collect();
+        let concealed = handover::conceal(engine, init, spec::of(service, container), &secrets).await;
+        concealed.map_err(StepError::engine("looking at the service's image"))
+    };
+    let (id, handover) = match found.filter(|found| found.state != State::Dead) {
+        Some(found) if runs(&found.state) || !handover::is_needed(&found) => (found.id, None),
+        _ if service.unknown => {
             let why = "waiting for the control plane: only it knows this deployment's secrets";
             context.say(&service.step, container, why);
             // Whoever attends to the service begins anew when they have come.
             return std::future::pending().await;
         }
+        Some(found) => (found.id, concealed().await?.1),
         None => {
             end::remove(context, container).await?;
             volumes::ensure(context, &service.place, &service.volumes).await?;
-            let (engine, spec) = (Arc::clone(&context.engine), spec::of(service, container));
+            let (spec, handover) = concealed().await?;
+            let engine = Arc::clone(&context.engine);
             let made = context
                 .settle("creating the service's container", async move { engine.create(&spec).await })
                 .await?;
-            made.id
+            (made.id, handover)
         }
     };
     pierhead_model::crash_point!("agent.container_created");
     let (engine, starting) = (Arc::clone(&context.engine), id.clone());
-    context.settle("starting the service", async move { engine.start(&starting).await }).await?;
+    context.settle("starting the service", handover::start(engine, starting, handover)).await?;
     pierhead_model::crash_point!("agent.container_started");
     thaw(context, &id).await;
     let found = context.patiently("looking at the service", || context.engine.inspect(&id)).await?;

@@ -49,6 +49,11 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("source_credential_delete", Rule::WriteProject, &[204]),
     row("source_host_key_list", Rule::WriteProject, &[409]),
     row("source_host_key_approve", Rule::WriteProject, &[409]),
+    // There is no app, and the project is not connected.
+    row("source_connect", Rule::WriteProject, &[409]),
+    row("source_disconnect", Rule::WriteProject, &[204]),
+    row("source_webhook_make", Rule::WriteProject, &[409]),
+    row("source_webhook_remove", Rule::WriteProject, &[204]),
     row("notification_list", Rule::WriteProject, &[200]),
     // The same name is taken the second time.
     row("notification_create", Rule::WriteProject, &[201]),
@@ -128,6 +133,11 @@ pub(crate) const TEAMS: &[Row] = &[
 
 /// What belongs to the installation.
 pub(crate) const INSTALLATION: &[Row] = &[
+    // The key is none, and nothing was made yet.
+    row("github_app_set", Rule::AdminToWrite, &[422]),
+    row("github_app_delete", Rule::AdminToWrite, &[404]),
+    row("github_app_manifest", Rule::AdminToWrite, &[200]),
+    with("github_app_convert", Rule::AdminToWrite, &[422], |_| json!({ "code": "" })),
     row("environment_get", Rule::SeeEnvironment, &[200]),
     with(
         "environment_create",
@@ -187,6 +197,9 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("mail_get", Rule::AdminToRead, &[200]),
     // None can be sent there.
     row("mail_test", Rule::AdminToWrite, &[409]),
+    row("keys_get", Rule::AdminToRead, &[200]),
+    // The test's key comes from nowhere, so there is no other.
+    row("keys_rotate", Rule::AdminToWrite, &[409]),
     row("token_keys_rotate", Rule::AdminToWrite, &[204]),
     row("verify", Rule::AdminToRead, &[200]),
 ];
@@ -205,10 +218,21 @@ pub(crate) const OWN: &[Row] = &[
     row("session_list", Rule::SignedIn, &[200]),
     row("session_revoke", Rule::OwnersOnly, &[204]),
     row("sign_up_policy_get", Rule::SignedIn, &[200]),
+    row("github_get", Rule::SignedIn, &[200]),
+    // There is no app.
+    row("github_connection_begin", Rule::SignedInToWrite, &[409]),
+    row("github_connection_finish", Rule::SignedInToWrite, &[409]),
+    row("github_connection_delete", Rule::SignedInToWrite, &[204]),
+    row("github_installation_list", Rule::SignedIn, &[409]),
+    row("github_repository_list", Rule::SignedIn, &[409]),
+    row("github_branch_list", Rule::SignedIn, &[409]),
     row("identity_list", Rule::SignedIn, &[200]),
     // There is no such provider, and none of one's own has that id.
     row("identity_link", Rule::SignedInToWrite, &[404]),
     row("identity_unlink", Rule::OwnersOnly, &[204]),
+    // Nobody asks to be signed in with that code; after a while nobody may try others.
+    row("device_get", Rule::SignedIn, &[404, 429]),
+    with("device_answer", Rule::SignedInToWrite, &[404, 429], |_| json!({ "approve": true })),
     row("token_list", Rule::SignedIn, &[200]),
     with("token_create", Rule::SignedInToWrite, &[201], |_| json!({ "name": "x", "scopes": ["read"] })),
     row("token_revoke", Rule::OwnersOnly, &[204]),
@@ -281,6 +305,8 @@ pub(crate) const OPEN: &[Row] = &[
     row("account_create", Rule::Open, &[401]),
     row("set_up_browser", Rule::Open, &[401]),
     row("account_create_browser", Rule::Open, &[401]),
+    with("device_begin", Rule::Open, &[200, 429], |_| json!({ "name": "a laptop" })),
+    with("device_token", Rule::Open, &[401], |_| json!({ "device_code": "phd_dev_unknown" })),
     // No letters can be sent there.
     row("password_forgot", Rule::Open, &[403]),
     row("password_reset", Rule::Open, &[401]),

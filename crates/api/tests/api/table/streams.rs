@@ -1,9 +1,15 @@
 //! What is told as it happens, and what lists show: to everybody what they may see.
 
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, header};
 use futures::SinkExt as _;
+use http_body_util::BodyExt as _;
 use pierhead_model::access::{Permission, Standing, Verdict};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
+use tower::ServiceExt as _;
 
 use super::world::World;
 use super::{EVERYBODY, Expected, Rule, Who, expected};
@@ -53,6 +59,31 @@ async fn an_event_reaches_those_who_may_see_its_deployment() {
         assert_eq!(world.platform.call_as(token, "POST", &path, Some(json!({}))).await.status, 202);
         assert_eq!(next(&mut socket).await.unwrap()["project"], name, "{who:?}");
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_loses_a_grant_is_not_told_any_further() {
+    let world = World::start().await;
+    let place = world.place().await;
+    let following = async |token: &str| {
+        let path = format!("/api/v1/deployments/{}/logs/stream", place.deployment);
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let answer =
+            world.platform.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.into_body().collect()
+    };
+    let granted = tokio::spawn(following(world.token(Who::FullAccess)).await);
+    let mut admin = tokio::spawn(following(world.token(Who::Admin)).await);
+    let path = format!("/projects/{}/grants/{}", place.project, place.grant);
+    let revoked = world.platform.call_as(world.token(Who::Admin), "DELETE", &path, None).await;
+    assert!(revoked.status.is_success(), "{}", revoked.text);
+    let told = tokio::time::timeout(Duration::from_secs(30), granted).await.unwrap().unwrap().unwrap();
+    assert!(!String::from_utf8_lossy(&told.to_bytes()).contains("event: end"), "it was cut, not ended");
+    assert!(!admin.is_finished(), "who may still read it reads on");
+    admin.abort();
+    assert!((&mut admin).await.is_err());
     world.stop().await;
 }
 

@@ -408,6 +408,7 @@ impl World {
             .replace("{code}", "internal")
             .replace("{provider}", "github")
             .replace("{number}", "7")
+            .replace("{installation}", "7")
             .replace(['{', '}'], "");
         let query = match row.operation {
             "pipeline_diff" => "?from=0&to=0",

@@ -34,6 +34,8 @@ pub enum Via {
     SignUp,
     /// By a link to set a password anew.
     Reset,
+    /// By confirming, in a browser, that a command line may act for them.
+    Device,
     /// By the one-time link, or by who started the program.
     Setup,
 }

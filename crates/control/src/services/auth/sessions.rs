@@ -228,7 +228,9 @@ impl Auth {
                 unit.token_revoke(&principal.user, token, now).await.stored()?;
                 principal.does(&self.core, "token.delete", (token, &principal.email))
             }
-            Via::Invitation(_) | Via::Identity(_) | Via::SignUp | Via::Reset | Via::Setup => return Ok(()),
+            Via::Invitation(_) | Via::Identity(_) | Via::SignUp | Via::Reset | Via::Device | Via::Setup => {
+                return Ok(());
+            }
         };
         deed.commit(unit).await
     }

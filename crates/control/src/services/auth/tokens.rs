@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use pierhead_model::Timestamp;
 use pierhead_model::access::Scope;
 use pierhead_model::id::TokenId;
-use pierhead_store::Token;
+use pierhead_store::{Token, Unit};
 
 use super::{Auth, INVALID, Principal, Via};
 use crate::access::policy::shortened;
@@ -55,6 +55,17 @@ impl Auth {
         principal: &Principal,
         new: NewToken,
     ) -> Result<(String, TokenView), Error> {
+        let unit = self.core.store.begin().await.stored()?;
+        self.token_create_in(unit, principal, new).await
+    }
+
+    /// The same, together with what was written in `unit`.
+    pub(crate) async fn token_create_in(
+        &self,
+        unit: Unit,
+        principal: &Principal,
+        new: NewToken,
+    ) -> Result<(String, TokenView), Error> {
         let name = new.name.trim().to_owned();
         if name.is_empty() || name.len() > 100 {
             return Err(Error::invalid("/name", "must have between 1 and 100 characters"));
@@ -81,7 +92,6 @@ impl Auth {
             revoked_at: None,
         };
         let deed = principal.does(&self.core, "token.create", (&token.id, &token.name));
-        let unit = self.core.store.begin().await.stored()?;
         unit.token_create(&token).await.stored()?;
         let told = serde_json::json!({ "scopes": new.scopes, "expires_at": token.expires_at });
         deed.after(told).commit(unit).await?;

@@ -3,16 +3,48 @@
 use pierhead_model::pull::PullRequest;
 use serde_json::Value;
 
-use super::{Happening, Parsed, Pull, Push, branch_of, commit, nothing, places, text, time};
+use super::{
+    Happening, Installation, InstallationChange, Parsed, Pull, Push, branch_of, commit, nothing, places,
+    text, time,
+};
 
 pub(super) fn read(event: &str, payload: &Value) -> Parsed {
     let happening = match event {
         "push" => pushed(payload),
         "pull_request" => pull(payload),
+        "installation" => installation(payload),
+        "installation_repositories" => repositories(payload),
         "ping" => Happening::Ping,
         other => nothing(format!("`{other}` changes nothing here")),
     };
     Parsed { places: places(payload), happening }
+}
+
+fn installation(payload: &Value) -> Happening {
+    let change = match payload.pointer("/action").and_then(Value::as_str) {
+        Some("deleted") => InstallationChange::Ended("uninstalled"),
+        Some("suspend") => InstallationChange::Ended("suspended"),
+        Some("created" | "unsuspend" | "new_permissions_accepted") => InstallationChange::Usable,
+        _ => return nothing("nothing follows from this about an installation"),
+    };
+    of_installation(payload, change)
+}
+
+fn repositories(payload: &Value) -> Happening {
+    let ids = |name: &str| {
+        let list = payload.get(name).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(|it| it.get("id")?.as_u64()).collect()
+    };
+    let (added, removed) = (ids("repositories_added"), ids("repositories_removed"));
+    of_installation(payload, InstallationChange::Repositories { added, removed })
+}
+
+fn of_installation(payload: &Value, change: InstallationChange) -> Happening {
+    let Some(id) = payload.pointer("/installation/id").and_then(Value::as_u64) else {
+        return nothing("the event names no installation");
+    };
+    let account = text(payload, "/installation/account/login").unwrap_or_default();
+    Happening::Installation(Installation { id, account, change })
 }
 
 /// The same fields in Gitea.

@@ -35,6 +35,8 @@ pub(crate) enum Happening {
     /// Branches moved.
     Pushed(Push),
     Pull(Box<Pull>),
+    /// An app was installed, taken away, or given other repositories.
+    Installation(Installation),
     /// The provider tries whether we are here.
     Ping,
     /// Nothing that anything follows from; why.
@@ -51,6 +53,24 @@ pub(crate) struct Push {
     pub(crate) message: Option<String>,
     pub(crate) by: Option<String>,
     pub(crate) default_branch: Option<String>,
+}
+
+/// What became of an app's installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Installation {
+    pub(crate) id: u64,
+    pub(crate) account: String,
+    pub(crate) change: InstallationChange,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InstallationChange {
+    /// Nothing can be entered through it any more; in which word.
+    Ended(&'static str),
+    /// It can be used (again).
+    Usable,
+    /// By their ids: those that were given, and those that were taken away.
+    Repositories { added: Vec<u64>, removed: Vec<u64> },
 }
 
 /// What is told of a pull request, or merge request.

@@ -35,6 +35,26 @@ pub(crate) struct Invitation {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct LinkedIdentity {
+    pub(crate) id: String,
+    pub(crate) label: String,
+    pub(crate) email: Option<String>,
+    pub(crate) last_used_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Keys {
+    pub(crate) master: String,
+    pub(crate) data_keys: Vec<DataKey>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct DataKey {
+    pub(crate) id: u32,
+    pub(crate) created_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct Grant {
     pub(crate) id: String,
     pub(crate) team: String,
@@ -252,8 +272,24 @@ impl Client<'_> {
         self.call_raw(&self.request(Method::POST, &["settings", "mail", "test"])).await.map(drop)
     }
 
+    pub(crate) async fn keys(&self) -> Result<Answer<Keys>, Error> {
+        self.call(self.request(Method::GET, &["keys"])).await
+    }
+
+    pub(crate) async fn keys_rotate(&self) -> Result<Answer<Keys>, Error> {
+        self.call(self.request(Method::POST, &["keys", "rotate"])).await
+    }
+
     pub(crate) async fn user_update(&self, user: &str, change: &Value) -> Result<Answer<User>, Error> {
         self.call(self.request(Method::PATCH, &["users", user]).body(change)).await
+    }
+
+    pub(crate) async fn identities(&self) -> Result<Answer<Vec<LinkedIdentity>>, Error> {
+        self.list(self.request(Method::GET, &["me", "identities"]), None).await
+    }
+
+    pub(crate) async fn identity_unlink(&self, id: &str) -> Result<(), Error> {
+        self.call_raw(&self.request(Method::DELETE, &["me", "identities", id])).await.map(drop)
     }
 
     pub(crate) async fn sessions(&self) -> Result<Answer<Vec<Session>>, Error> {

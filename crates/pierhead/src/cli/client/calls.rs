@@ -28,6 +28,8 @@ pub(crate) struct LogFilter {
     pub(crate) search: Option<String>,
     pub(crate) stream: Option<String>,
     pub(crate) step: Option<String>,
+    /// Whose log, of a deployment that is on several nodes.
+    pub(crate) node: Option<String>,
 }
 
 impl LogFilter {
@@ -40,6 +42,7 @@ impl LogFilter {
             .query("q", self.search.as_deref())
             .query("stream", self.stream.as_deref())
             .query("step", self.step.as_deref())
+            .query("node", self.node.as_deref())
     }
 }
 
@@ -47,6 +50,16 @@ impl Client<'_> {
     pub(crate) async fn login(&self, email: &str, password: &str) -> Result<Tokens, Error> {
         let request = self.request(Method::POST, &["auth", "login"]).body(&Login { email, password });
         Ok(self.call(request).await?.body)
+    }
+
+    pub(crate) async fn device_begin(&self, name: &str) -> Result<types::DeviceBegun, Error> {
+        let request = self.request(Method::POST, &["auth", "device"]).without_key();
+        Ok(self.call(request.body(&serde_json::json!({ "name": name }))).await?.body)
+    }
+
+    pub(crate) async fn device_token(&self, device_code: &str) -> Result<types::DeviceToken, Error> {
+        let request = self.request(Method::POST, &["auth", "device", "token"]).without_key();
+        Ok(self.call(request.body(&serde_json::json!({ "device_code": device_code }))).await?.body)
     }
 
     pub(crate) async fn logout(&self, everywhere: bool) -> Result<(), Error> {

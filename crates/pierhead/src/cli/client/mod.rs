@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod calls;
 pub(crate) mod edge;
+pub(crate) mod github;
 pub(crate) mod notices;
 pub(crate) mod pipelines;
 mod problem;
@@ -209,7 +210,8 @@ impl<'p> Client<'p> {
         if status.is_success() {
             return Ok(response);
         }
-        let signs_in = request.url.path().ends_with("/auth/login");
+        let path = request.url.path();
+        let signs_in = path.ends_with("/auth/login") || path.ends_with("/auth/device/token");
         if status == StatusCode::UNAUTHORIZED && matches!(self.identity, Identity::Nobody) && !signs_in {
             return Err(Error::NotSignedIn { url: self.base.to_string() });
         }
@@ -332,6 +334,9 @@ impl<'p> Client<'p> {
         if saved.access_token != used.expose_secret() {
             *access = saved.access_token.into();
             return Ok(true);
+        }
+        if saved.refresh_token.is_empty() {
+            return Ok(false);
         }
         let body = types::Refresh { refresh_token: &saved.refresh_token };
         let request = self.request(Method::POST, &["auth", "refresh"]).body(&body);

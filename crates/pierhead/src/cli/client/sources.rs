@@ -16,6 +16,21 @@ pub(crate) struct Source {
     pub(crate) branches: Vec<Branch>,
     #[serde(default)]
     pub(crate) access: SourceAccess,
+    #[serde(default)]
+    pub(crate) connection: Option<SourceConnection>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SourceConnection {
+    pub(crate) provider: String,
+    pub(crate) repository: String,
+    #[serde(default)]
+    pub(crate) webhook: bool,
+    #[serde(default)]
+    pub(crate) unused: Option<String>,
+    /// Why something was not told there.
+    #[serde(default)]
+    pub(crate) problem: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +103,32 @@ impl Client<'_> {
     ) -> Result<Answer<Source>, Error> {
         let body = json!({ "username": username, "token": token.expose_secret() });
         self.call(self.request(Method::PUT, &["projects", project, "source", "token"]).body(&body)).await
+    }
+
+    pub(crate) async fn source_connect(
+        &self,
+        project: &str,
+        (provider, api_url): (&str, Option<&str>),
+        token: Option<&SecretString>,
+    ) -> Result<Answer<Source>, Error> {
+        let token = token.map(|token| token.expose_secret());
+        let body = json!({ "provider": provider, "token": token, "api_url": api_url });
+        let request = self.request(Method::PUT, &["projects", project, "source", "connection"]);
+        self.call(request.body(&body)).await
+    }
+
+    pub(crate) async fn source_disconnect(&self, project: &str) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &["projects", project, "source", "connection"]);
+        self.call_raw(&request).await.map(drop)
+    }
+
+    pub(crate) async fn source_webhook(&self, project: &str) -> Result<Answer<Source>, Error> {
+        self.call(self.request(Method::POST, &["projects", project, "source", "webhook"])).await
+    }
+
+    pub(crate) async fn source_webhook_remove(&self, project: &str) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &["projects", project, "source", "webhook"]);
+        self.call_raw(&request).await.map(drop)
     }
 
     pub(crate) async fn source_credential_delete(&self, project: &str) -> Result<(), Error> {

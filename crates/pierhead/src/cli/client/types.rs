@@ -29,6 +29,31 @@ pub(crate) struct Login<'r> {
     pub(crate) password: &'r str,
 }
 
+#[derive(Deserialize)]
+pub(crate) struct DeviceBegun {
+    pub(crate) device_code: String,
+    pub(crate) user_code: String,
+    pub(crate) verification_url: String,
+    /// Seconds.
+    pub(crate) expires_in: u64,
+    /// Seconds.
+    pub(crate) interval: u64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeviceToken {
+    pub(crate) status: String,
+    pub(crate) token: Option<MadeToken>,
+    pub(crate) email: Option<String>,
+}
+
+/// An API token, told once.
+#[derive(Deserialize)]
+pub(crate) struct MadeToken {
+    pub(crate) token: String,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct Refresh<'r> {
     pub(crate) refresh_token: &'r str,

@@ -47,6 +47,9 @@ pub(crate) struct LogsArgs {
     /// Only one stream: stdout, stderr, system
     #[arg(long, value_name = "STREAM")]
     stream: Option<pierhead_model::log::LogStream>,
+    /// Of a deployment on several nodes: the lines of this one [default: the one that leads]
+    #[arg(long, value_name = "NODE")]
+    node: Option<String>,
     /// Only lines since a time, such as 10m or 2026-11-20T10:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -65,6 +68,7 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<(), Error>
         search: args.search.clone(),
         stream: args.stream.map(|stream| stream.to_string()),
         step: args.step.clone(),
+        node: args.node.clone(),
     };
     let view = View { context, args, since: since(context, args)? };
     let wanted = args.lines.unwrap_or(if view.since.is_some() { usize::MAX } else { DEFAULT_LINES });

@@ -23,6 +23,8 @@ enum Format {
     /// An incoming webhook of Slack, or of what speaks its language
     Slack,
     Discord,
+    /// A letter to somebody who has an account here; its address is an e-mail address
+    Email,
 }
 
 #[derive(Debug, Subcommand)]

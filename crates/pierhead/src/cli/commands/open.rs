@@ -46,7 +46,8 @@ pub(crate) async fn run(context: &Context, args: &OpenArgs) -> Result<(), Error>
     context.show(&json!({ "url": url }), || vec![url.to_string()])
 }
 
-fn open(url: &Url) -> bool {
+/// Whether there was a program for it.
+pub(super) fn open(url: &Url) -> bool {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let quiet = || Stdio::null();
     Command::new(program)

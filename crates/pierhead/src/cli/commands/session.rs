@@ -1,9 +1,12 @@
 //! `login`, `logout`, `whoami`.
 
+mod browser;
+
 use clap::Args;
 use pierhead_model::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use url::Url;
 
 use crate::cli::client::Identity;
 use crate::cli::context::Context;
@@ -19,6 +22,9 @@ pub(crate) struct LoginArgs {
     /// The account [variable: PIERHEAD_EMAIL; the password's: PIERHEAD_PASSWORD]
     #[arg(long)]
     email: Option<String>,
+    /// Confirm it in a browser where you are signed in: no password is typed here
+    #[arg(long, conflicts_with = "email")]
+    browser: bool,
 }
 
 #[derive(Debug, Args)]
@@ -30,6 +36,10 @@ pub(crate) struct LogoutArgs {
 
 pub(crate) async fn login(context: &Context, args: &LoginArgs) -> Result<(), Error> {
     let url = context.server()?;
+    if args.browser {
+        let server = browser::sign_in(context, &url).await?;
+        return keep(context, &url, server);
+    }
     let loopback = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
     if url.scheme() == "http" && !loopback {
         context.say(&paint(WARN, &format!("{url} is not encrypted: your password can be read on the way")));
@@ -57,9 +67,13 @@ pub(crate) async fn login(context: &Context, args: &LoginArgs) -> Result<(), Err
     };
     let client = context.client_as(url.clone(), Identity::Nobody)?;
     let tokens = client.login(&email, password.expose_secret()).await?;
+    keep(context, &url, Server::new(email, &tokens, Timestamp::now()))
+}
+
+fn keep(context: &Context, url: &Url, server: Server) -> Result<(), Error> {
     let store = context.credentials()?;
-    let _lock = store.lock()?;
-    store.save(&url, Server::new(email.clone(), &tokens, Timestamp::now()))?;
+    let (_lock, email) = (store.lock()?, server.email.clone());
+    store.save(url, server)?;
     context.say(&format!("Signed in to {url} as {email}."));
     if context.json() {
         return context.print_json(&json!({ "url": url, "email": email }));

@@ -1,9 +1,9 @@
 //! `source`: what a project is built from, whether pushes arrive, and how its repository is entered.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::cli::client::sources::{HostKey, Source, SourceAccess};
+use crate::cli::client::sources::{HostKey, Source, SourceAccess, SourceConnection};
 use crate::cli::context::Context;
 use crate::cli::error::Error;
 use crate::cli::target;
@@ -14,6 +14,16 @@ use crate::output::safe_text::plain;
 pub(crate) struct SourceArgs {
     #[command(subcommand)]
     command: Option<SourceCommand>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, strum::Display)]
+#[strum(serialize_all = "snake_case")]
+enum Provider {
+    GithubApp,
+    Github,
+    Gitlab,
+    /// Forgejo too
+    Gitea,
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,6 +44,25 @@ enum SourceCommand {
         /// Read the token from standard input instead of asking for it
         #[arg(long)]
         token_stdin: bool,
+    },
+    /// Connect the project with its repository's service: by the GitHub App, or with a token
+    Connect {
+        #[arg(long, value_enum, default_value_t = Provider::GithubApp)]
+        by: Provider,
+        /// Where the API is, when it is not where the repository's server has it
+        #[arg(long, value_name = "URL")]
+        api_url: Option<String>,
+        /// Read the token from standard input instead of asking for it
+        #[arg(long)]
+        token_stdin: bool,
+    },
+    /// Disconnect the project from its repository's service
+    Disconnect,
+    /// Make the project's webhook at its service
+    Webhook {
+        /// Take it away instead
+        #[arg(long)]
+        remove: bool,
     },
     /// Forget the project's token or deploy key
     Forget,
@@ -98,6 +127,37 @@ pub(crate) async fn run(context: &Context, args: &SourceArgs) -> Result<(), Erro
             context.say("The repository is entered with this token from now on.");
             context.show(&given.raw, || vec![plain(&entered(&given.body.access))])
         }
+        SourceCommand::Connect { by, api_url, token_stdin } => {
+            let token = match (by, token_stdin) {
+                (Provider::GithubApp, _) => None,
+                (_, true) => Some(SecretString::from(context.read_line()?)),
+                (_, false) => {
+                    context.may_ask("a token is needed", "Add --token-stdin.")?;
+                    Some(context.read_secret("Token: ")?)
+                }
+            };
+            let provider = by.to_string();
+            let told = (provider.as_str(), api_url.as_deref());
+            let found = client.source_connect(&project, told, token.as_ref()).await?;
+            context.say("Connected: what becomes of deployments is told there.");
+            context.show(&found.raw, || shown(&found.body))
+        }
+        SourceCommand::Disconnect => {
+            context.agree(&format!("Disconnect {project} from its repository's service?"))?;
+            client.source_disconnect(&project).await?;
+            context.say("Disconnected.");
+            Ok(())
+        }
+        SourceCommand::Webhook { remove: true } => {
+            client.source_webhook_remove(&project).await?;
+            context.say("Taken away.");
+            Ok(())
+        }
+        SourceCommand::Webhook { remove: false } => {
+            let made = client.source_webhook(&project).await?;
+            context.say("Made: pushes arrive from now on.");
+            context.show(&made.raw, || shown(&made.body))
+        }
         SourceCommand::Forget => {
             context.agree(&format!("Forget how the repository of {project} is entered?"))?;
             client.source_credential_delete(&project).await?;
@@ -128,6 +188,7 @@ pub(crate) async fn run(context: &Context, args: &SourceArgs) -> Result<(), Erro
 
 fn shown(source: &Source) -> Vec<String> {
     let mut lines = vec![plain(&source.verdict), plain(&entered(&source.access))];
+    lines.extend(source.connection.iter().map(connected));
     lines.extend(source.access.host_keys.iter().map(known));
     for branch in &source.branches {
         let commit = branch.commit.as_deref().map_or("-", |commit| commit.get(..12).unwrap_or(commit));
@@ -145,6 +206,15 @@ fn entered(access: &SourceAccess) -> String {
         (Some(kind), None) => format!("The repository is entered with a {kind} for {server}."),
         (Some(kind), Some(why)) => format!("There is a {kind} for {server} that is not used: {why}."),
     }
+}
+
+fn connected(connection: &SourceConnection) -> String {
+    let SourceConnection { provider, repository, webhook, unused, problem } = connection;
+    let hook = if *webhook { ", with a webhook of its own" } else { "" };
+    let why = unused.as_ref().map(|why| format!("; not used: {why}"));
+    let problem = problem.as_ref().map(|problem| format!("; not told there: {problem}"));
+    let more = why.or(problem).unwrap_or_default();
+    plain(&format!("Connected with {repository} by {provider}{hook}{more}."))
 }
 
 fn known(key: &HostKey) -> String {

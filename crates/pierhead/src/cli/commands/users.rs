@@ -117,3 +117,44 @@ pub(crate) async fn sessions(context: &Context, args: &SessionsArgs) -> Result<(
         }
     }
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct IdentitiesArgs {
+    #[command(subcommand)]
+    command: Option<IdentitiesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum IdentitiesCommand {
+    /// List the accounts elsewhere that you sign in with; the console links another one
+    #[command(visible_alias = "ls")]
+    List,
+    /// Let go of one; the last way to sign in stays
+    #[command(visible_aliases = ["delete", "remove", "rm"])]
+    Unlink { id: String },
+}
+
+pub(crate) async fn identities(context: &Context, args: &IdentitiesArgs) -> Result<(), Error> {
+    let client = context.client()?;
+    match args.command.as_ref().unwrap_or(&IdentitiesCommand::List) {
+        IdentitiesCommand::List => {
+            let identities = client.identities().await?;
+            let mut table = Table::new(&["ID", "AT", "EMAIL", "LAST USED"]);
+            for identity in identities.body {
+                table.row([
+                    identity.id,
+                    identity.label,
+                    identity.email.unwrap_or_default(),
+                    context.moment(Some(identity.last_used_at)),
+                ]);
+            }
+            let none = "You sign in with your password only; the console links accounts elsewhere.";
+            context.show_table(&identities.raw, &table, none)
+        }
+        IdentitiesCommand::Unlink { id } => {
+            client.identity_unlink(id).await?;
+            context.say(&format!("It signs nobody in any more: {id}."));
+            Ok(())
+        }
+    }
+}

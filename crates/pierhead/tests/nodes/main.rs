@@ -2,6 +2,8 @@
 //!
 //! Each test is named after the promise it holds the platform to. Needs root: networks are namespaces.
 
+mod shares;
+
 use std::time::{Duration, Instant};
 
 use pierhead_testkit::{GitServer, Machine, NodeAgent, Relay, Server, Wire};

@@ -1,8 +1,6 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { CircleAlert, GitBranch, RefreshCw } from "lucide-react";
 import { useState } from "react";
-import { type Schemas, answer, api } from "@/api/client";
-import { keys } from "@/api/keys";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Confirm } from "@/ui/confirm";
@@ -11,36 +9,21 @@ import { ProblemPanel } from "@/ui/problem-panel";
 import { Prose } from "@/ui/prose";
 import { SkeletonRows } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
-
-type Following = Schemas["Following"];
+import { useLookAtSource, useMakeSecret } from "./mutations";
+import { PullLine } from "./pull-line";
+import { type Branch, type Following, followingQuery } from "./queries";
 
 const PROVIDERS = { github: "GitHub", gitlab: "GitLab", gitea: "Gitea, Forgejo", generic: "Anything else" } as const;
-/** What a look came to is no event, so it is asked for. */
-const LOOK_EVERY_MS = 10_000;
-
 /** How the project learns of pushes: which branches are followed, whether webhooks arrive, and why not. */
 export function FollowingCard({ project }: { project: string }) {
-  const client = useQueryClient();
   const [isRenewing, setIsRenewing] = useState(false);
-  const query = useQuery({
-    queryKey: keys.following(project),
-    queryFn: ({ signal }) => answer(api.GET("/api/v1/projects/{project}/source", { signal, params: { path: { project } } })),
-    refetchInterval: LOOK_EVERY_MS,
-  });
-  const look = useMutation({
-    mutationFn: () => answer(api.POST("/api/v1/projects/{project}/source/sync", { params: { path: { project } } })),
-    onSuccess: (following) => client.setQueryData(keys.following(project), following),
-  });
-  const renew = useMutation({
-    mutationFn: () => answer(api.POST("/api/v1/projects/{project}/source/secret", { params: { path: { project } } })),
-    onSuccess: () => {
-      setIsRenewing(false);
-      void client.invalidateQueries({ queryKey: keys.following(project) });
-    },
-  });
+  const query = useQuery(followingQuery(project));
+  const look = useLookAtSource(project);
+  const renew = useMakeSecret(project);
   const following = query.data;
   const hasSecret = following?.webhooks.secret_since != null;
-  const ask = () => (hasSecret ? setIsRenewing(true) : renew.mutate());
+  const make = () => renew.mutate(undefined, { onSuccess: () => setIsRenewing(false) });
+  const ask = () => (hasSecret ? setIsRenewing(true) : make());
   return (
     <Card
       title="Pushes"
@@ -55,7 +38,7 @@ export function FollowingCard({ project }: { project: string }) {
       {query.isError && <ProblemPanel what="How it learns of pushes could not be read" error={query.error} onRetry={() => void query.refetch()} className="m-4" />}
       {look.isError && <ProblemPanel what="The branches were not looked at" error={look.error} className="m-4" />}
       {query.isPending && <SkeletonRows count={2} />}
-      {following !== undefined && <Branches following={following} />}
+      {following !== undefined && <Branches project={project} following={following} />}
       {following !== undefined && (
         <div className="flex flex-col gap-3 p-4">
           <div className="flex flex-wrap items-center gap-3">
@@ -89,39 +72,47 @@ export function FollowingCard({ project }: { project: string }) {
           <Deliveries following={following} />
         </div>
       )}
-      <Confirm isOpen={isRenewing} onClose={() => setIsRenewing(false)} title="Make another secret?" action="Make it" isBusy={renew.isPending} error={renew.error} onConfirm={() => renew.mutate()}>
+      <Confirm isOpen={isRenewing} onClose={() => setIsRenewing(false)} title="Make another secret?" action="Make it" isBusy={renew.isPending} error={renew.error} onConfirm={make}>
         <p>The one that there is is good no longer: webhooks are refused until the provider knows the new one.</p>
       </Confirm>
     </Card>
   );
 }
 
-function Branches({ following: { branches } }: { following: Following }) {
+function Branches({ project, following: { branches } }: { project: string; following: Following }) {
   if (branches.length === 0) return <p className="border-b border-line p-4 text-sm text-muted">No branch is followed yet.</p>;
   return (
     <ul aria-label="Followed branches">
-      {branches.map(({ reference, slot, commit, looked_at, next_look_at, outcome, problem }) => (
-        <li key={reference} className="flex items-start gap-3 border-b border-line px-4 py-2.5 text-sm">
-          <GitBranch aria-hidden className="mt-0.5 size-4 shrink-0 text-muted" />
-          <div className="min-w-0 flex-1">
-            <p className="truncate">
-              <code className="code">{reference === "HEAD" ? "the default branch" : reference.replace(/^refs\/heads\//, "")}</code> <span className="text-muted">→ {slot}</span>
-            </p>
-            {problem === null ? (
-              <p className="text-xs text-muted">{outcome ?? "Not looked at yet"}</p>
-            ) : (
-              <p className="flex items-start gap-1.5 text-xs text-bad">
-                <CircleAlert aria-hidden className="mt-0.5 size-3.5 shrink-0" /> <Prose text={problem} />
-              </p>
-            )}
-          </div>
-          <p className="text-right text-xs text-muted">
-            {commit !== null && <code className="code block">{commit.slice(0, 7)}</code>}
-            {looked_at === null ? <>next <TimeAgo at={next_look_at} /></> : <TimeAgo at={looked_at} />}
-          </p>
-        </li>
+      {branches.map((branch) => (
+        <BranchLine key={branch.reference} project={project} branch={branch} />
       ))}
     </ul>
+  );
+}
+
+function BranchLine({ project, branch }: { project: string; branch: Branch }) {
+  const { reference, slot, commit, looked_at, next_look_at, outcome, problem } = branch;
+  return (
+    <li className="flex items-start gap-3 border-b border-line px-4 py-2.5 text-sm">
+      <GitBranch aria-hidden className="mt-0.5 size-4 shrink-0 text-muted" />
+      <div className="min-w-0 flex-1">
+        <p className="truncate">
+          <code className="code">{reference === "HEAD" ? "the default branch" : reference.replace(/^refs\/heads\//, "")}</code> <span className="text-muted">→ {slot}</span>
+        </p>
+        {problem === null ? (
+          <p className="text-xs text-muted">{outcome ?? "Not looked at yet"}</p>
+        ) : (
+          <p className="flex items-start gap-1.5 text-xs text-bad">
+            <CircleAlert aria-hidden className="mt-0.5 size-3.5 shrink-0" /> <Prose text={problem} />
+          </p>
+        )}
+        <PullLine project={project} branch={branch} />
+      </div>
+      <p className="text-right text-xs text-muted">
+        {commit !== null && <code className="code block">{commit.slice(0, 7)}</code>}
+        {looked_at === null ? <>next <TimeAgo at={next_look_at} /></> : <TimeAgo at={looked_at} />}
+      </p>
+    </li>
   );
 }
 
