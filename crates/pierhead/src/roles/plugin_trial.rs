@@ -76,7 +76,8 @@ pub(crate) async fn run(
         lines: Arc::new(Told(Box::new(told))),
         settling: TaskTracker::new(),
         folder: folder.path().to_path_buf(),
-        init: pierhead_agent::programs::INIT.install(&folder.path().join("init"))
+        init: pierhead_agent::programs::INIT
+            .install(&folder.path().join("init"))
             .context("the program for containers cannot be written")?,
         log_limit_bytes: LOG_LIMIT,
         now: Timestamp::now,
