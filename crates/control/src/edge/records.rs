@@ -39,9 +39,11 @@ pub struct CloudflareOptions {
 pub struct Cloudflare {
     options: CloudflareOptions,
     http: reqwest::Client,
-    /// The zone of each name that was asked for, `None` when there is none, and since when that is known.
-    zones: Arc<Mutex<HashMap<String, (Option<String>, Instant)>>>,
+    zones: Arc<Mutex<HashMap<String, KnownZone>>>,
 }
+
+/// The zone of a name that was asked for, `None` when there is none, and since when that is known.
+type KnownZone = (Option<String>, Instant);
 
 /// How long it is believed that a name is in a zone, or in none.
 const ZONE_KNOWN_FOR: Duration = Duration::from_secs(3600);

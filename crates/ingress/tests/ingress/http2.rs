@@ -165,11 +165,11 @@ fn status(block: &[u8]) -> u16 {
         [index @ 0x88..=0x8e, ..] => [200, 204, 206, 304, 400, 404, 500][usize::from(index - 0x88)],
         [0x48, 0x83, rest @ ..] => {
             // Three digits by Huffman: "0" to "2" have five bits (0 to 2), "3" to "9" six (0x19 to 0x1f).
-            let bits = rest.iter().take(3).flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1));
+            let bits = rest.iter().take(3).flat_map(|byte| (0..8).rev().map(move |at| (byte >> at) & 1));
             let (mut digits, mut code, mut length) = (0, 0, 0);
             let mut number = 0;
             for bit in bits {
-                (code, length) = (code << 1 | u16::from(bit), length + 1);
+                (code, length) = ((code << 1) | u16::from(bit), length + 1);
                 let digit = match (length, code) {
                     (5, 0..=2) => code,
                     (6, 0x19..=0x1f) => code - 0x19 + 3,
