@@ -1,5 +1,5 @@
 //! A search for every secret of a run in everything that the platform leaves anywhere; and the exchange of the master key.
-#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail this way")]
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -6,7 +6,7 @@ use crate::platform::{Answer, EMAIL, PASSWORD, Platform};
 
 async fn begin(platform: &Platform) -> Value {
     let begun =
-        platform.call_as("", "POST", "/auth/device", Some(json!({ "name": " ada's\tlaptop " }))).await;
+        platform.call_as("", "POST", "/auth/device", Some(json!({ "name": " ada's \u{7}laptop " }))).await;
     assert_eq!(begun.status, 200, "{}", begun.text);
     begun.json()
 }
