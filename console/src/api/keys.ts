@@ -23,6 +23,7 @@ export const keys = {
   /** Of the installation's own names without a project. */
   certificates: (project: string | null) => ["certificates", project] as const,
   notifications: (project: string) => ["notifications", project] as const,
+  visitors: (project: string) => ["visitors", project] as const,
   following: (project: string) => ["following", project] as const,
   teams: () => ["teams"] as const,
   team: (team: string) => ["teams", "one", team] as const,

@@ -10,6 +10,7 @@ import { Card } from "@/ui/card";
 import { Confirm } from "@/ui/confirm";
 import { CopyId } from "@/ui/copy";
 import { useTitle } from "@/ui/page";
+import { VisitorsCard } from "@/visitors/visitors-card";
 import { Skeleton } from "@/ui/skeleton";
 import { toast } from "@/ui/toast";
 import { useDeleteProject } from "../mutations";
@@ -37,6 +38,7 @@ export function SettingsPage() {
       <LimitsSection project={project} />
       <HealthSection project={project} />
       <IdleSection project={project} />
+      <VisitorsCard project={name} />
       <Danger project={project} />
       <p className="text-xs text-muted">
         Project <CopyId id={project.id} what="project id" /> · made {new Date(project.created_at).toLocaleDateString("en-GB", { dateStyle: "long" })} · change {project.version}

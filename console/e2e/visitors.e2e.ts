@@ -1,0 +1,61 @@
+/** Who may visit a project is said in its settings, and holds at once for what is deployed already. */
+
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { Platform } from "./platform";
+
+let platform: Platform;
+let browser: Browser;
+let watched: Watched;
+let page: Page;
+
+beforeAll(async () => {
+  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true });
+  await platform.deploy("static-folder");
+  browser = await openBrowser();
+  watched = await openPage(browser);
+  await signIn(watched.context, platform);
+  page = watched.page;
+});
+
+afterAll(async () => {
+  await browser.close();
+  await platform.stop();
+});
+
+afterEach(({ task }) => keepFailure(task, page, platform));
+
+const isOpen = async () => (await platform.visit("static-folder.localhost")).includes("Pierhead example: static-folder");
+
+it("asks strangers for a password, and everybody for nothing again", async () => {
+  expect(await isOpen()).toBe(true);
+  await page.goto(`${platform.console}/projects/static-folder/settings`);
+  const form = page.locator("form#visitors");
+  await form.getByLabel("Production is for").selectOption("Who knows a password");
+  await form.getByLabel("Requests of one address").fill("many");
+  await form.getByText("A whole number").waitFor();
+  await form.getByLabel("Requests of one address").fill("600");
+  await form.getByRole("button", { name: "Save" }).click();
+  await page.getByText("There is none yet").waitFor();
+  await expect.poll(isOpen, { timeout: 15_000 }).toBe(false);
+
+  const passwords = page.locator("section").filter({ has: page.getByRole("heading", { name: "Passwords of visitors" }) });
+  await passwords.getByLabel("Name", { exact: true }).fill("guest");
+  await passwords.getByLabel(/^Password, at least/).fill("harbour lights at night");
+  await expectAccessible(page, "who may visit");
+  await passwords.getByRole("button", { name: "Add it" }).click();
+  await passwords.getByRole("listitem").filter({ hasText: "guest" }).waitFor();
+  expect(await page.content(), "it is never shown").not.toContain("harbour lights");
+  expect(await platform.call("GET", "/projects/static-folder/visitors")).toMatchObject({ production: "password", previews: "public", rate_limit: { per_minute: 600 }, passwords: [{ name: "guest" }] });
+
+  await passwords.getByRole("button", { name: "Take the password of guest away" }).click();
+  await page.getByText("There is none yet").waitFor();
+  await form.getByLabel("Production is for").selectOption("Everybody");
+  await form.getByLabel("Requests of one address").fill("");
+  await form.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved. It holds within seconds.").first().waitFor();
+  await expect.poll(isOpen, { timeout: 15_000 }).toBe(true);
+  expect(await platform.call("GET", "/projects/static-folder/visitors")).toMatchObject({ production: "public", rate_limit: null });
+  expect(watched.complaints).toEqual([]);
+});
