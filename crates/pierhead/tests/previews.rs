@@ -35,7 +35,8 @@ async fn tell(server: &Server, git: &GitServer, pull: Pull<'_>) {
         },
     });
     let hook = Hook::new("pull_request", &format!("{number}-{second}"), body.to_string(), SECRET);
-    let (status, answer) = server.hook("/hooks/github", &hook).await.unwrap();
+    let answered = server.hook("/hooks/github", &hook).await;
+    let (status, answer) = answered.unwrap_or_else(|| panic!("no answer\n{}", server.log()));
     assert_eq!((status, &answer["projects"]), (202, &json!(["shop"])), "{answer}");
 }
 

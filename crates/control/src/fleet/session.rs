@@ -254,7 +254,8 @@ impl Session {
     }
 
     async fn wanted(&self) -> Result<Vec<Wanted>, SessionEnd> {
-        let wanted = crate::assignments::of_node(&self.core, &self.node).await.map_err(SessionEnd::Store)?;
+        let wanted = Box::pin(crate::assignments::of_node(&self.core, &self.node));
+        let wanted = wanted.await.map_err(SessionEnd::Store)?;
         if self.compatible {
             return Ok(wanted);
         }

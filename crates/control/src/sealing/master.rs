@@ -17,7 +17,7 @@ use crate::outside::Outside;
 #[derive(Clone)]
 pub struct MasterKey {
     kind: Arc<Kind>,
-    previous: Option<Box<MasterKey>>,
+    previous: Option<Box<Self>>,
     source: Option<Arc<dyn MasterKeySource>>,
 }
 

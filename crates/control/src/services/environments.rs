@@ -231,7 +231,7 @@ impl Environments {
         principal.require_admin()?;
         let found = self.elsewhere(node).await?;
         if lost {
-            self.give_up(&found).await?;
+            Box::pin(self.give_up(&found)).await?;
         }
         let deed = principal.does(&self.0, "node.delete", (&found.id, &found.name));
         let unit = self.0.store.begin().await.stored()?;

@@ -72,10 +72,10 @@ async fn who_loses_a_grant_is_not_told_any_further() {
         let answer =
             world.platform.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(answer.status(), 200);
-        answer.into_body().collect()
+        answer.into_body()
     };
-    let granted = tokio::spawn(following(world.token(Who::FullAccess)).await);
-    let mut admin = tokio::spawn(following(world.token(Who::Admin)).await);
+    let granted = tokio::spawn(following(world.token(Who::FullAccess)).await.collect());
+    let mut admin = tokio::spawn(following(world.token(Who::Admin)).await.collect());
     let path = format!("/projects/{}/grants/{}", place.project, place.grant);
     let revoked = world.platform.call_as(world.token(Who::Admin), "DELETE", &path, None).await;
     assert!(revoked.status.is_success(), "{}", revoked.text);
