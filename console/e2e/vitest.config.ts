@@ -4,7 +4,8 @@ import { defineConfig } from "vitest/config";
 const shared = {
   environment: "node",
   fileParallelism: false,
-  testTimeout: 120_000,
+  // Visiting every page twice takes more than a minute, and longer where the machine is slower.
+  testTimeout: 300_000,
   hookTimeout: 120_000,
   // As with the Rust tests (.config/nextest.toml): once more where nobody can look again, and it is told.
   retry: process.env["CI"] ? 1 : 0,
