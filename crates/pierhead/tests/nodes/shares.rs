@@ -53,6 +53,20 @@ impl World {
         world
     }
 
+    async fn of_three() -> (Self, NodeAgent) {
+        let world = Self::of_two().await;
+        let mut third = NodeAgent::unstarted(BINARY);
+        let address = format!("127.0.0.1:{}", third.port);
+        third.is(&add(&world.server, json!({ "name": "third", "address": address })).await);
+        third.boot();
+        let begun = Instant::now();
+        while world.server.get("/nodes/third").await["status"] != "online" {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", third.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        (world, third)
+    }
+
     async fn begin_shared(&self) -> String {
         let (status, made) = self.server.call("POST", "/projects", Some(json!({ "name": "shared" }))).await;
         assert_eq!(status, 201, "{made}");
@@ -219,16 +233,7 @@ async fn a_control_plane_that_dies_between_planning_shares_and_placing_plans_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn run_6_a_share_leaves_a_node_that_is_drained_and_no_visitor_notices() {
-    let world = World::of_two().await;
-    let mut third = NodeAgent::unstarted(BINARY);
-    let address = format!("127.0.0.1:{}", third.port);
-    third.is(&add(&world.server, json!({ "name": "third", "address": address })).await);
-    third.boot();
-    let begun = Instant::now();
-    while world.server.get("/nodes/third").await["status"] != "online" {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{}", third.log());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let (world, _third) = World::of_three().await;
     let id = world.deploy_shared().await;
     world.until_answered_by(3).await;
     let deployment = world.server.get(&format!("/deployments/{id}")).await;
@@ -252,4 +257,28 @@ async fn run_6_a_share_leaves_a_node_that_is_drained_and_no_visitor_notices() {
     assert_eq!(shares.len(), 2, "{deployment:#}");
     assert!(shares.iter().all(|share| share["node"] != leaves.as_str()), "{deployment:#}");
     world.server.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_6_the_share_of_a_lost_node_begins_elsewhere() {
+    let (mut world, mut third) = World::of_three().await;
+    let id = world.deploy_shared().await;
+    world.until_answered_by(3).await;
+    let shares = world.server.get(&format!("/deployments/{id}")).await["shares"].clone();
+    let has_share = |node: &str| shares.as_array().into_iter().flatten().any(|share| share["node"] == node);
+    // This machine's own node cannot be lost; of the two others at least one does not lead.
+    let lost = if has_share(third.id()) { &mut third } else { &mut world.agent };
+    let lost_id = lost.id().to_owned();
+    lost.kill();
+    let begun = Instant::now();
+    while world.server.get(&format!("/nodes/{lost_id}")).await["status"] != "offline" {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", world.server.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (status, said) = world.server.call("DELETE", &format!("/nodes/{lost_id}?lost=true"), None).await;
+    assert!(status < 300, "{said:#}");
+    world.until_answered_by(3).await;
+    let shares = world.server.get(&format!("/deployments/{id}")).await["shares"].clone();
+    let nodes: Vec<_> = shares.as_array().into_iter().flatten().map(|share| &share["node"]).collect();
+    assert!(nodes.len() == 2 && nodes.iter().all(|node| **node != lost_id.as_str()), "{shares:#}");
 }
