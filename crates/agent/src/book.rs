@@ -54,7 +54,7 @@ impl Book {
 
     /// Whether a process of some deployment answers at this address.
     pub(crate) fn has_instance_at(&self, address: SocketAddr) -> bool {
-        self.entries.lock().values().any(|entry| entry.report.serves(address.ip()))
+        self.entries.lock().values().any(|entry| entry.report.serves(address))
     }
 
     /// Changes a deployment's report. It is durable when this returns. A change that changes nothing is not reported.

@@ -1,5 +1,6 @@
 //! Shares of deployments: made when a deployment is placed, and moved off nodes that are emptied or lost.
 
+use pierhead_model::assignment::Phase;
 use pierhead_model::deployment::{Reservation, State};
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::placement::{Need, place};
@@ -58,7 +59,10 @@ pub(crate) async fn move_away(core: &Core, node: &Node) -> Result<bool, Error> {
         }
         let successor = record.shares.iter().find(|it| it.replaces.as_ref() == Some(&share.id));
         match successor {
-            Some(successor) if is_healthy(successor) => {
+            Some(successor) if is(successor, Phase::Failed) => {
+                tracing::warn!(share = %share.id, successor = %successor.id, "a share could not be taken over");
+            }
+            Some(successor) if is(successor, Phase::Healthy) => {
                 core.store.share_retire(&share.id, core.outside.now()).await.stored()?;
                 core.signals.routes.raise();
                 moving = true;
@@ -111,7 +115,6 @@ async fn take_over(
     Ok(true)
 }
 
-fn is_healthy(share: &Share) -> bool {
-    use pierhead_model::assignment::Phase;
-    share.report.as_ref().is_some_and(|report| report.phase == Phase::Healthy)
+fn is(share: &Share, phase: Phase) -> bool {
+    share.report.as_ref().is_some_and(|report| report.phase == phase)
 }

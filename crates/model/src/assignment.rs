@@ -5,7 +5,7 @@
 //! time, never correctness.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -274,10 +274,13 @@ impl InstanceReport {
 }
 
 impl Report {
-    /// Whether a process of it is at this address, whatever port of it is meant: a service may listen on several.
-    pub fn serves(&self, address: IpAddr) -> bool {
+    /// Whether a process of it is at this address. A service may listen on several ports of an address of its own; what is on the
+    /// machine's own network shares the machine's addresses with everything else there, and is only where it says.
+    pub fn serves(&self, address: SocketAddr) -> bool {
+        let is_its =
+            |its: SocketAddr| its == address || (its.ip() == address.ip() && !its.ip().is_loopback());
         let mut instances = self.instance.iter().chain(self.services.values());
-        instances.any(|instance| instance.addresses().any(|it| it.ip() == address))
+        instances.any(|instance| instance.addresses().any(is_its))
     }
 
     /// A report of a deployment that was just accepted.
@@ -315,4 +318,28 @@ pub fn platform_variables(assignment: &Assignment, commit: Option<&Commit>) -> B
         variables.insert("SOURCE_VERSION".to_owned(), commit.hash.clone());
     }
     variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_on_the_machines_own_network_is_at_one_port_only() {
+        let mut report = Report::accepted(DeploymentId::from_random(1));
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let mut instance = InstanceReport::default();
+        instance.set_replica(1, Some(at("10.211.0.2:3000")));
+        instance.set_replica(2, Some(at("127.0.0.1:3000")));
+        report.instance = Some(instance);
+        for (address, serves) in [
+            ("10.211.0.2:3000", true),
+            ("10.211.0.2:9090", true),
+            ("10.211.0.3:3000", false),
+            ("127.0.0.1:3000", true),
+            ("127.0.0.1:22", false),
+        ] {
+            assert_eq!(report.serves(at(address)), serves, "{address}");
+        }
+    }
 }

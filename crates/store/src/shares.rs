@@ -59,6 +59,8 @@ pub(crate) mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Deployments that are named in one question.
+const NAMED: usize = 1_000;
 const READING: &str = "reading the shares of deployments";
 const WRITING: &str = "storing a share of a deployment";
 
@@ -156,9 +158,15 @@ pub(crate) async fn of_deployments(
     db: &Db,
     deployments: Vec<String>,
 ) -> Result<HashMap<String, Vec<Share>>, StoreError> {
-    let rows = row::Entity::find().filter(row::Column::DeploymentId.is_in(deployments)).all(db).await;
+    let mut query = row::Entity::find();
+    // Databases take so many values in one question, and no more; there are far fewer shares than deployments.
+    if deployments.len() <= NAMED {
+        query = query.filter(row::Column::DeploymentId.is_in(&deployments));
+    }
+    let rows = query.all(db).await.map_err(|error| StoreError::from_db(READING, error))?;
+    let deployments: HashSet<String> = deployments.into_iter().collect();
     let mut shares: HashMap<String, Vec<Share>> = HashMap::new();
-    for row in rows.map_err(|error| StoreError::from_db(READING, error))? {
+    for row in rows.into_iter().filter(|row| deployments.contains(&row.deployment_id)) {
         shares.entry(row.deployment_id.clone()).or_default().push(share(row)?);
     }
     Ok(shares)

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pierhead_model::assignment::{Report, Source};
@@ -20,6 +21,9 @@ use super::NodeTunnels;
 use crate::core::Core;
 use crate::outside::random_half;
 use crate::work::WorkRecord;
+
+/// A container of this machine answers at once or not at all.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// The ways that one node has.
 #[derive(Debug)]
@@ -39,7 +43,8 @@ impl Leaders for LeadersOf {
         let (leader, address) = self.find(share, service, port).await?;
         let core = &self.core;
         if core.fleet.in_this_process().as_ref() == Some(&leader) {
-            let connection = TcpStream::connect(address).await?;
+            let connecting = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address));
+            let connection = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             connection.set_nodelay(true)?;
             return Ok(Box::new(connection));
         }

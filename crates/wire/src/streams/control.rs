@@ -24,6 +24,8 @@ use crate::traffic::{Connection, Leaders};
 
 /// Asks of one agent that are answered at the same time.
 const CONCURRENT: usize = 32;
+/// Connections to other nodes that are being made at the same time for one agent.
+const CONNECTING: usize = 256;
 /// What is stored from memory; larger blobs go through a file.
 const IN_MEMORY: u64 = 1 << 20;
 /// The largest blob that an agent may store.
@@ -127,6 +129,7 @@ impl Answering {
             Err(error) => return error.into(),
         };
         let slots = Arc::new(Semaphore::new(CONCURRENT));
+        let connecting = Arc::new(Semaphore::new(CONNECTING));
         let this = Arc::new(self);
         let mut tasks = tokio::task::JoinSet::new();
         let mut line = BytesMut::new();
@@ -145,8 +148,13 @@ impl Answering {
                     Ok(ask) => ask,
                     Err(error) => return StreamsEnd::Garbled(error.to_string()),
                 };
-                // Reading on waits too: an agent that asks for everything at once holds only itself up.
-                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return StreamsEnd::Closed };
+                // Reading on waits too: an agent that asks for everything at once holds only itself up. Connections are made soon
+                // or not at all, and must not wait for transfers of blobs.
+                let slots = match ask.want {
+                    Want::Leader { .. } => &connecting,
+                    Want::Missing { .. } | Want::Content { .. } | Want::Stored { .. } => &slots,
+                };
+                let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return StreamsEnd::Closed };
                 let this = Arc::clone(&this);
                 tasks.spawn(async move {
                     this.answer(ask).await;

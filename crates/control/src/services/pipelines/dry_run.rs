@@ -1,13 +1,14 @@
 //! A pipeline against the world as it is now: are its images there, do its inputs fit, is there room. Nothing is deployed.
 
 use futures::StreamExt as _;
+use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, SlotName};
 use pierhead_model::pipeline::document::problem::has_errors;
 use pierhead_model::pipeline::dry_run::{Facts, ImageFound, Room, judge, wanted};
 use pierhead_model::pipeline::image::ImageReference;
 use pierhead_model::pipeline::inputs::{Inputs, choose};
-use pierhead_model::pipeline::{Problem, Severity, StepName};
-use pierhead_model::placement::place;
+use pierhead_model::pipeline::{Pipeline, Problem, Severity, StepName};
+use pierhead_model::spread::spread;
 use pierhead_store::{Environment, Project};
 
 use super::{PipelineView, checking};
@@ -41,7 +42,7 @@ pub struct DryRunView {
     /// The steps by the round in which they could start.
     pub rounds: Vec<Vec<StepName>>,
     pub images: Vec<ImageView>,
-    /// What a node must have at once.
+    /// What must be there at once, on all nodes together.
     pub room: Room,
 }
 
@@ -81,7 +82,8 @@ pub(super) async fn answer(
     let place = (&environment, Some(&slot));
     let found = checking::problems(core, Some(project), &pipeline, authority, place, Severity::Error).await?;
     problems.extend(found);
-    let wanted = wanted(&pipeline, &project.settings.limits);
+    let limits = &project.settings.limits;
+    let wanted = wanted(&pipeline, limits);
     let images: Vec<ImageReference> = wanted.images.keys().cloned().collect();
     let asked = futures::stream::iter(images)
         .map(|image| async move {
@@ -91,7 +93,7 @@ pub(super) async fn answer(
         .buffered(AT_ONCE);
     let found: Vec<Result<(ImageReference, ImageFound), Error>> = asked.collect().await;
     let images = found.into_iter().collect::<Result<_, Error>>()?;
-    let facts = Facts { images, no_room: no_room(core, &environment, wanted.room).await? };
+    let facts = Facts { images, no_room: no_room(core, &environment, (&pipeline, limits)).await? };
     problems.extend(judge(&wanted, &facts));
     let views = wanted.images.into_iter().map(|(image, steps)| {
         let found = facts.images.get(&image).cloned();
@@ -114,9 +116,14 @@ async fn environment(core: &Core, principal: &Principal, name: Option<&str>) -> 
     policy::environment(core, principal, name, READ_ENVIRONMENT, hidden).await
 }
 
-async fn no_room(core: &Core, environment: &Environment, room: Room) -> Result<Option<String>, Error> {
+/// By the rule that a deployment is placed by.
+async fn no_room(
+    core: &Core,
+    environment: &Environment,
+    (pipeline, limits): (&Pipeline, &Limits),
+) -> Result<Option<String>, Error> {
     let candidates = candidates(core, &environment.id).await?;
-    Ok(match place(room.need(), &candidates) {
+    Ok(match spread(pipeline, limits, &candidates) {
         Ok(Some(_)) => None,
         Ok(None) => Some(format!(
             "no node of `{}` is online and takes new work: see `pierhead nodes`",
