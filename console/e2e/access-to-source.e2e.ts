@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { type Watched, expectAccessible, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
 import { Platform } from "./platform";
 import { SshGit } from "./ssh-git";
 
@@ -68,22 +68,24 @@ it("forgets a key, and takes a token where the address is one for https", async 
 });
 
 it("says when a service sleeps, how long a slot stays and what a push does", async () => {
-  await page.goto(`${platform.console}/projects/by-token/settings`);
+  // A project of its own for each attempt: what one has saved, the next could not save again.
+  const { name } = await platform.call<{ name: string }>("POST", "/projects", { name: `idle-${Date.now()}`, source: { repository: "https://git.example.com/team/shop.git" } });
+  await page.goto(`${platform.console}/projects/${name}/settings`);
   const idle = page.locator("form#idle");
   await idle.getByLabel("A service sleeps").selectOption("After 5 m without a request");
   await idle.getByLabel("A slot stays").selectOption("3 d");
   await idle.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved. It holds from now on.").waitFor();
+  await expectTold(page, "Saved. It holds from now on.");
   const triggers = page.locator("form#triggers");
   await triggers.getByLabel("Branches with a slot of their own").fill("release/*\nhotfix-*\n");
   await triggers.getByLabel(/^A push to/).uncheck();
   await triggers.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved. The next push is treated so.").waitFor();
-  const project = await platform.call<Record<string, unknown>>("GET", "/projects/by-token");
+  await expectTold(page, "Saved. The next push is treated so.");
+  const project = await platform.call<Record<string, unknown>>("GET", `/projects/${name}`);
   expect(project).toMatchObject({ sleep_after_s: 300, lifetime_s: 3 * 86_400, triggers: { push: false, pull_requests: true, branches: ["release/*", "hotfix-*"] } });
   await page.reload();
   expect(await idle.getByLabel("A slot stays").inputValue()).toBe(String(3 * 86_400));
   await idle.getByLabel("A slot stays").selectOption("For as long as its environment says");
   await idle.getByRole("button", { name: "Save" }).click();
-  await expect.poll(async () => (await platform.call<{ lifetime_s: number | null }>("GET", "/projects/by-token")).lifetime_s).toBeNull();
+  await expect.poll(async () => (await platform.call<{ lifetime_s: number | null }>("GET", `/projects/${name}`)).lifetime_s).toBeNull();
 });

@@ -61,6 +61,11 @@ export async function keepFailure(task: Readonly<RunnerTestCase>, page: Page, pl
   writeFileSync(`${path}.log`, platform.output);
 }
 
+/** What the page confirms. It stands there twice for a moment: for those who see it, and for a reader of the screen. */
+export async function expectTold(page: Page, text: string): Promise<void> {
+  await page.getByText(text).first().waitFor();
+}
+
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** Nothing that axe knows to hinder people. */

@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectNoSidewaysScroll, expectReadable, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { type Watched, expectAccessible, expectTold, expectNoSidewaysScroll, expectReadable, keepFailure, openBrowser, openPage, signIn } from "./browser";
 import { SKELETON, type World, pagesOf, startWorld } from "./world";
 
 let world: World;
@@ -124,7 +124,7 @@ it("saves variables together, and keeps one's changes when somebody else was fas
   await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Somebody else changed the variables meanwhile").waitFor();
   await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
-  await page.getByText("The variables are saved").first().waitFor();
+  await expectTold(page, "The variables are saved");
 
   const { items } = await platform.call<{ items: { key: string; value: string | null; secret: boolean }[] }>("GET", "/projects/vite-react/variables");
   expect(items.map(({ key, value, secret }) => [key, value, secret])).toEqual([

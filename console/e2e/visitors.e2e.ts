@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { type Watched, expectAccessible, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
 import { Platform } from "./platform";
 
 let platform: Platform;
@@ -54,7 +54,7 @@ it("asks strangers for a password, and everybody for nothing again", async () =>
   await form.getByLabel("Production is for").selectOption("Everybody");
   await form.getByLabel("Requests of one address").fill("");
   await form.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Saved. It holds within seconds.").first().waitFor();
+  await expectTold(page, "Saved. It holds within seconds.");
   await expect.poll(isOpen, { timeout: 15_000 }).toBe(true);
   expect(await platform.call("GET", "/projects/static-folder/visitors")).toMatchObject({ production: "public", rate_limit: null });
   expect(watched.complaints).toEqual([]);
