@@ -58,8 +58,23 @@ with_browser() {
     trap '../scripts/dockerd.sh stop "$work/dockerd.pid"; rm -rf "$work"' EXIT
     ../scripts/dockerd.sh start "$work/dockerd.pid"
     PIERHEAD_DATA_DIR=${PIERHEAD_CACHE:-$HOME/.cache/pierhead} "$PIERHEAD_BINARY" runtimes build node >/dev/null
-    npx --no-install vitest run --config e2e/vitest.config.ts "$@"
+    told=$work/told.json
+    if stories "$@" --reporter=default --reporter=json --outputFile.json="$told"; then return; fi
+    # As with the Rust tests (.config/nextest.toml): once more where nobody can look again, and it is told. A whole file, as its
+    # stories go on where the one before them ended.
+    if [ -z "${CI:-}" ] || [ ! -f "$told" ]; then return 1; fi
+    local failed
+    mapfile -t failed < <(node -e '
+        const { testResults } = JSON.parse(fs.readFileSync(process.argv[1]));
+        for (const { name, status } of testResults) if (status !== "passed") console.log(path.relative("", name));
+    ' "$told")
+    if [ "${#failed[@]}" = 0 ]; then return 1; fi
+    echo "Once more, from its beginning: ${failed[*]}"
+    stories "$@" "${failed[@]}"
+    echo "FLAKY: ${failed[*]} failed first and passed then."
 }
+
+stories() { npx --no-install vitest run --config e2e/vitest.config.ts "$@"; }
 
 case $chore in
     build) build ;;

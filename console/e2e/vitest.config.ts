@@ -9,8 +9,6 @@ const shared = {
   hookTimeout: 120_000,
   // What a page has just done may take as long as finding something on it (`openPage`).
   expect: { poll: { timeout: 20_000 } },
-  // As with the Rust tests (.config/nextest.toml): once more where nobody can look again, and it is told.
-  retry: process.env["CI"] ? 1 : 0,
 } as const;
 
 export default defineConfig({

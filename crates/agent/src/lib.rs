@@ -37,6 +37,7 @@ mod assignments;
 mod backoff;
 mod book;
 mod durable;
+mod exec;
 mod executor;
 mod firewall;
 mod gc;
@@ -77,7 +78,7 @@ use pierhead_engine::Engine;
 use pierhead_model::id::InstallId;
 use pierhead_wire::link::End;
 use pierhead_wire::streams::Reachable;
-use pierhead_wire::{AgentToControl, BlobChannel, ControlToAgent, Leaders};
+use pierhead_wire::{AgentToControl, BlobChannel, ControlToAgent, Executes, Leaders};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -153,6 +154,11 @@ impl Handle {
     /// Which addresses are those of this node's services.
     pub fn services(&self) -> Arc<dyn Reachable> {
         Arc::new(uplink::Services(Arc::clone(&self.node)))
+    }
+
+    /// Runs commands in containers of this node's services.
+    pub fn commands(&self) -> Arc<dyn Executes> {
+        Arc::new(exec::Commands(Arc::clone(&self.node)))
     }
 
     /// Ends every task of the agent and waits for it. Containers run on and are adopted by the next start.

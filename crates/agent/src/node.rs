@@ -8,12 +8,13 @@ use parking_lot::{Mutex, RwLock};
 use pierhead_engine::Engine;
 use pierhead_model::id::ProjectId;
 use pierhead_wire::{BlobChannel, Leaders};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::Tools;
 use crate::address::AddressPolicy;
 use crate::book::Book;
 use crate::durable;
+use crate::exec;
 use crate::git::Source;
 use crate::identity::Identity;
 use crate::images::{Images, Seeks};
@@ -46,6 +47,8 @@ pub(crate) struct Node {
     /// What may be talked to on behalf of strangers.
     pub(crate) addresses: AddressPolicy,
     pub(crate) builds: BuildQueue,
+    /// For commands that people run in containers.
+    pub(crate) commands: Semaphore,
     /// How deeply services should sleep.
     pub(crate) rests: Rests,
     /// There is a report to send.
@@ -77,6 +80,7 @@ impl Node {
             addresses: policy.clone(),
             source: Source::new(&layout, policy, options.ca_bundle.as_deref(), options.clone),
             builds: BuildQueue::new(options.build_concurrency),
+            commands: Semaphore::new(exec::CONCURRENT),
             rests: Rests::default(),
             networked: Mutex::default(),
             identity: RwLock::new(durable::read_json(&layout.identity())?),

@@ -188,8 +188,8 @@ impl Uplink {
                 tracing::info!(reason = %end, "the link to the control plane ended; what runs here runs on");
             }
             Purpose::Streams => {
-                let serving =
-                    streams::serve(opened.into_stream(), Arc::clone(&self.blobs), self.agent.services());
+                let (services, commands) = (self.agent.services(), self.agent.commands());
+                let serving = streams::serve(opened.into_stream(), Arc::clone(&self.blobs), services, commands);
                 if let Err(error) = serving.await {
                     tracing::debug!(%error, "the streams to the control plane ended");
                 }

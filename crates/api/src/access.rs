@@ -223,6 +223,16 @@ impl Caller {
         }
     }
 
+    /// The same, and when commands may not be run in this deployment any more.
+    pub(crate) async fn barred(self, app: Shared, deployment: String) {
+        while let Some(principal) = self.known_again(&app).await {
+            let asked = app.services.exec.may(&principal, &deployment).await;
+            if let Err(Error::NotFound { .. } | Error::Forbidden { .. }) = asked {
+                return;
+            }
+        }
+    }
+
     /// Who this is, a moment later; `None` when that is nobody any more.
     async fn known_again(&self, app: &Shared) -> Option<Principal> {
         tokio::time::sleep(RECHECK).await;

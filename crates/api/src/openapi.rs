@@ -57,6 +57,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("deployment_redeploy", "pierhead redeploy ID"),
     ("deployment_rollback", "pierhead rollback ID"),
     ("project_rollback", "pierhead rollback --project shop"),
+    ("deployment_exec", "pierhead exec --deployment ID"),
     ("log_read", "pierhead logs ID"),
     ("log_stream", "pierhead logs --follow ID"),
     ("project_list", "pierhead projects"),

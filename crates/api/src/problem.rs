@@ -118,6 +118,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The document as a message of its own, where there is no answer to write it into.
+    pub(crate) fn into_text(self, instance: &str) -> String {
+        serde_json::to_string(&self.document(instance, "")).unwrap_or_default()
+    }
+}
+
 /// Writes the document into an answer that carries a problem; leaves every other answer alone.
 pub(crate) fn written(mut response: Response, instance: &str, request_id: &str) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };

@@ -50,9 +50,12 @@ use pierhead_model::id::{EnvironmentId, InstallId, NodeId};
 use pierhead_model::name::EnvironmentName;
 pub use pierhead_store::{Delivery, Dial, Environment as EnvironmentView, NoticeState, StoredNotice};
 use pierhead_store::{Environment, Node, NodeLink, Store};
+pub use pierhead_wire::exec;
 pub use pierhead_wire::ingress_to_control::Counts as TrafficCounts;
 use pierhead_wire::link::End;
-use pierhead_wire::{AgentToControl, ControlToAgent, ControlToIngress, IngressToControl, Leaders, Tunnels};
+use pierhead_wire::{
+    AgentToControl, ControlToAgent, ControlToIngress, Executes, IngressToControl, Leaders, Tunnels,
+};
 pub use sealing::{MasterKey, MasterKeySource, SealError, Successor, VaultToken, VaultTransit};
 pub use services::accounts::{AccountChange, AccountView};
 pub use services::audit::{AuditQuery, AuditView};
@@ -73,6 +76,7 @@ pub use services::environments::{
     EnvironmentChange, NewEnvironment, NewNode, NodeAdded, NodeProblem, NodeView,
 };
 pub use services::events::EventView;
+pub use services::exec::{Running as ExecRunning, Terminal as ExecTerminal, Wanted as ExecWanted};
 pub use services::github::{
     ConnectionBegun, GithubAppView, GithubView, InstallationView, ManifestView, NewGithubApp, RepositoryView,
 };
@@ -339,6 +343,11 @@ impl Control {
     pub fn attach_local_agent(&self, link: End<ControlToAgent, AgentToControl>) -> JoinHandle<()> {
         self.core.fleet.runs_here(&self.local_node);
         fleet::attach(Arc::clone(&self.core), self.local_node.clone(), link)
+    }
+
+    /// Runs commands in containers of this machine.
+    pub fn attach_local_commands(&self, commands: Arc<dyn Executes>) {
+        self.core.fleet.executes_here(commands);
     }
 
     /// Speaks with the agent of a node.

@@ -14,6 +14,7 @@ use crate::{
     error::Result,
     image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions, RegistryLogin},
     log::{Follow, LogCursor, LogStream},
+    session::Sessions,
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
     state::{
         Container, ContainerId, ContainerSummary, Created, EngineInfo, Executed, Exit, Network, Removal,
@@ -142,6 +143,11 @@ pub trait Engine: Send + Sync + Debug {
 
     /// Freezes and thaws, if this driver can.
     fn freeze(&self) -> Option<&dyn Freeze> {
+        None
+    }
+
+    /// Runs commands that somebody talks to, if this driver can.
+    fn sessions(&self) -> Option<&dyn Sessions> {
         None
     }
 }

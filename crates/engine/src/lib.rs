@@ -6,7 +6,8 @@
 //! | module | idea |
 //! | --- | --- |
 //! | [`spec`] | what to create: typed, serialisable, validated; the only input a driver builds from |
-//! | [`engine`] | the [`Engine`] trait and the optional capabilities [`Listening`] and [`Freeze`] |
+//! | [`engine`] | the [`Engine`] trait and the optional capabilities [`Listening`], [`Freeze`] and [`session::Sessions`] |
+//! | [`session`] | a command in a running container that somebody talks to |
 //! | [`state`] | what an engine says about its objects: states, exits, samples |
 //! | [`log`] | log chunks and the cursor that neither loses nor doubles them |
 //! | [`image`] | importing, building, describing images |
@@ -34,6 +35,7 @@ pub mod image;
 pub mod labels;
 pub mod log;
 pub mod memory_watch;
+pub mod session;
 pub mod simulated;
 pub mod spec;
 pub mod state;

@@ -190,6 +190,12 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// Where a command line finds it, and with what it may do everything.
+    pub fn command_line(&self) -> [(&'static str, String); 2] {
+        let url = format!("http://127.0.0.1:{}", self.api_port);
+        [("PIERHEAD_URL", url), ("PIERHEAD_TOKEN", self.token.clone())]
+    }
+
     pub fn api(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/api/v1{path}", self.api_port)
     }

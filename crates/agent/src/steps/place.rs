@@ -44,6 +44,13 @@ impl Place {
         format!("{}-run-{generation}-{replica}", self.prefix(step))
     }
 
+    /// Of the name of a service's container: which attempt it is, and which replica.
+    pub(crate) fn attempt_and_replica(container: &str) -> Option<(u32, u32)> {
+        let (_, numbers) = container.rsplit_once("-run-")?;
+        let (generation, replica) = numbers.split_once('-')?;
+        Some((generation.parse().ok()?, replica.parse().ok()?))
+    }
+
     /// The container that holds the name of a service which is elsewhere.
     #[must_use]
     pub fn relay_container(&self, service: &str) -> String {
@@ -170,5 +177,9 @@ mod tests {
         assert_ne!(qa.volume("data"), qa.volume("data2"));
         assert!(Place::is_volume(&qa.labels_of_volume("data")));
         assert!(!Place::is_volume(&qa.labels_of_step("db")));
+        assert_eq!(Place::attempt_and_replica(&qa.service_container("a-run-7-7", 3, 12)), Some((3, 12)));
+        for other in [qa.relay_container("db"), qa.plugin_container("x-run-1-2", Action::Create, 1)] {
+            assert_eq!(Place::attempt_and_replica(&other), None, "{other}");
+        }
     }
 }

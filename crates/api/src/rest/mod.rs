@@ -16,6 +16,7 @@ mod domains;
 mod dry_run;
 mod environments;
 mod events;
+mod exec;
 mod github;
 mod grants;
 mod hooks;
@@ -118,6 +119,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(events::of_deployment))
         .routes(routes!(logs::read))
         .routes(routes!(logs::stream))
+        .routes(routes!(exec::run))
         .routes(routes!(projects::list, projects::create))
         .routes(routes!(projects::get, projects::update, projects::delete))
         .routes(routes!(deployments::list_of_project, deployments::create_in_project))

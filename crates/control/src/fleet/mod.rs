@@ -16,14 +16,16 @@ use pierhead_model::Timestamp;
 use pierhead_model::digest::Digest;
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::sleep::RestOrder;
-use pierhead_wire::Tunnels;
+use pierhead_wire::{Executes, Tunnels};
 use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, MachineUsage};
 use pierhead_wire::streams::Streams;
 use pierhead_wire::traffic::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::Core;
+use crate::error::Error;
 use crate::reconcilers::Signal;
+use crate::services::exec::left;
 
 pub(crate) use leading::LeadersOf;
 use seeks::Seeks;
@@ -38,10 +40,15 @@ pub(crate) struct Fleet {
     streams: Mutex<HashMap<NodeId, (u64, Streams)>>,
     seeks: Seeks,
     in_this_process: OnceLock<NodeId>,
+    /// Of the node in this process.
+    executes: OnceLock<Arc<dyn Executes>>,
 }
 
 /// How long an agent may take to say what its engine holds.
 const INVENTORY_LIMIT: Duration = Duration::from_secs(20);
+
+/// What a command may have printed before somebody takes it, in bytes.
+const EXEC_BUFFER: usize = 64 << 10;
 
 /// Errands that may wait for one session.
 const ERRANDS: usize = 256;
@@ -91,6 +98,30 @@ impl Fleet {
 
     pub(crate) fn runs_here(&self, node: &NodeId) {
         self.in_this_process.get_or_init(|| node.clone());
+    }
+
+    pub(crate) fn executes_here(&self, commands: Arc<dyn Executes>) {
+        self.executes.get_or_init(|| commands);
+    }
+
+    /// A connection on which a node is told what to run in one of its containers.
+    pub(crate) async fn execute(&self, node: &NodeId) -> Result<Box<dyn Connection>, Error> {
+        if self.in_this_process.get() == Some(node) {
+            let commands = self.executes.get().ok_or_else(|| left(node))?;
+            let (near, far) = tokio::io::duplex(EXEC_BUFFER);
+            let commands = Arc::clone(commands);
+            tokio::spawn(async move { commands.execute(Box::new(far)).await });
+            return Ok(Box::new(near));
+        }
+        let streams = self.streams.lock().get(node).map(|(_, streams)| streams.clone());
+        match streams.ok_or_else(|| left(node))?.execute().await {
+            Ok(connection) => Ok(Box::new(connection)),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                let detail = format!("The agent of the node {node} is too old to run commands: update it.");
+                Err(Error::Unavailable { detail })
+            }
+            Err(_) => Err(left(node)),
+        }
     }
 
     pub(crate) fn connected(&self, node: &NodeId) -> Option<Connected> {

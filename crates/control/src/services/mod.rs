@@ -14,6 +14,7 @@ pub(crate) mod devices;
 pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
+pub(crate) mod exec;
 pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod handed;
@@ -87,6 +88,7 @@ pub struct Services {
     pub templates: pipelines::Templates,
     pub logs: logs::Logs,
     pub events: events::Events,
+    pub exec: exec::Exec,
     pub detection: detection::Detection,
     pub verification: verification::Verification,
     pub idempotency: idempotency::Idempotency,
@@ -145,6 +147,7 @@ impl Services {
             templates: pipelines::Templates(Arc::clone(core)),
             logs: logs::Logs(Arc::clone(core)),
             events: events::Events(Arc::clone(core)),
+            exec: exec::Exec(Arc::clone(core)),
             detection: detection::Detection(detector),
             verification: verification::Verification(Arc::clone(core)),
             idempotency: idempotency::Idempotency(Arc::clone(core)),

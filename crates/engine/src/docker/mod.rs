@@ -16,11 +16,16 @@ mod images;
 mod kernel;
 mod logs;
 mod networks;
+mod session;
 mod sockets;
 mod stdin;
 mod volumes;
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bollard::Docker;
@@ -32,6 +37,7 @@ use crate::{
     error::{Error, Result},
     image::{BuildOptions, BuildStream, Image, ImageId, ImageSummary, ImportOptions, RegistryLogin},
     log::{Follow, LogCursor, LogStream},
+    session::Sessions,
     spec::{ContainerSpec, Labels, NetworkSpec, VolumeSpec},
     state::{
         CgroupVersion, Container, ContainerId, ContainerSummary, Created, EngineInfo, Executed, Exit,
@@ -70,6 +76,7 @@ const CLIENT_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 #[derive(Debug)]
 pub struct DockerEngine {
     docker: Docker,
+    socket: PathBuf,
     timeouts: Timeouts,
     roots: Roots,
     /// Serialises the look-then-create of networks: old engines accept two networks of one name.
@@ -95,7 +102,7 @@ impl DockerEngine {
                 "the Docker engine at {path} speaks API {version}; install Docker 20.10 (API 1.41) or newer"
             )));
         }
-        Ok(Self { docker, timeouts, roots: Roots::default(), networks: tokio::sync::Mutex::new(()) })
+        Ok(Self { docker, socket: socket.to_owned(), timeouts, roots: Roots::default(), networks: tokio::sync::Mutex::new(()) })
     }
 
     async fn quick<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
@@ -278,6 +285,10 @@ impl Engine for DockerEngine {
     }
 
     fn freeze(&self) -> Option<&dyn Freeze> {
+        Some(self)
+    }
+
+    fn sessions(&self) -> Option<&dyn Sessions> {
         Some(self)
     }
 }

@@ -65,6 +65,11 @@ pub(crate) const TABLE: &[Alias] = &[
     words("app logs", "logs"),
     words("details", "status"),
     hint("lock status", "There is no lock: deployments of a slot queue, and the newest one wins"),
+    words("app exec", "exec"),
+    // Fly, Railway, Dokku
+    words("ssh", "exec"),
+    words("ssh console", "exec"),
+    words("enter", "exec"),
     // Everybody
     words("auth login", "login"),
     words("auth logout", "logout"),

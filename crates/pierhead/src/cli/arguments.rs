@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins,
+    exec, github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins,
     projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up,
     users, validate, version, visitors,
 };
@@ -151,6 +151,8 @@ pub(crate) enum Command {
     /// Read the log
     #[command(alias = "log")]
     Logs(logs::LogsArgs),
+    /// Run a command in a service's container, or a shell
+    Exec(exec::ExecArgs),
     /// Check the server's invariants
     Verify,
     /// Variables and secrets

@@ -68,6 +68,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("github installations", &["github_installation_list"]),
     ("github repositories", &["github_repository_list"]),
     ("github show", &["github_get"]),
+    ("exec", &["project_deployment_list", "deployment_get", "deployment_exec"]),
     ("grants", &["grant_list", "environment_grant_list"]),
     ("grants delete", &["grant_list", "grant_delete", "environment_grant_list", "environment_grant_delete"]),
     ("grants list", &["grant_list", "environment_grant_list"]),

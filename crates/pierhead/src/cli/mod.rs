@@ -138,7 +138,7 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
-        environments, github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open,
+        environments, exec, github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open,
         pipelines, plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots,
         source, status, teams, tokens, up, users, validate, verify, version, visitors,
     };
@@ -169,6 +169,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Slots(args) => slots::run(context, args).await?,
         Command::Projects(args) => projects::run(context, args).await?,
         Command::Ps => ps::run(context).await?,
+        Command::Exec(args) => return Box::pin(exec::run(context, &args)).await,
         Command::Logs(args) => Box::pin(logs::run(context, &args)).await?,
         Command::Env(args) => env::run(context, args).await?,
         Command::Pipelines(args) => {

@@ -124,6 +124,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     let runtimes = RuntimeBuilder::new(Arc::clone(&engine), data_dir.join("runtimes"));
     let tools = Tools { engine, blobs, runtimes: Arc::new(runtimes), leaders: control.leaders() };
     let agent = Agent::start(agent_options, tools, from_control).await?;
+    control.attach_local_commands(agent.commands());
 
     let services = control.services();
     let address = listener.local_addr()?;

@@ -20,7 +20,8 @@ use tokio_util::io::ReaderStream;
 
 use super::ask::{Answer, COMPLETE, CONTENT, DOCUMENT_BYTES, RESULT, asked};
 use super::remote_blobs::{Piece, RemoteBlobs, Source};
-use super::{Body, CONNECTION_WINDOW, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, STREAMS, empty, full};
+use super::{Body, CONNECTION_WINDOW, EXEC, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, STREAMS, empty, full};
+use crate::exec::Executes;
 
 /// A container of this machine answers at once or not at all.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -35,13 +36,15 @@ pub async fn serve<Io>(
     io: Io,
     blobs: Arc<RemoteBlobs>,
     reachable: Arc<dyn Reachable>,
+    executes: Arc<dyn Executes>,
 ) -> Result<(), hyper::Error>
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request| {
         let (blobs, reachable) = (Arc::clone(&blobs), Arc::clone(&reachable));
-        async move { Ok::<_, Infallible>(answer(request, &blobs, &*reachable).await) }
+        let executes = Arc::clone(&executes);
+        async move { Ok::<_, Infallible>(answer(request, &blobs, &*reachable, executes).await) }
     });
     http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -59,8 +62,12 @@ async fn answer(
     request: Request<Incoming>,
     blobs: &Arc<RemoteBlobs>,
     reachable: &dyn Reachable,
+    executes: Arc<dyn Executes>,
 ) -> Response<Body> {
     if request.method() == Method::CONNECT {
+        if request.uri().authority().is_some_and(|authority| authority.as_str() == EXEC) {
+            return execute(request, executes);
+        }
         let number = request.uri().authority().and_then(|authority| asked(authority.as_str()));
         return match number {
             Some(number) => hand_connection(request, number, blobs),
@@ -160,6 +167,16 @@ fn hand_connection(request: Request<Incoming>, number: u64, blobs: &RemoteBlobs)
     tokio::spawn(async move {
         if let Ok(upgraded) = hyper::upgrade::on(request).await {
             answering.connection(TokioIo::new(upgraded));
+        }
+    });
+    Response::new(empty())
+}
+
+/// Runs a command for as long as somebody holds the connection.
+fn execute(request: Request<Incoming>, executes: Arc<dyn Executes>) -> Response<Body> {
+    tokio::spawn(async move {
+        if let Ok(upgraded) = hyper::upgrade::on(request).await {
+            executes.execute(Box::new(TokioIo::new(upgraded))).await;
         }
     });
     Response::new(empty())

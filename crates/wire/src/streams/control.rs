@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
 use super::ask::{Answer, Ask, COMPLETE, CONTENT, DOCUMENT, RESULT, Want, authority};
-use super::{Body, CONNECTION_WINDOW, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, empty, full};
+use super::{Body, CONNECTION_WINDOW, EXEC, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, empty, full};
 use crate::blob::{BlobChannel, BlobError};
 use crate::traffic::{Connection, Leaders};
 
@@ -96,6 +96,16 @@ impl Streams {
             StatusCode::FORBIDDEN => refused(io::ErrorKind::ConnectionRefused, "no service of that node"),
             StatusCode::GATEWAY_TIMEOUT => refused(io::ErrorKind::TimedOut, "the service did not answer"),
             _ => refused(io::ErrorKind::ConnectionRefused, "the service refused"),
+        }
+    }
+
+    /// A connection to a command that is still to be told ([`crate::exec::Begin`]). An error of the kind `Unsupported` comes from an
+    /// agent that is too old.
+    pub async fn execute(&self) -> io::Result<TokioIo<Upgraded>> {
+        let response = self.connect(EXEC).await?;
+        match response.status() {
+            StatusCode::OK => Ok(TokioIo::new(hyper::upgrade::on(response).await.map_err(io::Error::other)?)),
+            _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

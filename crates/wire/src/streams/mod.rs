@@ -9,6 +9,7 @@
 //! | `GET /asks/7` | the content that the agent wants to store |
 //! | `POST /asks/7` | the answer: a list, content, or why not |
 //! | `CONNECT 10.211.0.2:3000` | a connection to a service on that node |
+//! | `CONNECT exec` | a connection to a command that is run in a service's container ([`crate::exec`]) |
 //! | `CONNECT ask-7` | the connection that the agent asked for, to a service on another node |
 //!
 //! An ask is asked again on the next connection until it is answered, so a link that is cut costs time and nothing else.
@@ -38,6 +39,9 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 const FRAME_BYTES: u32 = 64 << 10;
 /// Tunnels and transfers at the same time.
 const STREAMS: u32 = 8192;
+
+/// The authority by which a command is run: no address looks like that.
+const EXEC: &str = "exec";
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 

@@ -106,6 +106,8 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("deployment_redeploy", Rule::WriteProject, &[409]),
     row("deployment_rollback", Rule::WriteProject, &[409]),
     row("deployment_delete", Rule::DeleteDeployment, &[202]),
+    // It is no WebSocket; those are in `streams`.
+    row("deployment_exec", Rule::WriteProject, &[400]),
     row("log_read", Rule::ReadProject, &[200]),
     row("log_stream", Rule::ReadProject, &[200]),
     row("upload_begin", Rule::WriteProject, &[200]),

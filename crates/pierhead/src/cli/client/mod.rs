@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod calls;
 pub(crate) mod edge;
+pub(crate) mod exec;
 pub(crate) mod github;
 pub(crate) mod notices;
 pub(crate) mod pipelines;
@@ -79,6 +80,8 @@ pub(crate) struct Request {
     /// Makes a POST safe to repeat.
     idempotency_key: Option<String>,
     if_match: Option<String>,
+    /// For a WebSocket: the key that its answer has to prove it has read.
+    socket_key: Option<String>,
 }
 
 #[derive(Debug)]
@@ -169,7 +172,7 @@ impl<'p> Client<'p> {
     pub(crate) fn request_to(&self, method: Method, url: Url) -> Request {
         let key = format!("{:032x}", rand::random::<u128>());
         let idempotency_key = (method == Method::POST).then_some(key);
-        Request { method, url, body: None, idempotency_key, if_match: None }
+        Request { method, url, body: None, idempotency_key, if_match: None, socket_key: None }
     }
 
     /// Sends and understands.
@@ -207,7 +210,7 @@ impl<'p> Client<'p> {
             _ => response,
         };
         let status = response.status();
-        if status.is_success() {
+        if status.is_success() || (request.socket_key.is_some() && status == StatusCode::SWITCHING_PROTOCOLS) {
             return Ok(response);
         }
         let path = request.url.path();
@@ -259,6 +262,10 @@ impl<'p> Client<'p> {
             if let Some(value) = value {
                 builder = builder.header(name, value);
             }
+        }
+        if let Some(key) = &request.socket_key {
+            builder = builder.header("connection", "Upgrade").header("upgrade", "websocket");
+            builder = builder.header("sec-websocket-version", "13").header("sec-websocket-key", key);
         }
         if let Some(number) = last_event {
             builder = builder.header("accept", "text/event-stream").header("last-event-id", number);

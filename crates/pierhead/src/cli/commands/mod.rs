@@ -11,6 +11,7 @@ pub(crate) mod domains;
 pub(crate) mod dotenv;
 pub(crate) mod env;
 pub(crate) mod environments;
+pub(crate) mod exec;
 pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod ingress;
