@@ -108,9 +108,14 @@ async fn a_command_runs_beside_the_service_and_what_it_says_comes_through() {
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .envs(shop.server.command_line())
         .env("TERM", "xterm-256color")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut seen = seen.unwrap();
+    // The end of its input would be typed into the terminal.
+    let held = seen.stdin.take();
+    let seen = seen.wait_with_output().unwrap();
+    drop(held);
     assert!(text(&seen.stdout).contains("true 91 33"), "{}", text(&seen.stdout));
     assert_eq!(seen.status.code(), Some(5));
 
