@@ -47,7 +47,7 @@ impl Reconciler for Deployments {
                 Ok(Moved::InLine) => in_line.push(record),
                 Err(error) => {
                     complain(record, &error);
-                    building.push((record, record.deployment.clone()));
+                    building.push((record, Box::new(record.deployment.clone())));
                 }
             }
         }
@@ -58,7 +58,7 @@ impl Reconciler for Deployments {
         }
         if self.0.builds.limit().is_some() {
             building.retain(|(record, _)| is_built(record).unwrap_or(true));
-            let building = building.iter().map(|(_, deployment)| deployment);
+            let building = building.iter().map(|(_, deployment)| &**deployment);
             self.0.builds.observe(building, |node| self.0.fleet.is_online(node), self.0.outside.now());
             self.let_in(in_line).await;
         }
@@ -68,7 +68,7 @@ impl Reconciler for Deployments {
 
 /// What became of one that was looked at.
 enum Moved {
-    On(Deployment),
+    On(Box<Deployment>),
     /// It waits for a node with room.
     NeedsNode,
     /// The same, when it may be built: there is a limit over all nodes.
@@ -142,7 +142,7 @@ impl Deployments {
         }
         if deployment.state == State::Queued && deployment.node.is_none() && report.is_none() {
             return Ok(match (deployment.cancel_requested_at, in_line) {
-                (Some(_), _) => Moved::On(deployment),
+                (Some(_), _) => Moved::On(Box::new(deployment)),
                 (None, true) => Moved::InLine,
                 (None, false) => Moved::NeedsNode,
             });
@@ -153,7 +153,7 @@ impl Deployments {
                 core.fleet.wake(&share.node);
             }
         }
-        Ok(Moved::On(deployment))
+        Ok(Moved::On(Box::new(deployment)))
     }
 
     /// Gives it to a node with room. Without any node that is connected and takes work it waits; when none of those has room
