@@ -2,17 +2,17 @@
 //!
 //! At most so many builds at once, and fair across projects (`pierhead-model`, `queue`).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pierhead_model::id::ProjectId;
+use pierhead_model::queue::Turns;
 use tokio::sync::oneshot;
 
 #[derive(Debug)]
 struct State {
     free: usize,
-    running: HashMap<ProjectId, usize>,
+    turns: Turns<ProjectId>,
     /// In the order of arrival.
     waiting: Vec<(ProjectId, oneshot::Sender<Place>)>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Place {
 
 impl BuildQueue {
     pub(crate) fn new(places: usize) -> Self {
-        let state = State { free: places.max(1), running: HashMap::new(), waiting: Vec::new() };
+        let state = State { free: places.max(1), turns: Turns::default(), waiting: Vec::new() };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -52,10 +52,10 @@ impl BuildQueue {
                 if state.free == 0 {
                     return;
                 }
-                let Some(next) = next_of(&state) else { return };
+                let Some(next) = state.turns.next(&state.waiting, |(project, _)| project) else { return };
                 let (project, sender) = state.waiting.remove(next);
                 state.free -= 1;
-                *state.running.entry(project.clone()).or_default() += 1;
+                state.turns.begin(&project);
                 (project, sender)
             };
             // Who has just stopped waiting gives the place back by dropping it.
@@ -64,22 +64,12 @@ impl BuildQueue {
     }
 }
 
-fn next_of(state: &State) -> Option<usize> {
-    let held = |project: &ProjectId| state.running.get(project).copied().unwrap_or(0);
-    pierhead_model::queue::next(&state.waiting, |(project, _)| held(project))
-}
-
 impl Drop for Place {
     fn drop(&mut self) {
         {
             let mut state = self.queue.state.lock();
             state.free += 1;
-            if let Some(running) = state.running.get_mut(&self.project) {
-                *running -= 1;
-                if *running == 0 {
-                    state.running.remove(&self.project);
-                }
-            }
+            state.turns.end(&self.project);
         }
         self.queue.hand_out();
     }
@@ -106,14 +96,11 @@ mod tests {
         }
         let mut other = Box::pin(queue.enter(project(2)));
         assert!(other.as_mut().now_or_never().is_none());
-        let second_place = BuildQueue::clone(&queue);
         drop(first);
-        // The place is free and nobody holds one: the longest waiting gets it, then the other project.
-        let running = busy.remove(0).now_or_never().unwrap().unwrap();
-        second_place.state.lock().free += 1;
-        second_place.hand_out();
-        assert!(other.now_or_never().unwrap().is_some(), "the project without a place goes first");
-        drop(running);
+        assert!(busy.remove(0).now_or_never().is_none(), "it has just been its turn");
+        let place = other.now_or_never().unwrap().unwrap();
+        drop(place);
+        assert!(busy.remove(0).now_or_never().unwrap().is_some(), "then whoever waited longest");
     }
 
     #[tokio::test]

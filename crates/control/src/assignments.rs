@@ -114,7 +114,7 @@ async fn of_share(core: &Core, share: Share) -> Result<Part, Error> {
 
 /// Whether its repository cannot be entered yet: then the node, which does not know of it, is not told of it before it can. A
 /// token that does not come holds it up for a while only, so that it fails with what the repository's server says.
-async fn waits_for_token(core: &Core, record: &DeploymentRecord) -> Result<bool, Error> {
+pub(crate) async fn waits_for_token(core: &Core, record: &DeploymentRecord) -> Result<bool, Error> {
     let waited = core.outside.now().duration_since(record.created_at);
     let cancelled = record.deployment.cancel_requested_at.is_some();
     if record.report.is_some() || cancelled || !is_fetched(record) || waited > TOKEN_PATIENCE {

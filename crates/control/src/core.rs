@@ -9,6 +9,7 @@ use pierhead_store::Store;
 use pierhead_wire::BlobChannel;
 use secrecy::SecretString;
 
+use crate::builds::Builds;
 use crate::edge::Edge;
 use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) outgoing: Outgoing,
     /// Which services should sleep.
     pub(crate) sleepers: Arc<Sleepers>,
+    /// Whose turn it is to build.
+    pub(crate) builds: Builds,
     pub(crate) signals: Signals,
     /// How addresses that visitors use begin and end: scheme and port.
     pub(crate) public: PublicAddress,

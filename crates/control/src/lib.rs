@@ -6,6 +6,7 @@
 mod access;
 mod assignments;
 mod blobs;
+mod builds;
 mod capacity;
 mod core;
 mod edge;
@@ -32,6 +33,7 @@ mod sources;
 mod testing;
 mod work;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 pub use blobs::StoredBlobs;
@@ -96,6 +98,7 @@ pub use services::pipelines::{
 };
 pub use services::projects::{NewProject, OwnerView, ProjectView};
 pub use services::pushes::PushView;
+pub use services::queue::{WaitReason, Waiting};
 pub use services::registries::{NewRegistry, RegistryProblem, RegistryTest, RegistryView};
 pub use services::runs::inputs;
 pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderView, SignInOptions};
@@ -116,6 +119,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::builds::Builds;
 pub use crate::core::{AccessOptions, CertifiedNames, PublicAddress, PublicTls};
 use crate::core::{Core, Signals};
 use crate::edge::Edge;
@@ -142,6 +146,8 @@ pub struct Options {
     pub public: PublicAddress,
     pub detector: Arc<dyn Detector>,
     pub sources: SourceOptions,
+    /// How many builds run at once over all nodes.
+    pub build_limit: Option<NonZeroUsize>,
     /// Where agents that dial out call.
     pub agents: Option<TcpListener>,
     /// Ranges of addresses that are not public and may be reached all the same: registries on one's own network.
@@ -175,6 +181,7 @@ impl Control {
             public,
             detector,
             sources,
+            build_limit,
             agents,
             allow_addresses,
             ca_bundle,
@@ -203,6 +210,7 @@ impl Control {
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             images: Images::new(allow_addresses.clone(), ca_bundle.as_deref())?,
             outgoing: Outgoing::new(allow_addresses.clone(), ca_bundle.as_deref())?,
+            builds: Builds::new(build_limit),
             signals,
             store,
             outside,

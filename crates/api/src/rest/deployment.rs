@@ -29,8 +29,10 @@ pub(crate) struct Deployment {
     reason: Option<&'static str>,
     failure: Option<Failure>,
     conditions: Conditions,
-    /// Of one that waits to be built: 1 is the next on its node. `null` in lists.
+    /// Of one that waits to be built: 1 is the next of those that wait for the same. `null` in lists.
     queue_position: Option<u64>,
+    /// Why it is not built yet. `null` in lists.
+    waiting: Option<Waiting>,
     /// The slot's address.
     url: String,
     /// The slot's address, and the one that stays with this deployment.
@@ -117,6 +119,14 @@ pub(crate) struct Commit {
     hash: String,
     message: String,
     author: String,
+}
+
+/// Why a QUEUED deployment is not built yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Waiting {
+    /// `turn` (as many builds run as may over all nodes), `node` (none takes it), `node_offline`, `node_busy`, `token`.
+    reason: &'static str,
+    detail: String,
 }
 
 /// What is the matter besides the state.
@@ -321,7 +331,8 @@ impl From<DeploymentView> for Deployment {
             reason: view.failure.as_ref().map(|failure| failure.reason.code()),
             failure: view.failure.map(Into::into),
             conditions: Conditions { offline, asleep, crash_looping },
-            queue_position: view.queue_position,
+            queue_position: view.waiting.as_ref().and_then(|waiting| waiting.position),
+            waiting: view.waiting.map(|it| Waiting { reason: it.reason.into(), detail: it.detail }),
             url: view.url,
             urls: view.urls,
             commit: view.commit.map(|it| Commit { hash: it.hash, message: it.message, author: it.author }),

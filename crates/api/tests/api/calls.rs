@@ -27,7 +27,9 @@ async fn a_deployment_has_every_field_from_the_beginning() {
     redacted().bind(|| insta::assert_json_snapshot!("deployment", deployment));
     let project = platform.get("/projects/shop").await;
     redacted().bind(|| insta::assert_json_snapshot!("project", project));
-    assert_eq!(platform.get(&format!("/deployments/{id}?wait=0&until=terminal")).await, deployment);
+    let mut shown = platform.get(&format!("/deployments/{id}?wait=0&until=terminal")).await;
+    assert_eq!(shown["waiting"].take()["reason"], "node", "nobody is there to build it");
+    assert_eq!(shown, deployment);
     assert_eq!(platform.get("/deployments").await, json!({ "items": [deployment], "next_cursor": null }));
     assert_eq!(platform.get("/deployments?state=QUEUED&state=FAILED").await["items"][0]["id"], id);
     assert_eq!(platform.get("/projects/shop/deployments?state=FAILED").await["items"], json!([]));

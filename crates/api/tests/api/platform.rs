@@ -139,6 +139,7 @@ impl Platform {
             public: PublicAddress { scheme: "http".to_owned(), port: Some(8480), tls: None },
             detector: Arc::new(Blind),
             sources: SourceOptions { repositories: Arc::new(Blind), pushes: None, webhook_secret: None },
+            build_limit: None,
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,

@@ -28,6 +28,7 @@ use super::auth::Principal;
 use super::conditions::conditions;
 use super::events::EventView;
 use super::page::{Page, PageRequest};
+use super::queue::{WaitReason, Waiting};
 use super::{handed, projects, runs, slots, variables};
 use crate::access::policy::{self, DELETE_DEPLOYMENT, READ_DEPLOYMENT, USE_ENVIRONMENT, WRITE_DEPLOYMENT};
 use crate::core::Core;
@@ -90,8 +91,8 @@ pub struct Conditions {
 #[derive(Debug, Clone)]
 pub struct DeploymentView {
     pub id: DeploymentId,
-    /// Of one that waits, where it was asked for by itself: 1 is the next that is built on its node.
-    pub queue_position: Option<u64>,
+    /// Why it waits, where it was asked for by itself.
+    pub waiting: Option<Waiting>,
     pub number: u64,
     pub project: ProjectName,
     pub environment: EnvironmentName,
@@ -321,8 +322,11 @@ impl Deployments {
     pub async fn get(&self, principal: &Principal, id: &str) -> Result<DeploymentView, Error> {
         let record = policy::deployment(&self.0, principal, id, READ_DEPLOYMENT).await?;
         self.until_shown(&record).await;
-        let queue_position = self.queue_position(&record).await?;
-        Ok(DeploymentView { queue_position, ..view(&self.0, record) })
+        let waiting = self.waiting(&record).await?;
+        let view = view(&self.0, record);
+        // Who waits for a turn waits as long as it takes.
+        let in_line = waiting.as_ref().is_some_and(|waiting| waiting.reason == WaitReason::Turn);
+        Ok(DeploymentView { waiting, deadline: view.deadline.filter(|_| !in_line), ..view })
     }
 
     /// Whoever is told that a deployment is live may visit it at once: what was promoted a moment ago is told of when every
@@ -643,7 +647,7 @@ pub(crate) fn view(core: &Core, record: DeploymentRecord) -> DeploymentView {
     let report = record.report;
     let deployment = record.deployment;
     DeploymentView {
-        queue_position: None,
+        waiting: None,
         node: deployment.node,
         shares,
         id: deployment.id,

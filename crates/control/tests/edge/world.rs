@@ -161,6 +161,7 @@ impl World {
             public: PublicAddress { scheme: "http".to_owned(), port: None, tls: None },
             detector: Arc::new(Blind),
             sources: SourceOptions { repositories: Arc::new(Blind), pushes: None, webhook_secret: None },
+            build_limit: None,
             agents: None,
             allow_addresses: Vec::new(),
             ca_bundle: None,

@@ -1,6 +1,6 @@
 //! An agent that builds and starts nothing: it says at once that everything went well.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use pierhead_model::Timestamp;
@@ -13,6 +13,7 @@ use pierhead_wire::agent_to_control::{Machine, MachineUsage};
 use pierhead_wire::link::End;
 use pierhead_wire::version::Version;
 use pierhead_wire::{AgentToControl, ControlToAgent};
+use tokio::sync::watch;
 
 /// What the machine pretends to be.
 #[derive(Debug, Clone, Copy)]
@@ -22,24 +23,57 @@ pub(crate) struct Pretended {
     pub(crate) used_memory_mb: u64,
     /// The only protocol that it speaks.
     pub(crate) protocol: u32,
+    /// What it builds is built when the test says so.
+    pub(crate) waits: bool,
 }
 
 impl Default for Pretended {
     fn default() -> Self {
-        Self { memory_mb: 4096, cores: 4, used_memory_mb: 256, protocol: Version::current().protocol }
+        let protocol = Version::current().protocol;
+        Self { memory_mb: 4096, cores: 4, used_memory_mb: 256, protocol, waits: false }
     }
 }
 
 /// Does as it is told until the link closes.
-pub(crate) async fn obey(pretended: Pretended, mut link: End<AgentToControl, ControlToAgent>) {
+pub(crate) async fn obey(
+    pretended: Pretended,
+    mut link: End<AgentToControl, ControlToAgent>,
+    mut built: watch::Receiver<HashSet<DeploymentId>>,
+) {
     let mut reports: HashMap<DeploymentId, Report> = HashMap::new();
-    while let Some(message) = link.receive().await {
+    let mut builds: HashMap<DeploymentId, Assignment> = HashMap::new();
+    loop {
+        let message = tokio::select! {
+            message = link.receive() => message,
+            Ok(()) = built.changed() => {
+                let done: Vec<Assignment> = {
+                    let built = built.borrow_and_update();
+                    builds.extract_if(|id, _| built.contains(id)).map(|(_, assignment)| assignment).collect()
+                };
+                for report in done.iter().flat_map(|assignment| work(&mut reports, assignment)) {
+                    if link.send(report).await.is_err() {
+                        return;
+                    }
+                }
+                continue;
+            }
+        };
+        let Some(message) = message else { return };
+        let mut work = |assignment: Assignment| {
+            let is_released = matches!(assignment.work.source, Source::Release { .. });
+            let waits = pretended.waits && assignment.goal == Goal::Run && !is_released;
+            if !waits || built.borrow().contains(&assignment.deployment) {
+                builds.remove(&assignment.deployment);
+                return work(&mut reports, &assignment);
+            }
+            let report = begin(&mut reports, &assignment);
+            builds.insert(assignment.deployment.clone(), assignment);
+            report
+        };
         let answers = match message {
             ControlToAgent::Hello { .. } => hello(pretended),
-            ControlToAgent::Sync { assignments } => {
-                assignments.iter().flat_map(|assignment| work(&mut reports, assignment)).collect()
-            }
-            ControlToAgent::Assign(assignment) => work(&mut reports, &assignment),
+            ControlToAgent::Sync { assignments } => assignments.into_iter().flat_map(work).collect(),
+            ControlToAgent::Assign(assignment) => work(assignment),
             ControlToAgent::Ping { number } => vec![AgentToControl::Pong { number }],
             ControlToAgent::TakeInventory { number } => {
                 vec![AgentToControl::Inventory { number, holdings: Vec::new() }]
@@ -80,6 +114,15 @@ fn hello(pretended: Pretended) -> Vec<AgentToControl> {
         AgentToControl::Hello { version, machine },
         AgentToControl::Usage { machine: used, deployments: Vec::new() },
     ]
+}
+
+/// Says that it builds.
+fn begin(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) -> Vec<AgentToControl> {
+    let id = &assignment.deployment;
+    let report = reports.entry(id.clone()).or_insert_with(|| Report::accepted(id.clone()));
+    report.phase = Phase::Building;
+    report.sequence += 1;
+    vec![AgentToControl::Report(report.clone())]
 }
 
 fn work(reports: &mut HashMap<DeploymentId, Report>, assignment: &Assignment) -> Vec<AgentToControl> {

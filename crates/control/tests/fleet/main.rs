@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, like tests")]
 
 mod agent;
+mod builds;
 mod configuration;
 mod dry_runs;
 mod placement;

@@ -1,10 +1,13 @@
 //! A control plane with nodes that come and go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use pierhead_control::{
     Client, Control, DeploymentView, Detector, Error, MasterKey, NewDeployment, NewProject, NodeView,
     Outside, Principal, PublicAddress, Repositories, Services, SourceOptions,
@@ -13,7 +16,7 @@ use pierhead_model::Timestamp;
 use pierhead_model::deployment::State;
 use pierhead_model::git_access::{GitAccess, HostKey};
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::NodeId;
+use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::name::EnvironmentName;
 use pierhead_model::plan::{BuildPlan, BuildSettings};
 use pierhead_model::remote::{Compared, References};
@@ -21,18 +24,22 @@ use pierhead_model::source::{Folder, GitReference, RepositoryUrl};
 use pierhead_store::{Node, NodeLink, Store};
 use pierhead_wire::link;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::agent::{Pretended, obey};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-#[derive(Debug)]
-struct Host;
+/// The real clock, put forward when told.
+#[derive(Debug, Default)]
+struct Host {
+    ahead_s: AtomicI64,
+}
 
 impl Outside for Host {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        Timestamp::now() + SignedDuration::from_secs(self.ahead_s.load(Ordering::SeqCst))
     }
 
     fn fill(&self, bytes: &mut [u8]) {
@@ -89,23 +96,33 @@ pub(crate) struct World {
     store: Store,
     /// The agents that are connected.
     agents: HashMap<NodeId, JoinHandle<()>>,
+    /// Builds that may end, where agents wait with them.
+    built: watch::Sender<HashSet<DeploymentId>>,
+    host: Arc<Host>,
     _folder: tempfile::TempDir,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// With at most so many builds at once.
+    pub(crate) async fn start_with(build_limit: Option<usize>) -> Self {
+        let host = Arc::new(Host::default());
         let folder = tempfile::tempdir().unwrap();
         let database_url = format!("sqlite://{}", folder.path().join("db").display());
         let data_dir = folder.path().to_owned();
         let store = Store::open(&pierhead_store::Options { database_url, data_dir }).await.unwrap();
         let control = Control::start(pierhead_control::Options {
             store: store.clone(),
-            outside: Arc::new(Host),
+            outside: Arc::clone(&host) as Arc<dyn Outside>,
             key: MasterKey::from_bytes([7; 32]),
             base_domain: Hostname::parse("localhost").unwrap(),
             public: PublicAddress { scheme: "http".to_owned(), port: None, tls: None },
             detector: Arc::new(Blind),
             sources: SourceOptions { repositories: Arc::new(Blind), pushes: None, webhook_secret: None },
+            build_limit: build_limit.and_then(NonZeroUsize::new),
             agents: None,
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             ca_bundle: None,
@@ -120,7 +137,19 @@ impl World {
         services.auth.create_first("ada@example.com", password()).await.unwrap();
         let tokens = services.auth.login("ada@example.com", password(), Client::default()).await.unwrap();
         let admin = services.auth.authenticate(&tokens.access_token).await.unwrap();
-        Self { services, admin, control, store, agents: HashMap::new(), _folder: folder }
+        let (agents, built) = (HashMap::new(), watch::Sender::default());
+        Self { services, admin, control, store, agents, built, host, _folder: folder }
+    }
+
+    /// A build ends, where its agent waits with it.
+    pub(crate) fn finish(&self, id: &str) {
+        self.built.send_modify(|built| {
+            built.insert(id.parse().unwrap());
+        });
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.host.ahead_s.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// A node that is registered and connected.
@@ -143,7 +172,7 @@ impl World {
     pub(crate) fn connect(&mut self, node: &NodeId, pretended: Pretended) {
         let (to_agent, from_control) = link::memory();
         self.control.attach_agent(node.clone(), to_agent);
-        let agent = tokio::spawn(obey(pretended, from_control));
+        let agent = tokio::spawn(obey(pretended, from_control, self.built.subscribe()));
         self.agents.insert(node.clone(), agent);
     }
 
@@ -185,7 +214,7 @@ impl World {
     pub(crate) async fn project(&self, name: &str, memory_mb: u32) {
         let settings = json!({
             "source": { "repository": format!("https://git.example/{name}.git") },
-            "limits": { "memory_mb": memory_mb },
+            "limits": { "memory_mb": memory_mb, "build_timeout_s": 3_600 },
         });
         let new = NewProject {
             name: name.to_owned(),

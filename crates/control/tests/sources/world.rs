@@ -183,6 +183,7 @@ impl World {
                 pushes: None,
                 webhook_secret: Some(INSTALLATION.into()),
             },
+            build_limit: None,
             agents: None,
             allow_addresses,
             ca_bundle: None,
@@ -277,7 +278,8 @@ impl World {
     pub(crate) fn attach_agent(&self) {
         let (to_agent, from_control) = pierhead_wire::link::memory();
         self.control.as_ref().unwrap().attach_local_agent(to_agent);
-        tokio::spawn(obey(agent::Pretended::default(), from_control));
+        let (_, nothing_waits) = tokio::sync::watch::channel(std::collections::HashSet::default());
+        tokio::spawn(obey(agent::Pretended::default(), from_control, nothing_waits));
     }
 
     pub(crate) async fn stop(mut self) {

@@ -1,6 +1,7 @@
 //! `pierhead up`: control plane, agent and ingress in one process, speaking through memory what they otherwise say over the
 //! network.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +89,10 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
         public: PublicAddress { scheme: "http".to_owned(), port: (port != 80).then_some(port), tls },
         detector: Arc::new(detector),
         sources,
+        build_limit: settings
+            .build_limit
+            .and_then(|limit| usize::try_from(limit.get()).ok())
+            .and_then(NonZeroUsize::new),
         agents,
         allow_addresses: agent_options.allow_addresses.clone(),
         ca_bundle,

@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     /// Given to builds, when it is there.
     pub(crate) build_ca_bundle: PathBuf,
     pub(crate) build_concurrency: NonZeroU32,
+    pub(crate) build_limit: Option<NonZeroU32>,
     pub(crate) firewall: bool,
     pub(crate) engine_socket: PathBuf,
     pub(crate) disk_reserve_mb: u64,

@@ -146,6 +146,9 @@ keys! {
         "Certificate authorities that builds trust, for networks with an intercepting proxy";
     BUILD_CONCURRENCY = "build.concurrency", "PIERHEAD_BUILD_CONCURRENCY", "build-concurrency", "NUMBER", Plain, Default::Value("2"),
         "How many builds run at once on this node";
+    BUILD_LIMIT = "build.limit", "PIERHEAD_BUILD_LIMIT", "build-limit", "NUMBER", Plain,
+        Default::None("as many as the nodes take"),
+        "How many builds run at once over all nodes; those that come later wait for their turn, project by project";
     ENGINE_SOCKET = "engine_socket", "PIERHEAD_ENGINE_SOCKET", "engine-socket", "PATH", Plain,
         Default::Value("/var/run/docker.sock"),
         "Where the container engine listens";

@@ -221,6 +221,7 @@ impl Sources<'_> {
             allow_addresses: self.required(&registry::ALLOW_ADDRESSES, &below)?.value,
             build_ca_bundle: self.required(&registry::BUILD_CA_BUNDLE, &below)?.value,
             build_concurrency: self.required(&registry::BUILD_CONCURRENCY, &below)?.value,
+            build_limit: self.optional(&registry::BUILD_LIMIT)?.map(|limit| limit.value),
             firewall: self.required(&registry::FIREWALL, &below)?.value,
             engine_socket: self.required(&registry::ENGINE_SOCKET, &below)?.value,
             disk_reserve_mb: self.required(&registry::DISK_RESERVE_MB, &below)?.value,
@@ -412,10 +413,13 @@ mod tests {
 
     #[test]
     fn the_file_has_tables_and_lists() {
-        let file = "allow_addresses = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n[build]\nconcurrency = 4\n[log]\nformat = \"json\"";
+        let file = "allow_addresses = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n[build]\nconcurrency = 4\nlimit = 7\n[log]\nformat = \"json\"";
         let settings = resolve(&[], &[], file).unwrap();
         assert_eq!(settings.allow_addresses.len(), 2);
-        assert_eq!(settings.build_concurrency.get(), 4);
+        assert_eq!(
+            (settings.build_concurrency.get(), settings.build_limit.map(std::num::NonZero::get)),
+            (4, Some(7))
+        );
         assert_eq!(settings.log_format, super::super::LogFormat::Json);
     }
 

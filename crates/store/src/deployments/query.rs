@@ -86,8 +86,11 @@ impl Store {
     /// Oldest first.
     pub async fn deployments_in_progress(&self) -> Result<Vec<DeploymentRecord>, StoreError> {
         let states = IN_PROGRESS.map(|state| state.to_string());
-        let query =
-            row::Entity::find().filter(row::Column::State.is_in(states)).order_by_asc(row::Column::CreatedAt);
+        let query = row::Entity::find()
+            .filter(row::Column::State.is_in(states))
+            .order_by_asc(row::Column::CreatedAt)
+            // Of two of one slot that were made in the same moment.
+            .order_by_asc(row::Column::Number);
         self.records(query).await
     }
 

@@ -86,6 +86,11 @@ pub(crate) struct Deployment {
     #[serde(default)]
     pub(crate) slot: String,
     pub(crate) state: State,
+    /// Why it is not built yet.
+    #[serde(default)]
+    pub(crate) waiting: Option<Waiting>,
+    #[serde(default)]
+    pub(crate) queue_position: Option<u64>,
     /// Why it ended FAILED.
     #[serde(default)]
     pub(crate) failure: Option<Failure>,
@@ -117,6 +122,11 @@ pub(crate) struct Deployment {
     pub(crate) node: Option<String>,
     #[serde(default)]
     pub(crate) created_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Waiting {
+    pub(crate) detail: String,
 }
 
 impl Deployment {

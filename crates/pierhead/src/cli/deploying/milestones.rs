@@ -85,7 +85,7 @@ pub(super) fn ended(deployment: &Deployment) -> Vec<Phase> {
 pub(super) fn current(deployment: &Deployment) -> Option<Phase> {
     let phase = |label: &str, detail: String| Some(Phase { label: label.to_owned(), detail });
     match deployment.state {
-        State::Queued => phase("Queued", "waits for a node".to_owned()),
+        State::Queued => phase("Queued", waits(deployment)),
         State::Building => {
             let running = deployment.steps.iter().rev().find(|step| step.finished_at.is_none());
             phase(
@@ -95,6 +95,14 @@ pub(super) fn current(deployment: &Deployment) -> Option<Phase> {
         }
         State::Provisioning => phase("Provisioning", "until it answers well".to_owned()),
         State::Production | State::Inactive | State::Failed => None,
+    }
+}
+
+fn waits(deployment: &Deployment) -> String {
+    match (&deployment.waiting, deployment.queue_position) {
+        (Some(waiting), Some(position)) => format!("number {position} in line. {}", waiting.detail),
+        (Some(waiting), None) => waiting.detail.clone(),
+        (None, _) => "waits for a node".to_owned(),
     }
 }
 
