@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{BINARY, PACKAGE, SERVICE};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A control plane, and a wire to it.
 struct Platform {
