@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pierhead_wire::link::calling::{Calls, call};
 use pierhead_wire::link::certificate::{Certificate, CertificateError};
 use pierhead_wire::link::handshake::{
     self, Greeting, HandshakeError, Met, Opened, Purpose, Refusal, RefusalCode,
@@ -28,9 +29,6 @@ use crate::node::Node;
 
 /// Connections that have not proved anything yet.
 const STRANGERS: usize = 64;
-const CONNECT_LIMIT: Duration = Duration::from_secs(4);
-/// Between two calls of an agent that dials: the first, and the last of doubling.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 
 /// The certificate of this agent, from its file, where it is made when it is missing. Only its owner may read it.
 pub fn certificate(file: &Path) -> Result<Certificate, std::io::Error> {
@@ -118,32 +116,25 @@ impl Uplink {
     }
 
     async fn dial(self: &Arc<Self>, address: &str, purpose: Purpose) {
-        let mut pause = PAUSES.0;
-        let mut said = String::new();
+        let mut calls = Calls::default();
         loop {
             match within(self.call(address, purpose)).await {
                 Ok(opened) => {
-                    (pause, said) = (PAUSES.0, String::new());
+                    calls.answered();
                     self.occupy(purpose, opened, true).await;
                 }
                 Err(error) => {
-                    let reason = error.to_string();
-                    if purpose == Purpose::Link && reason != said {
+                    if let Some(reason) = calls.failed(&error).filter(|_| purpose == Purpose::Link) {
                         tracing::warn!(address, reason, "the control plane is not reached; tried again");
-                        said = reason;
                     }
                 }
             }
-            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-            pause = (pause * 2).min(PAUSES.1);
+            calls.pause().await;
         }
     }
 
     async fn call(&self, address: &str, purpose: Purpose) -> Result<Opened<TcpStream>, HandshakeError> {
-        let connecting = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
-        let stream = connecting.map_err(|_| HandshakeError::TimedOut)??;
-        stream.set_nodelay(true)?;
-        let met = Met::by_dialling(&self.tls, stream, &self.greeting(Some(purpose))).await?;
+        let met = call(&self.tls, address, &self.greeting(Some(purpose))).await?;
         self.admit(met).await
     }
 
@@ -159,7 +150,8 @@ impl Uplink {
             version: Version::current(),
             side: Side::Agent,
             purpose,
-            node: Some(self.token.node().clone()),
+            node: Some(self.token.bearer().clone()),
+            ingress: None,
             install: self.agent.install(),
         }
     }
@@ -169,7 +161,7 @@ impl Uplink {
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        let ours = self.token.node();
+        let ours = self.token.bearer();
         let other = met.theirs().node.clone().filter(|theirs| theirs != ours);
         let refusal = other.map(|theirs| Refusal {
             code: RefusalCode::AnotherNode,

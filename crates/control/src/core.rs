@@ -15,7 +15,7 @@ use crate::error::{Error, StoreResult as _};
 use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
-use crate::links::Links;
+use crate::links::{Guests, Links};
 use crate::mail::Mailer;
 use crate::outgoing::Outgoing;
 use crate::outside::Outside;
@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) epoch: u64,
     pub(crate) fleet: Fleet,
     pub(crate) links: Links,
+    /// Ingresses on other machines.
+    pub(crate) guests: Guests,
     /// What agents on other machines read and write.
     pub(crate) blobs: Arc<dyn BlobChannel>,
     /// Where images come from.

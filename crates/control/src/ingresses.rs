@@ -4,6 +4,7 @@
 //! again. A deployment that left the table is *draining* until every ingress has said that none of its requests is in
 //! flight any more (or that its drain time is over): only then may its containers go.
 
+mod seen_from;
 mod traffic;
 mod vouching;
 
@@ -12,13 +13,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pierhead_model::hostname::Hostname;
-use pierhead_model::id::DeploymentId;
+use pierhead_model::id::{DeploymentId, IngressId, NodeId};
 use pierhead_model::name::ProjectName;
 use pierhead_model::sleep::Rest;
 use pierhead_model::visitors::Access;
 use pierhead_wire::link::End;
 use pierhead_wire::route::{Route, Target};
-use pierhead_wire::{ControlToIngress, IngressToControl};
+use pierhead_wire::{ControlToIngress, Endpoint, IngressToControl};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -26,6 +27,7 @@ use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::routing;
 use crate::sleepers::Sleepers;
+use seen_from::{SeenFrom, endpoints};
 pub use traffic::HostTraffic;
 use traffic::Traffic;
 pub(crate) use vouching::Vouched;
@@ -74,10 +76,14 @@ struct State {
     traffic: Traffic,
     /// Which ingresses still have requests of a deployment that left the table.
     draining: HashMap<DeploymentId, HashSet<SessionId>>,
+    /// Where visitors may be led: by the table, and by what left it and is draining.
+    endpoints: HashMap<Endpoint, DeploymentId>,
 }
 
 #[derive(Debug)]
 struct Session {
+    /// Of an ingress on a machine of its own.
+    whose: Option<IngressId>,
     changes: mpsc::Sender<ControlToIngress>,
     applied: u64,
     /// The newest change of the challenges that it answers by.
@@ -159,8 +165,23 @@ impl Ingresses {
                 tracing::warn!(generation, "an ingress is too slow to take this change");
             }
         }
+        let State { endpoints: known, table, serving, draining, .. } = &mut *state;
+        known.retain(|_, deployment| serving.contains(deployment) || draining.contains_key(deployment));
+        known.extend(endpoints(table));
         self.0.settle(&state);
         state.generation
+    }
+
+    /// Whether visitors may be led to this address.
+    pub(crate) fn is_shown(&self, endpoint: &Endpoint) -> bool {
+        self.0.state.lock().endpoints.contains_key(endpoint)
+    }
+
+    /// Whether an ingress on a machine of its own answers by the newest table; `None` when it is not connected.
+    pub(crate) fn is_current(&self, ingress: &IngressId) -> Option<bool> {
+        let state = self.0.state.lock();
+        let its = state.sessions.values().filter(|session| session.whose.as_ref() == Some(ingress));
+        its.map(|session| session.applied >= state.generation).max()
     }
 
     /// Whether nothing of this deployment is shown, or still being answered.
@@ -234,11 +255,30 @@ impl Ingresses {
 
     /// Serves one ingress until its link closes.
     pub(crate) fn attach(&self, link: End<ControlToIngress, IngressToControl>) -> JoinHandle<()> {
+        self.begin(link, None, SeenFrom::Here)
+    }
+
+    /// The same for one on a machine of its own. `home` is the node whose addresses only this machine can reach.
+    pub(crate) fn attach_remote(
+        &self,
+        link: End<ControlToIngress, IngressToControl>,
+        whose: IngressId,
+        home: Option<NodeId>,
+    ) -> JoinHandle<()> {
+        self.begin(link, Some(whose), SeenFrom::elsewhere(home))
+    }
+
+    fn begin(
+        &self,
+        link: End<ControlToIngress, IngressToControl>,
+        whose: Option<IngressId>,
+        from: SeenFrom,
+    ) -> JoinHandle<()> {
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move {
             let (changes, mut queue) = mpsc::channel(BACKLOG);
-            let session = inner.open(changes);
-            inner.serve(session, link, &mut queue).await;
+            let session = inner.open(whose, changes);
+            inner.serve((session, &from), link, &mut queue).await;
             inner.close(session);
         })
     }
@@ -255,7 +295,7 @@ impl State {
 }
 
 impl Inner {
-    fn open(&self, changes: mpsc::Sender<ControlToIngress>) -> SessionId {
+    fn open(&self, whose: Option<IngressId>, changes: mpsc::Sender<ControlToIngress>) -> SessionId {
         let mut state = self.state.lock();
         state.next_session += 1;
         let id = state.next_session;
@@ -263,7 +303,7 @@ impl Inner {
             // The queue is new and empty, so there is room.
             let _ = changes.try_send(state.whole(self.epoch));
         }
-        state.sessions.insert(id, Session { changes, applied: 0, answering: 0 });
+        state.sessions.insert(id, Session { whose, changes, applied: 0, answering: 0 });
         self.sleepers.disturbed(self.outside.now());
         self.held.raise();
         id
@@ -271,7 +311,7 @@ impl Inner {
 
     async fn serve(
         &self,
-        session: SessionId,
+        (session, from): (SessionId, &SeenFrom),
         mut link: End<ControlToIngress, IngressToControl>,
         queue: &mut mpsc::Receiver<ControlToIngress>,
     ) {
@@ -288,14 +328,14 @@ impl Inner {
                 }
                 change = queue.recv() => {
                     let Some(change) = change else { return };
-                    if link.send(change).await.is_err() {
+                    if link.send(from.told(change)).await.is_err() {
                         return;
                     }
                 }
                 message = link.receive() => {
                     let Some(message) = message else { return };
                     if let Some(answer) = self.hear(session, message)
-                        && link.send(answer).await.is_err()
+                        && link.send(from.told(answer)).await.is_err()
                     {
                         return;
                     }
@@ -502,6 +542,45 @@ mod tests {
             assert_eq!(routes.len(), 1);
             ingress.send(IngressToControl::WantTable).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn visitors_are_led_to_what_is_shown_or_drains_and_to_nothing_else() {
+        let ingresses = ingresses(1, &Signal::default());
+        let (to_ingress, mut ingress) = memory();
+        let id = IngressId::new(Timestamp::UNIX_EPOCH, 1);
+        assert_eq!(ingresses.is_current(&id), None);
+        ingresses.attach_remote(to_ingress, id.clone(), None);
+        while ingresses.connected() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let at = |port: u16| Endpoint::from(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+        let (old, new) = (
+            service("a.b", 1),
+            (service("a.b", 2).0, {
+                let mut route = service("a.b", 2).1;
+                let deployment = DeploymentId::from_random(2);
+                route.target = Target::Service { deployment, endpoints: vec![at(2)], rest: Rest::Awake };
+                route
+            }),
+        );
+        ingresses.publish([old].into());
+        assert_eq!((ingresses.is_shown(&at(1)), ingresses.is_shown(&at(2))), (true, false));
+        assert_eq!(ingresses.is_current(&id), Some(false));
+        ingress.receive().await.unwrap();
+        ingress.send(IngressToControl::Applied { epoch: 1, generation: 1 }).await.unwrap();
+        ingresses.applied(1).await;
+        assert_eq!(ingresses.is_current(&id), Some(true));
+        ingresses.publish([new].into());
+        assert!(ingresses.is_shown(&at(1)), "a request that has begun may still need a connection");
+        assert!(ingresses.is_shown(&at(2)));
+        let drained = IngressToControl::Drained { deployment: DeploymentId::from_random(1) };
+        ingress.send(drained).await.unwrap();
+        while !ingresses.has_drained(&DeploymentId::from_random(1)) {
+            tokio::task::yield_now().await;
+        }
+        ingresses.publish(BTreeMap::new());
+        assert!(!ingresses.is_shown(&at(1)), "it has drained");
     }
 
     #[tokio::test]

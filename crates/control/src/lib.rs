@@ -86,6 +86,7 @@ pub use services::grants::{GrantView, NewGrant};
 pub use services::handed::UploadView;
 pub use services::idempotency::Begun;
 pub use services::identities::IdentityView;
+pub use services::ingresses::{IngressAdded, IngressView};
 pub use services::invitations::{InvitationView, Invited, NewAccount};
 pub use services::keys::{DataKeyView, KeysView};
 pub use services::logs::{LogItem, LogOf, LogPage, LogQuery};
@@ -127,7 +128,7 @@ use crate::error::StoreResult as _;
 use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
-use crate::links::Links;
+use crate::links::{Guests, Links};
 use crate::outgoing::Outgoing;
 use crate::outside::random_bits;
 use crate::reconcilers::{Signal, drive};
@@ -207,6 +208,7 @@ impl Control {
             sleepers,
             fleet: Fleet::default(),
             links: Links::default(),
+            guests: Guests::default(),
             blobs: Arc::new(StoredBlobs(store.blobs().clone())),
             images: Images::new(allow_addresses.clone(), ca_bundle.as_deref())?,
             outgoing: Outgoing::new(allow_addresses.clone(), ca_bundle.as_deref())?,

@@ -145,6 +145,8 @@ typed_ids! {
     GrantId = "grt";
     /// An account elsewhere that somebody signs in with.
     IdentityId = "idn";
+    /// An ingress on a machine of its own.
+    IngressId = "ing";
     /// One installation of Pierhead: nothing that carries another one is ever touched.
     InstallId = "ins";
     InvitationId = "inv";

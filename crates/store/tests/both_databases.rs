@@ -15,7 +15,8 @@ use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::git_access::HostKey;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{
-    DeploymentId, EnvironmentId, IdentityId, InstallId, LetterId, NodeId, ProjectId, SlotId, UserId,
+    DeploymentId, EnvironmentId, IdentityId, IngressId, InstallId, LetterId, NodeId, ProjectId, SlotId,
+    UserId,
 };
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName};
@@ -26,10 +27,10 @@ use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_model::visitors::{Access, RateLimit, VisitorRules};
 use pierhead_store::{
     AuditFilter, Begun, CatalogueEntry, CatalogueKind, CertificateHead, DeploymentFilter, DeviceLogin,
-    Domain, DomainLooked, Environment, FeedbackTried, Identity, InstallationToken, InstanceRole, NewAudit,
-    NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, SourceLink, Store, StoreError,
-    StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter, StoredRegistry,
-    StoredVariable, User, Visibility, VisitorPassword, WrappedKey,
+    Domain, DomainLooked, Environment, FeedbackTried, Identity, Ingress, InstallationToken, InstanceRole,
+    NewAudit, NewDeployment, NewPipelineVersion, Node, NodeLink, Options, Project, Slot, SourceLink, Store,
+    StoreError, StoredAccess, StoredCertificate, StoredCredentials, StoredGitCredential, StoredLetter,
+    StoredRegistry, StoredVariable, User, Visibility, VisitorPassword, WrappedKey,
 };
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -209,7 +210,45 @@ on_both!(
     an_order_is_made_by_one_and_given_back,
     what_a_deployment_came_to_is_told_where_its_project_is_connected,
     who_may_visit_goes_with_its_project,
+    an_ingress_is_known_by_its_first_certificate_until_another_is_approved,
 );
+
+async fn an_ingress_is_known_by_its_first_certificate_until_another_is_approved(world: &World) {
+    let store = &world.store;
+    let ingress = |number: u8, name: &str| Ingress {
+        id: IngressId::new(now(), number.into()),
+        name: name.to_owned(),
+        token_key: Some("sealed".to_owned()),
+        thumbprint: None,
+        first_online_at: None,
+        created_at: now(),
+    };
+    let (tokyo, berlin) = (ingress(1, "tokyo"), ingress(2, "berlin"));
+    store.ingress_create(&tokyo).await.unwrap();
+    store.ingress_create(&berlin).await.unwrap();
+    let taken = store.ingress_create(&ingress(3, "tokyo")).await;
+    assert!(matches!(taken, Err(StoreError::Taken { .. })), "{taken:?}");
+    assert_eq!(store.ingress_list().await.unwrap(), [berlin.clone(), tokyo.clone()]);
+    let (first, other) = (Digest::of(b"first"), Digest::of(b"other"));
+    assert!(store.ingress_trust(&tokyo.id, first, true).await.unwrap());
+    assert!(store.ingress_trust(&tokyo.id, first, true).await.unwrap());
+    assert!(!store.ingress_trust(&tokyo.id, other, true).await.unwrap(), "one is trusted already");
+    assert!(store.ingress_trust(&tokyo.id, other, false).await.unwrap());
+    store.ingress_seen(&tokyo.id, now()).await.unwrap();
+    store.ingress_seen(&tokyo.id, now() + SignedDuration::from_hours(1)).await.unwrap();
+    store.ingress_token(&tokyo.id, None).await.unwrap();
+    let known =
+        Ingress { token_key: None, thumbprint: Some(other), first_online_at: Some(now()), ..tokyo.clone() };
+    for named in [tokyo.id.as_ref(), "tokyo"] {
+        assert_eq!(store.ingress_find(named).await.unwrap(), Some(known.clone()));
+    }
+    store.ingress_remove(&tokyo.id).await.unwrap();
+    assert_eq!(store.ingress_find("tokyo").await.unwrap(), None);
+    for gone in [store.ingress_remove(&tokyo.id).await, store.ingress_token(&tokyo.id, None).await] {
+        assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
+    }
+    assert_eq!(store.ingress_list().await.unwrap(), [berlin]);
+}
 
 async fn who_may_visit_goes_with_its_project(world: &World) {
     let (store, project) = (&world.store, &world.project);

@@ -20,6 +20,7 @@ mod exec;
 mod github;
 mod grants;
 mod hooks;
+mod ingresses;
 mod invitations;
 mod keys;
 pub(crate) mod list;
@@ -183,6 +184,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(nodes::approve_certificate))
         .routes(routes!(nodes::rotate_token))
         .routes(routes!(nodes::revoke_token))
+        .routes(routes!(ingresses::list, ingresses::add))
+        .routes(routes!(ingresses::get, ingresses::remove))
+        .routes(routes!(ingresses::approve_certificate))
+        .routes(routes!(ingresses::rotate_token))
+        .routes(routes!(ingresses::revoke_token))
         .routes(routes!(registries::list, registries::create))
         .routes(routes!(registries::get, registries::replace, registries::delete))
         .routes(routes!(registries::test))

@@ -57,6 +57,12 @@ pub(crate) struct NodeProblem {
     detail: String,
 }
 
+impl From<pierhead_control::NodeProblem> for NodeProblem {
+    fn from(problem: pierhead_control::NodeProblem) -> Self {
+        Self { code: problem.code, detail: problem.detail }
+    }
+}
+
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Machine {
     hostname: String,
@@ -104,7 +110,7 @@ impl From<NodeView> for Node {
             id: node.id.to_string(),
             name: node.name,
             status: node.status,
-            problem: node.problem.map(|it| NodeProblem { code: it.code, detail: it.detail }),
+            problem: node.problem.map(Into::into),
             schedulable: node.schedulable,
             draining: node.draining,
             dial: node.dial.as_str(),
@@ -140,8 +146,20 @@ pub(crate) struct NodeRequest {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "thumbprint": "7b639564ec210f09a8b94465141a5e7ffd7bcedcd515c961a921d1e3e304ad9a" }))]
 pub(crate) struct ApprovalRequest {
-    /// As the agent printed it; colons and capital letters are fine.
+    /// As it was printed on that machine; colons and capital letters are fine.
     thumbprint: String,
+}
+
+impl ApprovalRequest {
+    pub(super) fn thumbprint<D: std::str::FromStr>(&self) -> Result<D, pierhead_control::Error> {
+        let typed: String = self.thumbprint.chars().filter(|c| *c != ':').collect();
+        typed.trim().to_ascii_lowercase().parse().map_err(|_| {
+            pierhead_control::Error::invalid(
+                "/thumbprint",
+                "A thumbprint is 64 hexadecimal digits (SHA-256).",
+            )
+        })
+    }
 }
 
 /// List the nodes of an environment
@@ -255,10 +273,7 @@ pub(crate) async fn approve_certificate(
     Path(node): Path<String>,
     Json(Object(body)): Json<Object<ApprovalRequest>>,
 ) -> Result<Answer<Node>, Problem> {
-    let typed: String = body.thumbprint.chars().filter(|c| *c != ':').collect();
-    let thumbprint = typed.trim().to_ascii_lowercase().parse().map_err(|_| {
-        pierhead_control::Error::invalid("/thumbprint", "A thumbprint is 64 hexadecimal digits (SHA-256).")
-    })?;
+    let thumbprint = body.thumbprint()?;
     let approved =
         app.services.environments.approve_certificate(&caller.principal, &node, thumbprint).await?;
     Ok(Answer(approved.into()))

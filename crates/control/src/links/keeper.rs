@@ -13,7 +13,7 @@ use pierhead_wire::link::handshake::{self, HandshakeError, Met, Opened, Purpose}
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::admission::{NotAdmitted, admit, greeting, key_of};
+use super::admission::{NotAdmitted, Party, admit, greeting, key_of};
 use super::occupy;
 use super::state::{LinkProblem, LinkState};
 use crate::core::Core;
@@ -67,7 +67,8 @@ async fn dial(
 ) -> Result<Option<Opened<TcpStream>>, Error> {
     let Some(node) = super::admission::find(core, id).await? else { return Ok(None) };
     let (Dial::Control, Some(address)) = (node.link.dial, &node.link.address) else { return Ok(None) };
-    let Some(key) = key_of(core, &node)? else {
+    let party = Party::Node(Box::new(node.clone()));
+    let Some(key) = key_of(core, &party)? else {
         let detail = "its token was revoked: rotate it to get a new one".to_owned();
         core.links.set(id, LinkState { problem: LinkProblem::Revoked, detail, shown: None });
         return Ok(None);
@@ -76,7 +77,7 @@ async fn dial(
     if purpose == Purpose::Streams && node.link.thumbprint.is_none() {
         return Ok(None);
     }
-    let opening = open(core, tls, &node, address, &key, purpose);
+    let opening = open(core, tls, (&node, &party), address, &key, purpose);
     let opened = match tokio::time::timeout(handshake::LIMIT, opening).await {
         Ok(opened) => opened,
         Err(_) => Err(HandshakeError::TimedOut.into()),
@@ -96,7 +97,7 @@ async fn dial(
 async fn open(
     core: &Core,
     tls: &Tls,
-    node: &Node,
+    (node, party): (&Node, &Party),
     address: &str,
     key: &pierhead_wire::link::token::TokenKey,
     purpose: Purpose,
@@ -105,5 +106,5 @@ async fn open(
     let stream = connecting.map_err(|_| HandshakeError::TimedOut)?.map_err(HandshakeError::from)?;
     stream.set_nodelay(true).map_err(HandshakeError::from)?;
     let met = Met::by_dialling(tls, stream, &greeting(core, Some(node), Some(purpose))).await?;
-    admit(core, node, key, met).await
+    admit(core, party, key, met).await
 }

@@ -1,15 +1,18 @@
-//! Connections to agents on other machines: made, judged, kept, and explained when they are not there.
+//! Connections to agents and ingresses on other machines: made, judged, kept, and explained when they are not there.
 //!
 //! | module | idea |
 //! | --- | --- |
 //! | [`state`] | what is known of each node's connection, for people |
 //! | `admission` | who is on the other end, and whether it may be |
 //! | `keeper` | dials one node again and again |
-//! | `receiver` | takes calls of agents that dial out |
+//! | `receiver` | takes calls of agents that dial out, and of ingresses |
+//! | [`guests`], `ingresses` | which ingresses are connected, and what they may ask for |
 //!
 //! Each node has two connections, one for messages and one for streams. They are made and lost apart.
 
 mod admission;
+mod guests;
+mod ingresses;
 mod keeper;
 pub(crate) mod nodes;
 mod receiver;
@@ -21,10 +24,12 @@ use pierhead_model::id::NodeId;
 use pierhead_wire::link::handshake::{Opened, Purpose};
 use pierhead_wire::link::socket::{self, LinkEnd};
 use pierhead_wire::link::{self, Tls};
-use pierhead_wire::streams::Streams;
+use pierhead_wire::streams::{Offer, Streams};
+use pierhead_wire::traffic::NoTunnels;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub(crate) use admission::key_place;
+pub(crate) use admission::{ingress_key_place, key_place};
+pub(crate) use guests::Guests;
 pub(crate) use receiver::receive;
 pub(crate) use state::{LinkState, Links};
 
@@ -71,8 +76,12 @@ where
         }
         Purpose::Streams => match Streams::begin(
             opened.into_stream(),
-            Arc::clone(&core.blobs),
-            Arc::new(fleet::LeadersOf { core: Arc::clone(core), node: node.clone() }),
+            Offer {
+                blobs: Arc::clone(&core.blobs),
+                takes_blobs: true,
+                leaders: Arc::new(fleet::LeadersOf { core: Arc::clone(core), node: node.clone() }),
+                services: Arc::new(NoTunnels),
+            },
         )
         .await
         {

@@ -59,6 +59,24 @@ pub(crate) struct Links {
     nodes: Mutex<HashMap<NodeId, Entry>>,
 }
 
+impl LinkState {
+    /// Why a channel was not opened. `shown` is the certificate on it.
+    pub(crate) fn of(error: &HandshakeError, shown: Option<Digest>) -> Self {
+        let problem = match error {
+            HandshakeError::Broken(_) | HandshakeError::TimedOut => LinkProblem::Unreachable,
+            HandshakeError::Garbled(_) => LinkProblem::NotAnAgent,
+            HandshakeError::TheyRefused(refusal) | HandshakeError::WeRefused(refusal) => match refusal.code {
+                RefusalCode::WrongToken => LinkProblem::WrongToken,
+                RefusalCode::Untrusted => LinkProblem::Untrusted,
+                RefusalCode::AnotherNode | RefusalCode::AnotherInstall => LinkProblem::NotOurs,
+                RefusalCode::Other => LinkProblem::NotAnAgent,
+            },
+        };
+        let shown = shown.filter(|_| problem == LinkProblem::Untrusted);
+        Self { problem, detail: Chain(error).to_string(), shown }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Entry {
     state: Option<LinkState>,
@@ -86,18 +104,7 @@ impl Links {
     }
 
     pub(crate) fn failed(&self, node: &NodeId, error: &HandshakeError, shown: Option<Digest>) {
-        let problem = match error {
-            HandshakeError::Broken(_) | HandshakeError::TimedOut => LinkProblem::Unreachable,
-            HandshakeError::Garbled(_) => LinkProblem::NotAnAgent,
-            HandshakeError::TheyRefused(refusal) | HandshakeError::WeRefused(refusal) => match refusal.code {
-                RefusalCode::WrongToken => LinkProblem::WrongToken,
-                RefusalCode::Untrusted => LinkProblem::Untrusted,
-                RefusalCode::AnotherNode | RefusalCode::AnotherInstall => LinkProblem::NotOurs,
-                RefusalCode::Other => LinkProblem::NotAnAgent,
-            },
-        };
-        let shown = shown.filter(|_| problem == LinkProblem::Untrusted);
-        self.set(node, LinkState { problem, detail: Chain(error).to_string(), shown });
+        self.set(node, LinkState::of(error, shown));
     }
 
     /// Something about it was changed: look again at once.

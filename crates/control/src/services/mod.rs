@@ -20,6 +20,7 @@ pub(crate) mod grants;
 pub(crate) mod handed;
 pub(crate) mod idempotency;
 pub(crate) mod identities;
+pub(crate) mod ingresses;
 pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod logs;
@@ -82,6 +83,7 @@ pub struct Services {
     pub visitors: visitors::Visitors,
     pub certificates: certificates::Certificates,
     pub environments: environments::Environments,
+    pub ingresses: ingresses::Ingresses,
     pub registries: registries::Registries,
     pub catalogue: catalogue::Catalogue,
     pub pipelines: pipelines::Pipelines,
@@ -141,6 +143,7 @@ impl Services {
             visitors: visitors::Visitors(Arc::clone(core)),
             certificates: certificates::Certificates(Arc::clone(core)),
             environments: environments::Environments(Arc::clone(core)),
+            ingresses: ingresses::Ingresses(Arc::clone(core)),
             registries: registries::Registries(Arc::clone(core)),
             catalogue: catalogue::Catalogue(Arc::clone(core)),
             pipelines: pipelines::Pipelines(Arc::clone(core)),

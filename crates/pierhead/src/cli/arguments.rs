@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    exec, github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open, pipelines, plugins,
-    projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens, up,
-    users, validate, version, visitors,
+    exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, nodes, notices, open, pipelines,
+    plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens,
+    up, users, validate, version, visitors,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -186,6 +186,8 @@ pub(crate) enum Command {
     /// List environments
     #[command(alias = "environment")]
     Environments(environments::EnvironmentsArgs),
+    /// List, add and remove ingresses on other machines
+    Ingresses(ingresses::IngressesArgs),
     /// List, add, cordon, drain and remove nodes
     #[command(alias = "node")]
     Nodes(nodes::NodesArgs),
@@ -241,7 +243,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         "People",
         &["teams", "invitations", "grants", "users", "sign-up", "sessions", "identities", "tokens", "audit"],
     ),
-    ("Platform", &["environments", "nodes", "mail", "keys"]),
+    ("Platform", &["environments", "nodes", "ingresses", "mail", "keys"]),
     ("Tool", &["api", "completions", "version"]),
 ];
 

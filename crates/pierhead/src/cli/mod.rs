@@ -138,9 +138,9 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
-        environments, exec, github, grants, ingress, init, invitations, keys, link, logs, nodes, notices, open,
-        pipelines, plugins, projects, ps, registries, runtimes, services, session, ship, sign_up, slots,
-        source, status, teams, tokens, up, users, validate, verify, version, visitors,
+        environments, exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, nodes,
+        notices, open, pipelines, plugins, projects, ps, registries, runtimes, services, session, ship,
+        sign_up, slots, source, status, teams, tokens, up, users, validate, verify, version, visitors,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -182,6 +182,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Services(args) => services::run(context, &args).await?,
         Command::Registries(args) => return registries::run(context, &args).await.map(ExitCode::from),
         Command::Environments(args) => environments::run(context, &args).await?,
+        Command::Ingresses(args) => ingresses::run(context, &args).await?,
         Command::Nodes(args) => nodes::run(context, &args).await?,
         Command::Tokens(args) => tokens::run(context, args).await?,
         Command::Teams(args) => teams::run(context, &args).await?,

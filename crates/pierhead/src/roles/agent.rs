@@ -66,7 +66,7 @@ pub(crate) async fn run(settings: Settings, printer: &Printer) -> Result<ExitCod
     drop(nobody);
     let agent = Arc::new(Agent::start(agent_options(&settings), tools, alone).await?);
 
-    printer.say(&format!("Node        {}", token.node()));
+    printer.say(&format!("Node        {}", token.bearer()));
     printer.say(&format!("Thumbprint  {}", certificate.thumbprint()));
     match &meeting {
         Meeting::Listen(listener) => printer.say(&format!("Listening   {}", listener.local_addr()?)),

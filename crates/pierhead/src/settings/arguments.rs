@@ -50,13 +50,16 @@ impl Args for AgentFlags {
 pub(crate) struct IngressFlags(pub(crate) Flags);
 
 /// What an ingress of its own reads.
-const OF_INGRESS: [&Key; 8] = [
+const OF_INGRESS: [&Key; 11] = [
     &registry::DATA_DIR,
     &registry::INGRESS_LISTEN,
     &registry::INGRESS_TLS_LISTEN,
     &registry::ACCESS_LOG,
     &registry::TRUSTED_PROXIES,
     &registry::CERTIFICATES,
+    &registry::CONTROL_ADDRESS,
+    &registry::INGRESS_TOKEN,
+    &registry::INGRESS_CACHE_MB,
     &registry::LOG_FORMAT,
     &registry::LOG_LEVEL,
 ];

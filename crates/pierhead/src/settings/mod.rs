@@ -58,6 +58,9 @@ pub(crate) struct Settings {
     pub(crate) subnet_pool: Ipv4Net,
     /// What `pierhead agent` proves.
     pub(crate) agent_token: Option<SecretString>,
+    /// What `pierhead ingress` on another machine proves.
+    pub(crate) ingress_token: Option<SecretString>,
+    pub(crate) ingress_cache_mb: u64,
     /// Whether `pierhead up` is an ingress too.
     pub(crate) ingress: bool,
     /// Where visitors come by TLS.
@@ -73,9 +76,9 @@ pub(crate) struct Settings {
     pub(crate) cloudflare: Option<CloudflareSettings>,
     /// Resolvers to ask about custom domains; none: those of the machine.
     pub(crate) dns_resolvers: Vec<SocketAddr>,
-    /// Where agents that dial out call.
+    /// Where ingresses on other machines and agents that dial out call.
     pub(crate) agent_listen: Option<SocketAddr>,
-    /// Where an agent that dials out calls, `host:port`.
+    /// Where an agent that dials out and an ingress on another machine call, `host:port`.
     pub(crate) control_address: Option<String>,
     /// `HTTP_PROXY` and its kin, as they are in the environment.
     pub(crate) proxy_variables: BTreeMap<String, String>,

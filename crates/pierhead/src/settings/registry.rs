@@ -162,11 +162,16 @@ keys! {
         Default::None("`pierhead agent` cannot start without it"),
         "What an agent proves to its control plane: shown when a node is added";
     AGENT_LISTEN = "agent_listen", "PIERHEAD_AGENT_LISTEN", "agent-listen", "ADDRESS", Plain,
-        Default::None("no agent can dial in"),
-        "Where a control plane is called by agents that dial out";
+        Default::None("nobody can call"),
+        "Where a control plane is called by ingresses on other machines, and by agents that dial out";
     CONTROL_ADDRESS = "control_address", "PIERHEAD_CONTROL_ADDRESS", "control-address", "HOST:PORT", Plain,
-        Default::None("the agent listens and is dialled"),
-        "The control plane's `agent_listen`, for an agent that dials out";
+        Default::None("an agent listens and is dialled, an ingress has its control plane beside it"),
+        "The control plane's `agent_listen`, for an agent that dials out and an ingress on another machine";
+    INGRESS_TOKEN = "ingress_token", "PIERHEAD_INGRESS_TOKEN", "ingress-token-file", "FILE", Secret,
+        Default::None("needed with `control_address` by `pierhead ingress`"),
+        "What an ingress on another machine proves to its control plane: shown when it is added";
+    INGRESS_CACHE_MB = "ingress_cache_mb", "PIERHEAD_INGRESS_CACHE_MB", "ingress-cache-mb", "MIB", Plain, Default::Value("4096"),
+        "How much disk an ingress on another machine may take for the files of sites";
     LOG_FORMAT = "log.format", "PIERHEAD_LOG_FORMAT", "log-format", "FORMAT", Plain, Default::Value("human"),
         "How the server writes its own log: `human` or `json`";
     LOG_LEVEL = "log.level", "PIERHEAD_LOG_LEVEL", "log-level", "LEVEL", Plain, Default::Value("info"),

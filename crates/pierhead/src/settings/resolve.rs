@@ -227,6 +227,8 @@ impl Sources<'_> {
             disk_reserve_mb: self.required(&registry::DISK_RESERVE_MB, &below)?.value,
             webhook_secret: self.optional(&registry::WEBHOOK_SECRET)?.map(|secret| secret.value),
             agent_token: self.optional(&registry::AGENT_TOKEN)?.map(|token| token.value),
+            ingress_token: self.optional(&registry::INGRESS_TOKEN)?.map(|token| token.value),
+            ingress_cache_mb: self.required(&registry::INGRESS_CACHE_MB, &below)?.value,
             ingress: self.required(&registry::INGRESS, &below)?.value,
             ingress_tls_listen: self.optional(&registry::INGRESS_TLS_LISTEN)?.map(|address| address.value),
             access_log: self.optional(&registry::ACCESS_LOG)?.map(|file| file.value),

@@ -2,6 +2,7 @@
 //!
 //! Each test is named after the promise it holds the platform to. Needs root: networks are namespaces.
 
+mod ingresses;
 mod shares;
 
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_lc_rs::rand;
 use pierhead_model::digest::Digest;
-use pierhead_model::id::{InstallId, NodeId};
+use pierhead_model::id::{IngressId, InstallId, NodeId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -29,7 +29,7 @@ const FRAME_BYTES: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// The messages between a control plane and an agent.
+    /// The messages between a control plane and an agent or an ingress.
     Link,
     /// Blobs, and traffic to services.
     Streams,
@@ -44,6 +44,9 @@ pub struct Greeting {
     pub purpose: Option<Purpose>,
     /// Whose token is meant. A control plane that is called does not know yet.
     pub node: Option<NodeId>,
+    /// The same of an ingress, which always calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<IngressId>,
     /// Whose the node is. An agent that was never told does not know.
     pub install: Option<InstallId>,
 }
@@ -142,20 +145,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Met<Io> {
     /// As the one who dialled.
     pub async fn by_dialling(tls: &Tls, io: Io, greeting: &Greeting) -> Result<Self, HandshakeError> {
         let (stream, channel) = tls.connect(io).await?;
-        Self::greet(tls, stream, channel, greeting.side, greeting).await
+        Self::greet(tls, stream, channel, true, greeting).await
     }
 
     /// As the one who was called.
     pub async fn by_accepting(tls: &Tls, io: Io, greeting: &Greeting) -> Result<Self, HandshakeError> {
         let (stream, channel) = tls.accept(io).await?;
-        Self::greet(tls, stream, channel, greeting.side.other(), greeting).await
+        Self::greet(tls, stream, channel, false, greeting).await
     }
 
     async fn greet(
         tls: &Tls,
         mut stream: TlsStream<Io>,
         channel: Channel,
-        dialler: Side,
+        dialled: bool,
         greeting: &Greeting,
     ) -> Result<Self, HandshakeError> {
         let mut nonce = [0; 32];
@@ -164,12 +167,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Met<Io> {
         write(&mut stream, &ours).await?;
         let raw = read(&mut stream).await?;
         let theirs = decode::<Sent>(&raw)?.greeting;
-        if theirs.side == greeting.side {
-            return Err(HandshakeError::Garbled("it is the same kind of program as this one".to_owned()));
+        if !greeting.side.speaks_with(theirs.side) {
+            let what = "it is no program that this one has anything to say to".to_owned();
+            return Err(HandshakeError::Garbled(what));
         }
-        if theirs.purpose.is_none() && dialler == theirs.side {
+        if theirs.purpose.is_none() && !dialled {
             return Err(HandshakeError::Garbled("it does not say what it dials for".to_owned()));
         }
+        let dialler = if dialled { greeting.side } else { theirs.side };
         let transcript = Transcript::new(&channel, (greeting.side, tls.thumbprint()), dialler, &ours, &raw);
         Ok(Self { stream, us: greeting.side, theirs, thumbprint: channel.theirs, transcript })
     }
@@ -184,7 +189,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Met<Io> {
         write(&mut self.stream, &encode(&Proof { mac })?).await?;
         let theirs = decode::<Proof>(&read(&mut self.stream).await?)?;
         let mac = hex::decode(theirs.mac).unwrap_or_default();
-        let holds = self.transcript.holds(key, self.us.other(), &mac);
+        let holds = self.transcript.holds(key, self.theirs.side, &mac);
         Ok(Proved { stream: self.stream, theirs: self.theirs, thumbprint: self.thumbprint, holds })
     }
 }

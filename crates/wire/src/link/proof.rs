@@ -18,20 +18,20 @@ use super::token::TokenKey;
 pub enum Side {
     Control,
     Agent,
+    Ingress,
 }
 
 impl Side {
-    pub(super) const fn other(self) -> Self {
-        match self {
-            Self::Control => Self::Agent,
-            Self::Agent => Self::Control,
-        }
+    /// Agents and ingresses speak with a control plane, and nobody else with each other.
+    pub(super) const fn speaks_with(self, other: Self) -> bool {
+        matches!(self, Self::Control) != matches!(other, Self::Control)
     }
 
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Control => b"pierhead proof 1 control",
             Self::Agent => b"pierhead proof 1 agent",
+            Self::Ingress => b"pierhead proof 1 ingress",
         }
     }
 }
@@ -50,14 +50,14 @@ impl Transcript {
         theirs: &[u8],
     ) -> Self {
         let (ours, theirs) = ((our_thumbprint, ours), (channel.theirs, theirs));
-        let (control, agent) = match us {
+        let (control, other) = match us {
             Side::Control => (ours, theirs),
-            Side::Agent => (theirs, ours),
+            Side::Agent | Side::Ingress => (theirs, ours),
         };
         let mut hash = Sha256::new();
         hash.update(channel.exporter);
         hash.update(dialler.label());
-        for (thumbprint, greeting) in [control, agent] {
+        for (thumbprint, greeting) in [control, other] {
             hash.update(thumbprint.as_bytes());
             // With its length, so that no byte can move from one greeting to the other.
             hash.update((greeting.len() as u64).to_be_bytes());
@@ -98,7 +98,7 @@ mod tests {
     fn of(us: Side, exporter: u8, dialler: Side, control: &[u8], agent: &[u8]) -> Transcript {
         let (our, theirs, mine, other) = match us {
             Side::Control => (CONTROL, AGENT, control, agent),
-            Side::Agent => (AGENT, CONTROL, agent, control),
+            Side::Agent | Side::Ingress => (AGENT, CONTROL, agent, control),
         };
         Transcript::new(&Channel { exporter: [exporter; 32], theirs }, (us, our), dialler, mine, other)
     }
@@ -110,6 +110,7 @@ mod tests {
         let proof = control.prove(&key(1), Side::Control);
         assert!(agent.holds(&key(1), Side::Control, &proof));
         assert!(!agent.holds(&key(1), Side::Agent, &proof), "sent back it proves nothing");
+        assert!(!agent.holds(&key(1), Side::Ingress, &proof), "nor as another kind of program");
         assert!(!agent.holds(&key(2), Side::Control, &proof), "another token");
         assert!(!agent.holds(&key(1), Side::Control, &proof[..31]));
         assert!(!agent.holds(&key(1), Side::Control, b""));

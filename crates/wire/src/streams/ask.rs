@@ -1,9 +1,10 @@
-//! What an agent asks of the control plane, and how it is answered.
+//! What an agent or an ingress asks of the control plane, and how it is answered.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 
 use pierhead_model::digest::Digest;
-use pierhead_model::id::DeploymentId;
+use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::pipeline::StepName;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,8 @@ pub(super) enum Want {
     Stored { digest: Digest, bytes: u64 },
     /// A connection to a service on the node that leads the deployment of this share.
     Leader { share: DeploymentId, service: StepName, port: u16 },
+    /// A connection to a service that visitors can reach.
+    Service { node: NodeId, address: SocketAddr },
 }
 
 /// The authority by which a connection that was asked for is opened: no address looks like that.
@@ -54,12 +57,25 @@ const ASKED: &str = "ask-";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub(super) enum Answer {
-    Missing { digests: Vec<Digest> },
+    Missing {
+        digests: Vec<Digest>,
+    },
     Stored,
-    NotFound { digest: Digest },
-    Corrupt { expected: Digest, actual: Digest },
+    NotFound {
+        digest: Digest,
+    },
+    Corrupt {
+        expected: Digest,
+        actual: Digest,
+    },
     OutOfSpace,
-    Unavailable { reason: String },
+    Unavailable {
+        reason: String,
+    },
+    /// A connection was refused where it leads to.
+    Refused {
+        reason: String,
+    },
 }
 
 impl From<BlobError> for Answer {
@@ -81,7 +97,7 @@ impl Answer {
             Self::NotFound { digest } => Err(BlobError::NotFound(digest)),
             Self::Corrupt { expected, actual } => Err(BlobError::Corrupt { expected, actual }),
             Self::OutOfSpace => Err(BlobError::OutOfSpace),
-            Self::Unavailable { reason } => Err(BlobError::Unavailable { reason }),
+            Self::Unavailable { reason } | Self::Refused { reason } => Err(BlobError::Unavailable { reason }),
         }
     }
 }

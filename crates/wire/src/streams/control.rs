@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use super::ask::{Answer, Ask, COMPLETE, CONTENT, DOCUMENT, RESULT, Want, authority};
 use super::{Body, CONNECTION_WINDOW, EXEC, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, empty, full};
 use crate::blob::{BlobChannel, BlobError};
-use crate::traffic::{Connection, Leaders};
+use crate::traffic::{Connection, Leaders, Tunnels};
 
 /// Asks of one agent that are answered at the same time.
 const CONCURRENT: usize = 32;
@@ -33,7 +33,18 @@ const BLOB_BYTES: u64 = 16 << 30;
 /// The longest line of asks: a list of digests of a large site.
 const LINE_BYTES: usize = 32 << 20;
 
-/// Opens streams to one agent.
+/// What the other side may ask for.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub blobs: Arc<dyn BlobChannel>,
+    /// Whether it may store blobs too.
+    pub takes_blobs: bool,
+    pub leaders: Arc<dyn Leaders>,
+    /// Ways to the services that visitors can reach.
+    pub services: Arc<dyn Tunnels>,
+}
+
+/// Opens streams to one agent, and answers what one agent or ingress asks.
 #[derive(Debug, Clone)]
 pub struct Streams {
     sender: SendRequest<Body>,
@@ -51,12 +62,10 @@ pub enum StreamsEnd {
 }
 
 impl Streams {
-    /// Begins on an opened channel. The future answers the agent's asks, from `blobs` and by `leaders`, and must be driven; it
-    /// ends with the connection.
+    /// Begins on an opened channel. The future answers asks with what is offered, and must be driven; it ends with the connection.
     pub async fn begin<Io>(
         io: Io,
-        blobs: Arc<dyn BlobChannel>,
-        leaders: Arc<dyn Leaders>,
+        offer: Offer,
     ) -> Result<(Self, impl Future<Output = StreamsEnd> + Send), StreamsEnd>
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -72,7 +81,7 @@ impl Streams {
             .handshake(TokioIo::new(io))
             .await?;
         let streams = Self { sender };
-        let answering = Answering { streams: streams.clone(), blobs, leaders };
+        let answering = Answering { streams: streams.clone(), offer };
         let driven = async move {
             tokio::select! {
                 ended = connection => ended.map_or_else(StreamsEnd::Broken, |()| StreamsEnd::Closed),
@@ -126,8 +135,7 @@ impl Streams {
 /// Reads the agent's asks and answers each on a stream of its own.
 struct Answering {
     streams: Streams,
-    blobs: Arc<dyn BlobChannel>,
-    leaders: Arc<dyn Leaders>,
+    offer: Offer,
 }
 
 impl Answering {
@@ -161,7 +169,7 @@ impl Answering {
                 // Reading on waits too: an agent that asks for everything at once holds only itself up. Connections are made soon
                 // or not at all, and must not wait for transfers of blobs.
                 let slots = match ask.want {
-                    Want::Leader { .. } => &connecting,
+                    Want::Leader { .. } | Want::Service { .. } => &connecting,
                     Want::Missing { .. } | Want::Content { .. } | Want::Stored { .. } => &slots,
                 };
                 let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return StreamsEnd::Closed };
@@ -179,11 +187,14 @@ impl Answering {
 
     async fn answer(&self, ask: Ask) {
         let number = ask.number;
+        let only_reads = || BlobError::Unavailable { reason: "nothing is stored from there".to_owned() };
         let answer = match ask.want {
+            // Before any of it is fetched.
+            Want::Missing { .. } | Want::Stored { .. } if !self.offer.takes_blobs => Err(only_reads()),
             Want::Missing { digests } => {
-                self.blobs.missing(&digests).await.map(|digests| Answer::Missing { digests })
+                self.offer.blobs.missing(&digests).await.map(|digests| Answer::Missing { digests })
             }
-            Want::Content { digest, range } => match self.blobs.stream(digest, range).await {
+            Want::Content { digest, range } => match self.offer.blobs.stream(digest, range).await {
                 Ok(pieces) => {
                     let frames = pieces.map(|piece| piece.map(Frame::data).map_err(io::Error::other));
                     let trailer = HeaderMap::from_iter(
@@ -201,9 +212,18 @@ impl Answering {
                 Err(StoreError::NotFetched) => return,
                 Err(StoreError::Blob(error)) => Err(error),
             },
-            Want::Leader { share, service, port } => match self.leaders.reach(&share, &service, port).await {
+            Want::Leader { share, service, port } => {
+                match self.offer.leaders.reach(&share, &service, port).await {
+                    Ok(connection) => return self.connect(number, connection).await,
+                    Err(error) => Err(BlobError::Unavailable { reason: error.to_string() }),
+                }
+            }
+            Want::Service { node, address } => match self.offer.services.open(&node, address).await {
                 Ok(connection) => return self.connect(number, connection).await,
-                Err(error) => Err(BlobError::Unavailable { reason: error.to_string() }),
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    Err(BlobError::Unavailable { reason: error.to_string() })
+                }
+                Err(error) => Ok(Answer::Refused { reason: error.to_string() }),
             },
         };
         let answer = answer.unwrap_or_else(Answer::from);
@@ -258,7 +278,7 @@ impl Answering {
             while let Some(piece) = next(&mut body, &mut received, bytes).await? {
                 content.extend_from_slice(&piece);
             }
-            return Ok(self.blobs.put(digest, content.into()).await?);
+            return Ok(self.offer.blobs.put(digest, content.into()).await?);
         }
         let file = tempfile::NamedTempFile::new().map_err(unavailable)?;
         let mut writer = tokio::fs::File::from_std(file.reopen().map_err(unavailable)?);
@@ -266,7 +286,7 @@ impl Answering {
             writer.write_all(&piece).await.map_err(unavailable)?;
         }
         writer.flush().await.map_err(unavailable)?;
-        Ok(self.blobs.put_file(digest, file.path().to_owned()).await?)
+        Ok(self.offer.blobs.put_file(digest, file.path().to_owned()).await?)
     }
 }
 

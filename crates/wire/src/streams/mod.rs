@@ -1,4 +1,5 @@
-//! Streams between a control plane and an agent, over one HTTP/2 connection: blobs, and traffic to services and between them.
+//! Streams between a control plane and an agent or an ingress, over one HTTP/2 connection: blobs, and traffic to services and
+//! between them.
 //!
 //! The control plane is the HTTP client, whoever dialled: it can open a stream at any time, and an agent that needs a blob asks
 //! for one.
@@ -11,6 +12,8 @@
 //! | `CONNECT 10.211.0.2:3000` | a connection to a service on that node |
 //! | `CONNECT exec` | a connection to a command that is run in a service's container ([`crate::exec`]) |
 //! | `CONNECT ask-7` | the connection that the agent asked for, to a service on another node |
+//!
+//! An ingress has no services and stores nothing: it only asks, for content and for connections to services.
 //!
 //! An ask is asked again on the next connection until it is answered, so a link that is cut costs time and nothing else.
 
@@ -27,7 +30,7 @@ use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub use agent::{Reachable, serve};
-pub use control::{Streams, StreamsEnd};
+pub use control::{Offer, Streams, StreamsEnd};
 pub use remote_blobs::RemoteBlobs;
 
 /// How often a quiet connection is asked for a sign of life, and how long that may take.

@@ -1,10 +1,11 @@
-//! The blob store as an agent on another machine sees it, and the ways to other nodes.
+//! The blob store as an agent or an ingress on another machine sees it, and the ways to other nodes.
 //!
 //! A call is written down as an ask and answered by the control plane over whatever connection there is. Without one it waits:
 //! a run goes on when the link is back. Content that breaks off is asked for again from where it broke.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,13 +19,13 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use pierhead_model::digest::Digest;
-use pierhead_model::id::DeploymentId;
+use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::pipeline::StepName;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ask::{Answer, Ask, Want};
 use crate::blob::{BlobChannel, BlobError};
-use crate::traffic::{Connection, Leaders};
+use crate::traffic::{Connection, Leaders, Tunnels};
 
 /// Pieces of content that may wait for whoever asked.
 const PIECES: usize = 16;
@@ -136,6 +137,12 @@ impl Asks {
 }
 
 impl RemoteBlobs {
+    /// Whether there is somebody to ask now.
+    pub fn is_connected(&self) -> bool {
+        // Each connection listens for as long as it lives.
+        self.0.newest.receiver_count() > 0
+    }
+
     pub(super) fn asks(&self) -> Asks {
         Asks { shared: Arc::clone(&self.0), told: 0, newest: self.0.newest.subscribe() }
     }
@@ -279,6 +286,28 @@ impl Leaders for RemoteBlobs {
             Reply::Connection(connection) => Ok(connection),
             Reply::Document(answer) => Err(io::Error::new(
                 io::ErrorKind::ConnectionRefused,
+                answer.into_result().err().unwrap_or_else(unexpected),
+            )),
+            Reply::Content(_) => Err(io::Error::other(unexpected())),
+        }
+    }
+}
+
+/// Never waits for a control plane that is away.
+#[async_trait]
+impl Tunnels for RemoteBlobs {
+    async fn open(&self, node: &NodeId, address: SocketAddr) -> io::Result<Box<dyn Connection>> {
+        if !self.is_connected() {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, "the control plane is away"));
+        }
+        let want = Want::Service { node: node.clone(), address };
+        match self.ask(want, None).await.map_err(io::Error::other)? {
+            Reply::Connection(connection) => Ok(connection),
+            Reply::Document(Answer::Refused { reason }) => {
+                Err(io::Error::new(io::ErrorKind::ConnectionRefused, reason))
+            }
+            Reply::Document(answer) => Err(io::Error::new(
+                io::ErrorKind::NotConnected,
                 answer.into_result().err().unwrap_or_else(unexpected),
             )),
             Reply::Content(_) => Err(io::Error::other(unexpected())),

@@ -22,7 +22,8 @@ pub(crate) fn greeting(side: Side) -> Greeting {
         version: Version::current(),
         side,
         purpose: Some(Purpose::Link),
-        node: Some(token(1).node().clone()),
+        node: Some(token(1).bearer().clone()),
+        ingress: None,
         install: None,
     }
 }
@@ -218,4 +219,36 @@ async fn frame(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
     let mut frame = vec![0; length];
     let _ = stream.read_exact(&mut frame).await;
     frame
+}
+
+/// An ingress with its own token gets in; the same secret as an agent's token, or an agent that it calls, does not do.
+#[tokio::test]
+async fn an_ingress_gets_in_with_its_own_kind_of_token_and_to_a_control_plane_only() {
+    use pierhead_model::id::IngressId;
+    use pierhead_wire::link::token::IngressToken;
+
+    let (control, ingress) = (tls(), tls());
+    let token_of = |secret: u8| IngressToken::new(IngressId::new(Timestamp::UNIX_EPOCH, 1), [secret; 32]);
+    let said =
+        Greeting { node: None, ingress: Some(token_of(1).bearer().clone()), ..greeting(Side::Ingress) };
+    for (key, works) in [(token_of(1).key(), true), (token_of(2).key(), false), (token(1).key(), false)] {
+        let (near, far) = tokio::io::duplex(1 << 14);
+        let calling = async {
+            let met = Met::by_dialling(&ingress, near, &said).await?;
+            met.prove(&token_of(1).key()).await?.conclude(None).await
+        };
+        let answering = async {
+            let met = Met::by_accepting(&control, far, &greeting(Side::Control)).await?;
+            assert_eq!((met.theirs().side, &met.theirs().ingress), (Side::Ingress, &said.ingress));
+            met.prove(&key).await?.conclude(None).await
+        };
+        let (near, far): (Outcome, Outcome) = tokio::join!(calling, answering);
+        assert_eq!((near.is_ok(), far.is_ok()), (works, works));
+    }
+    let (near, far) = tokio::io::duplex(1 << 14);
+    let to_agent = greeting(Side::Agent);
+    let (near, far) =
+        tokio::join!(Met::by_dialling(&ingress, near, &said), Met::by_accepting(&control, far, &to_agent));
+    assert!(matches!(near, Err(HandshakeError::Garbled(_))));
+    assert!(matches!(far, Err(HandshakeError::Garbled(_))));
 }

@@ -1,5 +1,6 @@
 //! Blobs and traffic over one connection, and over several when it is cut.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use pierhead_model::digest::Digest;
-use pierhead_model::id::DeploymentId;
+use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::pipeline::StepName;
-use pierhead_wire::streams::{Reachable, RemoteBlobs, Streams, serve};
-use pierhead_wire::traffic::{Leaders, NoLeaders};
+use pierhead_wire::streams::{Offer, Reachable, RemoteBlobs, Streams, serve};
+use pierhead_wire::traffic::{Leaders, NoTunnels, Tunnels};
 use pierhead_wire::{BlobChannel, BlobError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -34,12 +35,16 @@ struct Connection {
 
 impl Connection {
     async fn open(store: &Arc<Memory>, blobs: &Arc<RemoteBlobs>, service: SocketAddr) -> Self {
+        Self::offering(offer(Arc::<Memory>::clone(store)), blobs, service).await
+    }
+
+    async fn offering(offer: Offer, blobs: &Arc<RemoteBlobs>, service: SocketAddr) -> Self {
         let (near, far) = tokio::io::duplex(1 << 16);
-        let (store, blobs) = (Arc::<Memory>::clone(store) as Arc<dyn BlobChannel>, Arc::clone(blobs));
+        let blobs = Arc::clone(blobs);
         let serving = tokio::spawn(async move {
             let _ = serve(far, blobs, Arc::new(Only(service))).await;
         });
-        let (streams, driven) = Streams::begin(near, store, Arc::new(Echo)).await.unwrap();
+        let (streams, driven) = Streams::begin(near, offer).await.unwrap();
         let driving = tokio::spawn(async move {
             driven.await;
         });
@@ -52,6 +57,10 @@ impl Connection {
             let _ = task.await;
         }
     }
+}
+
+fn offer(blobs: Arc<dyn BlobChannel>) -> Offer {
+    Offer { blobs, takes_blobs: true, leaders: Arc::new(Echo), services: Arc::new(Echo) }
 }
 
 /// Leads to something that says again what it hears, at one port.
@@ -207,11 +216,76 @@ async fn a_tunnel_leads_to_a_service_of_the_node_and_nowhere_else() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_ends() {
     let (near, far) = tokio::io::duplex(1 << 16);
-    let (streams, driven) =
-        Streams::begin(near, Arc::new(Memory::default()), Arc::new(NoLeaders)).await.unwrap();
+    let (streams, driven) = Streams::begin(near, offer(Arc::new(Memory::default()))).await.unwrap();
     let began = tokio::time::Instant::now();
     tokio::time::timeout(Duration::from_secs(60), driven).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert!(streams.is_closed());
     drop(far);
+}
+
+/// At the port that leaders have too. Another port refuses, another node is away.
+#[async_trait::async_trait]
+impl Tunnels for Echo {
+    async fn open(
+        &self,
+        node: &NodeId,
+        address: SocketAddr,
+    ) -> io::Result<Box<dyn pierhead_wire::traffic::Connection>> {
+        if *node != NodeId::new(pierhead_model::Timestamp::UNIX_EPOCH, 1) {
+            return NoTunnels.open(node, address).await;
+        }
+        if address.port() != 5000 {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let (near, mut far) = tokio::io::duplex(1 << 10);
+        tokio::spawn(async move {
+            let (mut reader, mut writer) = tokio::io::split(&mut far);
+            let _ = tokio::io::copy(&mut reader, &mut writer).await;
+        });
+        Ok(Box::new(near))
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_a_service_gets_a_connection_or_hears_why_not_and_never_waits_for_somebody_who_is_away()
+{
+    let blobs = Arc::new(RemoteBlobs::default());
+    let node = |number| NodeId::new(pierhead_model::Timestamp::UNIX_EPOCH, number);
+    let at = |port| SocketAddr::from(([10, 211, 0, 2], port));
+    let kind = |outcome: io::Result<Box<dyn pierhead_wire::traffic::Connection>>| outcome.unwrap_err().kind();
+    assert_eq!(kind(blobs.open(&node(1), at(5000)).await), io::ErrorKind::NotConnected, "nobody is there");
+
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let connection = Connection::open(&Arc::default(), &blobs, nowhere).await;
+    while !blobs.is_connected() {
+        tokio::task::yield_now().await;
+    }
+    let mut service = blobs.open(&node(1), at(5000)).await.unwrap();
+    service.write_all(b"hello").await.unwrap();
+    let mut heard = [0; 5];
+    service.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"hello");
+    assert_eq!(kind(blobs.open(&node(1), at(5001)).await), io::ErrorKind::ConnectionRefused);
+    assert_eq!(kind(blobs.open(&node(2), at(5000)).await), io::ErrorKind::NotConnected);
+
+    connection.cut().await;
+    while blobs.is_connected() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(kind(blobs.open(&node(1), at(5000)).await), io::ErrorKind::NotConnected);
+}
+
+#[tokio::test]
+async fn who_may_only_read_stores_nothing() {
+    let (store, blobs) = (Arc::new(Memory::default()), Arc::new(RemoteBlobs::default()));
+    let kept = Digest::of(b"kept");
+    store.put(kept, Bytes::from_static(b"kept")).await.unwrap();
+    let offer = Offer { takes_blobs: false, ..offer(Arc::<Memory>::clone(&store)) };
+    let _connection = Connection::offering(offer, &blobs, SocketAddr::from(([127, 0, 0, 1], 1))).await;
+    assert_eq!(blobs.get(kept).await.unwrap(), "kept");
+    let new = Digest::of(b"new");
+    assert!(matches!(blobs.put(new, Bytes::from_static(b"new")).await, Err(BlobError::Unavailable { .. })));
+    assert!(matches!(blobs.missing(&[kept]).await, Err(BlobError::Unavailable { .. })));
+    assert_eq!(store.missing(&[new]).await.unwrap(), [new], "it is not there");
 }

@@ -11,15 +11,15 @@ use pierhead_model::digest::Digest;
 use pierhead_model::domain::{DomainState, Standing};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{
-    DeploymentId, EnvironmentId, GrantId, IdentityId, InvitationId, NodeId, ProjectId, SlotId, TeamId,
-    TokenId, UserId,
+    DeploymentId, EnvironmentId, GrantId, IdentityId, IngressId, InvitationId, NodeId, ProjectId, SlotId,
+    TeamId, TokenId, UserId,
 };
 use pierhead_model::limit::Limits;
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
 use pierhead_model::project::ProjectSettings;
 use pierhead_model::variable::{Exposure, VariableKey, VariableScope};
 use pierhead_store::{
-    CertificateHead, Dial, Domain, Environment, Grant, GrantOn, Identity, InstanceRole, Invitation,
+    CertificateHead, Dial, Domain, Environment, Grant, GrantOn, Identity, Ingress, InstanceRole, Invitation,
     NewDeployment, Node, NodeLink, Project, ProjectOwner, Session, Slot, StoredCertificate, StoredVariable,
     Team, Token, User,
 };
@@ -51,6 +51,7 @@ pub(crate) struct Place {
     /// Not open to everybody.
     pub(crate) environment: String,
     pub(crate) node: String,
+    pub(crate) ingress: String,
     /// Of the owner.
     pub(crate) identity: String,
     pub(crate) session: String,
@@ -250,6 +251,15 @@ impl World {
             },
         };
         store.node_create(&node).await.unwrap();
+        let ingress = Ingress {
+            id: IngressId::new(now(), random),
+            name: format!("ingress-{number}"),
+            token_key: None,
+            thumbprint: None,
+            first_online_at: None,
+            created_at: now(),
+        };
+        store.ingress_create(&ingress).await.unwrap();
         let session = Session {
             id: TokenId::new(now(), random),
             user: self.owner.clone(),
@@ -284,6 +294,7 @@ impl World {
             invitation: invitation.id.to_string(),
             environment: environment.name.to_string(),
             node: node.name,
+            ingress: ingress.name,
             identity: identity.id.to_string(),
             session: session.id.to_string(),
             token: token.to_string(),
@@ -401,6 +412,7 @@ impl World {
             .replace("{invitation}", &place.invitation)
             .replace("{environment}", &place.environment)
             .replace("{node}", &place.node)
+            .replace("{ingress}", &place.ingress)
             .replace("{session}", &place.session)
             .replace("{identity}", &place.identity)
             .replace("{token}", &place.token)

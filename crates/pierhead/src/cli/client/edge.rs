@@ -1,4 +1,4 @@
-//! Custom domains and certificates.
+//! Custom domains, certificates, and ingresses on machines of their own.
 
 use pierhead_model::Timestamp;
 use reqwest::Method;
@@ -33,6 +33,19 @@ pub(crate) struct Certificate {
     pub(crate) source: String,
     pub(crate) names: Vec<String>,
     pub(crate) not_after: Timestamp,
+}
+
+/// An ingress on a machine of its own.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ingress {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) status: String,
+    pub(crate) current: Option<bool>,
+    pub(crate) online_since: Option<Timestamp>,
+    /// Only in the answer that made it.
+    #[serde(default)]
+    pub(crate) token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +109,32 @@ impl Client<'_> {
         let mut path = certificates(project);
         path.push(id);
         self.call_raw(&self.request(Method::DELETE, &path)).await.map(drop)
+    }
+
+    pub(crate) async fn ingresses(&self) -> Result<Answer<Vec<Ingress>>, Error> {
+        self.list(self.request(Method::GET, &["ingresses"]), None).await
+    }
+
+    pub(crate) async fn ingress_add(&self, name: &str) -> Result<Answer<Ingress>, Error> {
+        self.call(self.request(Method::POST, &["ingresses"]).body(&json!({ "name": name }))).await
+    }
+
+    pub(crate) async fn ingress_change(&self, ingress: &str, change: &str) -> Result<Answer<Ingress>, Error> {
+        self.call(self.request(Method::POST, &["ingresses", ingress, change])).await
+    }
+
+    pub(crate) async fn ingress_approve(
+        &self,
+        ingress: &str,
+        thumbprint: &str,
+    ) -> Result<Answer<Ingress>, Error> {
+        let body = json!({ "thumbprint": thumbprint });
+        self.call(self.request(Method::POST, &["ingresses", ingress, "approve-certificate"]).body(&body))
+            .await
+    }
+
+    pub(crate) async fn ingress_remove(&self, ingress: &str) -> Result<(), Error> {
+        self.call_raw(&self.request(Method::DELETE, &["ingresses", ingress])).await.map(drop)
     }
 }
 

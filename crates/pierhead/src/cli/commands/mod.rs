@@ -15,6 +15,7 @@ pub(crate) mod exec;
 pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod ingress;
+pub(crate) mod ingresses;
 pub(crate) mod init;
 pub(crate) mod invitations;
 pub(crate) mod keys;
