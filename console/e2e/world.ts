@@ -48,7 +48,7 @@ async function standUpShop(platform: Platform): Promise<Pick<World, "run" | "fai
   await platform.call("PUT", "/projects/shop/pipeline?message=The+first+shop", shop(registry, "This"));
   const deploy = async (slot: string, tag: string) => {
     const { id } = await platform.call<{ id: string }>("POST", "/projects/shop/deployments", { slot, tags: { api: tag } });
-    await platform.call("GET", `/deployments/${id}?wait=60`);
+    await platform.ended(id);
     return id;
   };
   const run = await deploy("checkout-bugfix", "v2");
