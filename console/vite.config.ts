@@ -22,7 +22,7 @@ const policy = [
   "font-src 'self'",
   "connect-src 'self'",
   "base-uri 'none'",
-  "form-action 'none'",
+  "form-action https://github.com",
   "frame-ancestors 'none'",
 ].join("; ");
 
