@@ -74,6 +74,23 @@ export async function expectForgotten(page: Page, secret: string): Promise<void>
   await expect.poll(() => page.content(), { message: "it is never shown" }).not.toContain(secret);
 }
 
+/** How far what was there moved while the page came to be (CLS, https://web.dev/articles/cls), and what moved. */
+export async function watchShifts(page: Page): Promise<() => Promise<{ sum: number; moved: string[] }>> {
+  await page.addInitScript(() => {
+    const shifts: [number, string][] = [];
+    Object.assign(window, { shifts });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean; sources: { node: Node | null }[] })[]) {
+        if (!entry.hadRecentInput) shifts.push([entry.value, entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 160) : (node?.textContent ?? "gone"))).join("\n")]);
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  return async () => {
+    const shifts = await page.evaluate(() => (window as unknown as { shifts: [number, string][] }).shifts);
+    return { sum: shifts.reduce((sum, [value]) => sum + value, 0), moved: shifts.map(([value, what]) => `${value.toFixed(4)} ${what}`) };
+  };
+}
+
 /** What the page confirms. It stands there twice for a moment: for those who see it, and for a reader of the screen. */
 export async function expectTold(page: Page, text: string): Promise<void> {
   await page.getByText(text).first().waitFor();

@@ -56,7 +56,7 @@ export class GitHub {
     if (pathname === "/login/oauth/access_token") return this.#exchange(body);
     const path = pathname.replace(/^\/api\/v3/, "");
     const token = (request.headers.authorization ?? "").replace(/^Bearer /, "");
-    if (path === "/app" || path.endsWith("/installation")) return this.#isApp(token) ? this.#asApp(path) : refused(401);
+    if (path.startsWith("/app") || path.endsWith("/installation")) return this.#isApp(token) ? this.#asApp(path) : refused(401);
     return token === TOKEN ? this.#asPerson(path, searchParams) : refused(401);
   }
 
@@ -89,6 +89,7 @@ export class GitHub {
   #asApp(path: string): Answer {
     const { id, name, slug, clientId } = this.app;
     if (path === "/app") return [200, { id, name, slug, client_id: clientId }];
+    if (path === `/app/installations/${INSTALLATION}/access_tokens`) return [201, { token: "ghs_of-the-app", expires_at: new Date(Date.now() + 3_600_000).toISOString(), permissions: {} }];
     const isThere = this.#repositories.some((it) => path === `/repos/${it}/installation`);
     return isThere ? [200, { id: INSTALLATION, account: { login: "harbour", type: "Organization" }, repository_selection: "selected", permissions: {} }] : refused(404);
   }

@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectClosed, expectTold, expectNoSidewaysScroll, expectReadable, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { type Watched, expectAccessible, expectClosed, expectTold, expectNoSidewaysScroll, expectReadable, keepFailure, openBrowser, openPage, signIn, watchShifts } from "./browser";
 import { SKELETON, type World, pagesOf, startWorld } from "./world";
 
 let world: World;
@@ -37,6 +37,9 @@ async function show(page: Page, path: string): Promise<void> {
 /** Some forty pages, each looked at twice. */
 const ALL_PAGES_MS = 900_000;
 
+/** What pages are called bad for: https://web.dev/articles/cls. Alone on a machine each stays far below 0.1. */
+const MOVES_AT_MOST = 0.25;
+
 const KINDS = {
   "a desk": {},
   // The narrowest that WCAG 1.4.10 knows.
@@ -45,8 +48,11 @@ const KINDS = {
 
 it.each(Object.entries(KINDS))("has no page that hinders anybody, by day and by night, on %s", async (kind, options) => {
   const { page, context, complaints } = await open(options);
+  const shiftsOf = await watchShifts(page);
   for (const [name, path] of Object.entries(pagesOf(world))) {
     await show(page, path);
+    const { sum, moved } = await shiftsOf();
+    expect(sum, `what moves on ${name} on ${kind}:\n${moved.join("\n")}`).toBeLessThan(MOVES_AT_MOST);
     await expectAccessible(page, `${name} on ${kind}`);
     await page.emulateMedia({ colorScheme: "dark" });
     await expectReadable(page, `${name} on ${kind} by night`);
