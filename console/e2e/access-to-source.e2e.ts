@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { type Watched, expectAccessible, expectForgotten, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
 import { Platform } from "./platform";
 import { SshGit } from "./ssh-git";
 
@@ -62,7 +62,7 @@ it("forgets a key, and takes a token where the address is one for https", async 
   await page.getByLabel("Token", { exact: true }).fill("glpat-not-a-real-one");
   await page.getByRole("button", { name: "Keep it" }).click();
   await page.getByText("for git.example.com and nobody else").waitFor();
-  expect(await page.content(), "it is never shown").not.toContain("glpat-not-a-real-one");
+  await expectForgotten(page, "glpat-not-a-real-one");
   await expectAccessible(page, "a token that is kept");
   expect(watched.complaints).toEqual([]);
 });
@@ -84,7 +84,7 @@ it("says when a service sleeps, how long a slot stays and what a push does", asy
   const project = await platform.call<Record<string, unknown>>("GET", `/projects/${name}`);
   expect(project).toMatchObject({ sleep_after_s: 300, lifetime_s: 3 * 86_400, triggers: { push: false, pull_requests: true, branches: ["release/*", "hotfix-*"] } });
   await page.reload();
-  expect(await idle.getByLabel("A slot stays").inputValue()).toBe(String(3 * 86_400));
+  await expect.poll(() => idle.getByLabel("A slot stays").inputValue()).toBe(String(3 * 86_400));
   await idle.getByLabel("A slot stays").selectOption("For as long as its environment says");
   await idle.getByRole("button", { name: "Save" }).click();
   await expect.poll(async () => (await platform.call<{ lifetime_s: number | null }>("GET", `/projects/${name}`)).lifetime_s).toBeNull();

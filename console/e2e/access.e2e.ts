@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { expectAccessible, expectClosed, keepFailure, openBrowser, openPage, signIn } from "./browser";
 import { Platform } from "./platform";
 
 let platform: Platform;
@@ -45,6 +45,7 @@ it("makes a team, invites somebody, and grants the team a project", async () => 
   link = await dialog.locator("code").innerText();
   expect(link).toContain("/console/invitation#");
   await dialog.getByRole("button", { name: "Done" }).click();
+  await expectClosed(ada);
   await ada.getByRole("list", { name: "Open invitations" }).getByText("grace@example.com").waitFor();
   expect(await ada.content(), "the link is shown once").not.toContain(link.split("#")[1]);
   await expectAccessible(ada, "a team");

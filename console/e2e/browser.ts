@@ -11,6 +11,9 @@ import type { Platform } from "./platform";
 export const DESKTOP = { width: 1366, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 
+/** Nothing needs so long where nothing else runs; a machine that compiles beside it may. Only a failure waits for all of it. */
+export const PATIENCE_MS = 60_000;
+
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 export async function openBrowser(): Promise<Browser> {
@@ -29,7 +32,7 @@ export interface Watched {
 
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
   const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));
@@ -61,6 +64,33 @@ export async function keepFailure(task: Readonly<RunnerTestCase>, page: Page, pl
   writeFileSync(`${path}.log`, platform.output);
 }
 
+/** A dialog is gone when nothing of it is in the page any more: only then what it showed is, and the focus is back. */
+export async function expectClosed(page: Page): Promise<void> {
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+}
+
+/** Forms forget what they sent when the answer is there, which may be a moment after the rest of the page knows it. */
+export async function expectForgotten(page: Page, secret: string): Promise<void> {
+  await expect.poll(() => page.content(), { message: "it is never shown" }).not.toContain(secret);
+}
+
+/** How far what was there moved while the page came to be (CLS, https://web.dev/articles/cls), and what moved. */
+export async function watchShifts(page: Page): Promise<() => Promise<{ sum: number; moved: string[] }>> {
+  await page.addInitScript(() => {
+    const shifts: [number, string][] = [];
+    Object.assign(window, { shifts });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean; sources: { node: Node | null }[] })[]) {
+        if (!entry.hadRecentInput) shifts.push([entry.value, entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 160) : (node?.textContent ?? "gone"))).join("\n")]);
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  return async () => {
+    const shifts = await page.evaluate(() => (window as unknown as { shifts: [number, string][] }).shifts);
+    return { sum: shifts.reduce((sum, [value]) => sum + value, 0), moved: shifts.map(([value, what]) => `${value.toFixed(4)} ${what}`) };
+  };
+}
+
 /** What the page confirms. It stands there twice for a moment: for those who see it, and for a reader of the screen. */
 export async function expectTold(page: Page, text: string): Promise<void> {
   await page.getByText(text).first().waitFor();
@@ -79,7 +109,7 @@ export async function expectReadable(page: Page, what: string): Promise<void> {
 }
 
 /** How long a page may take to become what it is: colours change with the theme a frame or two later. */
-const SETTLED_WITHIN_MS = 3000;
+const SETTLED_WITHIN_MS = 15_000;
 
 async function expectNothingFrom(axe: AxeBuilder, what: string): Promise<void> {
   const begun = Date.now();

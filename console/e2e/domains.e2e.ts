@@ -58,13 +58,14 @@ it("is served when DNS has the record that was shown, and not before", async () 
   await row.getByText("Not proved").waitFor();
   await row.getByText(/no TXT at _pierhead record; no CNAME record/).waitFor();
 
+  await row.getByRole("row", { name: /^TXT/ }).waitFor();
   const [name, value] = await row.getByRole("row", { name: /^TXT/ }).locator("td code").allTextContents();
   dns.set("TXT", name ?? "", value ?? "");
   await row.getByRole("button", { name: `Look at ${HOST} now` }).click();
   await row.getByText("Yours", { exact: true }).waitFor();
   await row.getByText("Served without TLS").waitFor();
   await expectAccessible(page, "a domain that is served");
-  await expect.poll(() => platform.visit(HOST), { timeout: 10_000 }).toContain("Pierhead example: static-folder");
+  await expect.poll(() => platform.visit(HOST)).toContain("Pierhead example: static-folder");
 });
 
 it("shows another slot when that is wanted", async () => {
@@ -107,7 +108,7 @@ it("is given up", async () => {
   await page.getByRole("menuitem", { name: "Give it up" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Give it up" }).click();
   await page.getByText("No domain of your own").waitFor();
-  await expect.poll(() => platform.visit(HOST), { timeout: 10_000 }).not.toContain("Pierhead example");
+  await expect.poll(() => platform.visit(HOST)).not.toContain("Pierhead example");
   // What was refused on purpose is complained about by the browser too.
   expect(watched.complaints.filter((it) => !it.includes("422") && !it.includes("400"))).toEqual([]);
 });

@@ -35,10 +35,10 @@ it("sets up, deploys a repository, deploys a push, and rolls back", async () => 
 
   await page.getByLabel("Repository").fill(platform.repository("static-folder"));
   await page.getByRole("button", { name: "Go on" }).click();
-  await page.getByRole("button", { name: "Deploy" }).waitFor();
+  await page.getByRole("button", { name: "Deploy", exact: true }).waitFor();
   await expectAccessible(page, "plan");
-  expect(await page.getByLabel("Name").inputValue()).toBe("static-folder");
-  await page.getByRole("button", { name: "Deploy" }).click();
+  expect(await page.getByLabel("Name", { exact: true }).inputValue()).toBe("static-folder");
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
 
   const live = page.getByRole("status", { name: "It is live" });
   await live.waitFor();
@@ -49,13 +49,13 @@ it("sets up, deploys a repository, deploys a push, and rolls back", async () => 
   await page.getByRole("log").getByText("commit").first().waitFor();
 
   await live.getByRole("link", { name: "To the project" }).click();
-  await page.getByRole("heading", { name: "static-folder" }).waitFor();
+  await page.getByRole("heading", { level: 1, name: "static-folder", exact: true }).waitFor();
   platform.push("static-folder", "index.html", "<h1>The second version</h1>", "Say it differently");
-  await page.getByRole("button", { name: "Deploy" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Deploy" }).click();
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Deploy", exact: true }).click();
   await page.getByRole("heading", { name: /static-folder v2/ }).waitFor();
   // Nobody reloads: the state comes by itself.
-  await page.getByRole("heading", { name: /Production/ }).waitFor();
+  await page.getByRole("heading", { name: /static-folder v2 Production/ }).waitFor();
   await page.getByText("Say it differently").first().waitFor();
   expect(await platform.visit("static-folder.localhost")).toContain("The second version");
 
@@ -89,6 +89,6 @@ it("signs out and in again, and goes on where one wanted to go", async () => {
   await page.getByRole("alert").waitFor();
   await page.getByLabel("Password").fill(platform.admin.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("list", { name: "Deployments" }).getByText("v3").waitFor();
+  await page.getByRole("list", { name: "Deployments" }).getByRole("link", { name: /^v3/ }).first().waitFor();
   expect(page.url()).toBe(`${platform.console}/projects/static-folder/deployments`);
 });

@@ -2,7 +2,7 @@
 
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import { type Watched, expectAccessible, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
 import { Platform } from "./platform";
 
 let platform: Platform;
@@ -82,14 +82,14 @@ it("draws a pipeline, is told what is wrong with it, and saves it", async () => 
   await page.getByLabel("Tcp").fill("api");
   await problems().getByText("steps.check.parameters.tcp").waitFor();
   await expectAccessible(page, "the editor with a problem");
-  expect(await page.getByRole("button", { name: "Save", exact: true }).isDisabled(), "what is wrong is not saved").toBe(true);
+  await expect.poll(() => page.getByRole("button", { name: "Save", exact: true }).isDisabled(), { message: "what is wrong is not saved" }).toBe(true);
   await page.getByLabel("Tcp").fill("api:3000");
   await problems().getByText("Nothing is wrong").waitFor();
 
   await drag(node("api").locator(".source"), node("check").locator(".target"));
   await page.getByLabel("api", { exact: true }).and(page.locator(":checked")).waitFor();
   await drag(node("check").locator(".source"), node("api").locator(".target"));
-  await page.getByText("That would be a circle: api → check → api.").waitFor();
+  await expectTold(page, "That would be a circle: api → check → api.");
 
   await page.getByRole("button", { name: "YAML" }).click();
   await expect.poll(text).toContain("needs: [ api ]");
@@ -103,7 +103,7 @@ it("draws a pipeline, is told what is wrong with it, and saves it", async () => 
   await page.getByLabel("Wait (s)").fill("20");
   await page.getByRole("button", { name: "YAML" }).click();
   await expect.poll(text).toContain("wait_s: 20");
-  expect(await text(), "comments stay").toContain("# Ours since the spring");
+  await expect.poll(text, { message: "comments stay" }).toContain("# Ours since the spring");
 
   await problems().getByText("Nothing is wrong").waitFor();
   await page.getByRole("button", { name: "Save", exact: true }).click();
@@ -164,7 +164,7 @@ it("stands up a copy with a chosen tag, keeps it, clones it with another, and ta
   await dialog.getByRole("button", { name: "Deploy" }).click();
 
   // Nobody reloads: steps and state come by themselves.
-  await slot("qa-1").getByText("Production").waitFor();
+  await slot("qa-1").getByText("Production").first().waitFor();
   expect(await platform.visit("api.qa-1.local.localhost")).toBe("This is v2");
   await slot("qa-1").getByText("api:v2").waitFor();
   await expectAccessible(page, "a slot");
@@ -178,7 +178,7 @@ it("stands up a copy with a chosen tag, keeps it, clones it with another, and ta
   await dialog.getByLabel("Tag of api").fill("v1");
   await expectAccessible(page, "cloning");
   await dialog.getByRole("button", { name: "Clone", exact: true }).click();
-  await slot("qa-2").getByText("Production").waitFor();
+  await slot("qa-2").getByText("Production").first().waitFor();
   expect(await platform.visit("api.qa-2.local.localhost")).toBe("This is v1");
 
   await slot("qa-1").getByRole("button", { name: /^QR code/ }).click();
@@ -201,7 +201,7 @@ it("shows a run as a graph, and the lines of a step", async () => {
   const steps = page.getByRole("list", { name: "Steps" });
   await steps.getByRole("button", { name: /check Succeeded/ }).click();
   await page.getByRole("log").getByText("api:3000 accepts connections").waitFor();
-  expect(page.url()).toContain("step=check");
+  await expect.poll(() => page.url()).toContain("step=check");
   await page.goto(`${platform.console}/`);
   await page.getByText("Slots that end within a day").waitFor();
   await expectAccessible(page, "home");

@@ -9,8 +9,12 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ADMIN = { email: "ada@example.com", password: "correct horse battery" };
-const START_MS = 30_000;
-const DELETED_MS = 60_000;
+const START_MS = 90_000;
+const DELETED_MS = 180_000;
+const DEPLOYED_MS = 240_000;
+
+/** A deployment stays so until somebody asks for something else. */
+const FINAL = ["PRODUCTION", "INACTIVE", "FAILED"];
 
 export interface Options {
   /** Which of the examples, and of those beside this file, there are repositories of. */
@@ -125,7 +129,16 @@ export class Platform {
       await this.call("POST", "/projects", { name, source: { repository: this.repository(name) } });
     }
     const { id } = await this.call<Deployed>("POST", `/projects/${name}/deployments`, { slot });
-    return this.call<Deployed>("GET", `/deployments/${id}?wait=60`);
+    return this.ended(id);
+  }
+
+  /** A deployment once it is live, or has failed. */
+  async ended(id: string): Promise<Deployed> {
+    for (const end = Date.now() + DEPLOYED_MS; Date.now() < end; ) {
+      const deployment = await this.call<Deployed>("GET", `/deployments/${id}?wait=60`);
+      if (FINAL.includes(deployment.state)) return deployment;
+    }
+    throw new Error(`After ${DEPLOYED_MS / 1000} s the deployment ${id} is still on its way.`);
   }
 
   /** Deletes what is deployed, because containers outlive their server; then ends the server and removes its folder. */

@@ -102,7 +102,7 @@ async function lookAtRepository(page: Page): Promise<void> {
 it.each(Object.entries(KINDS))("%s", async (kind, options) => {
   const { page, context } = await openPage(browser, options);
   const shoot = async (name: string) => {
-    await expect.poll(() => page.locator(SKELETON).count(), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => page.locator(SKELETON).count()).toBe(0);
     await page.evaluate(() => document.fonts.ready);
     await page.screenshot({ path: join(FOLDER, `${name}-${kind}.png`) });
   };
@@ -128,7 +128,7 @@ it.each(Object.entries(KINDS))("%s", async (kind, options) => {
   for (const [name, [path, open]] of Object.entries(LAYERS)) {
     await page.goto(`${base}${path}`);
     await page.locator("main h1").first().waitFor();
-    await expect.poll(() => page.locator(SKELETON).count(), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => page.locator(SKELETON).count()).toBe(0);
     await open(page);
     if (name !== "new-project-plan") await page.getByRole("dialog").getByRole("heading").first().waitFor({ state: "attached" });
     await shoot(name);
@@ -143,11 +143,11 @@ it("a node whose certificate has changed", async () => {
   const { token } = await platform.call<{ token: string }>("POST", "/environments/local/nodes", added);
   const online = async () => (await platform.call<{ status: string }>("GET", "/nodes/hamburg-1")).status;
   const first = await platform.startAgent(token, port, "hamburg");
-  await expect.poll(online, { timeout: 20_000 }).toBe("online");
+  await expect.poll(online).toBe("online");
   await first.stop();
   first.forgetCertificate();
   await platform.startAgent(token, port, "hamburg");
-  await expect.poll(online, { timeout: 20_000 }).toBe("untrusted");
+  await expect.poll(online).toBe("untrusted");
   for (const [kind, options] of Object.entries(KINDS)) {
     const { page, context } = await openPage(browser, options);
     await signIn(context, platform);

@@ -49,12 +49,13 @@ it("asks for everything at once, and shows the records of a domain while it buil
 
   await page.getByRole("status", { name: "It is live" }).waitFor();
   const records = page.getByRole("region", { name: "DNS records" });
+  await records.getByRole("row", { name: /^TXT/ }).waitFor();
   const [name, value] = await records.getByRole("row", { name: /^TXT/ }).locator("td code").allTextContents();
   await expectAccessible(page, "live, with a domain that waits");
   dns.set("TXT", name ?? "", value ?? "");
   await platform.call("POST", `/projects/static-folder/domains/${HOST}/verify`);
   await records.waitFor({ state: "detached" });
-  await expect.poll(() => platform.visit(HOST), { timeout: 10_000 }).toContain("Pierhead example: static-folder");
+  await expect.poll(() => platform.visit(HOST)).toContain("Pierhead example: static-folder");
   const { items } = await platform.call<{ items: { key: string; secret: boolean }[] }>("GET", "/projects/static-folder/variables");
   expect(items.map(({ key, secret }) => [key, secret])).toEqual([
     ["API_TOKEN", true],

@@ -48,7 +48,7 @@ async function standUpShop(platform: Platform): Promise<Pick<World, "run" | "fai
   await platform.call("PUT", "/projects/shop/pipeline?message=The+first+shop", shop(registry, "This"));
   const deploy = async (slot: string, tag: string) => {
     const { id } = await platform.call<{ id: string }>("POST", "/projects/shop/deployments", { slot, tags: { api: tag } });
-    await platform.call("GET", `/deployments/${id}?wait=60`);
+    await platform.ended(id);
     return id;
   };
   const run = await deploy("checkout-bugfix", "v2");
@@ -145,6 +145,9 @@ export function pagesOf({ live, again, failed, run, failedRun }: World): Record<
     audit: "/audit",
     certificates: "/certificates",
     users: "/users",
+    github: "/github",
+    "github-app": "/github-app",
+    keys: "/keys",
     tokens: "/account/tokens",
     profile: "/account/profile",
     "not-found": "/nothing-here",

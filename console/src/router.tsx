@@ -24,6 +24,7 @@ import { AppShell } from "./shell/app-shell";
 import { NotFound, PageFailed } from "./shell/failures";
 import { count, oneOf, text } from "./lib/search";
 import { type AuditFilter, grantsQuery, teamQuery, teamsQuery } from "./teams/queries";
+import { githubQuery } from "./github/queries";
 import { domainsQuery } from "./domains/queries";
 import { notificationsQuery } from "./notifications/queries";
 import { pipelineQuery, pluginsQuery, servicesQuery, templatesQuery } from "./pipelines/queries";
@@ -117,8 +118,9 @@ const projects = createRoute({
 const newProject = createRoute({
   getParentRoute: () => app,
   path: "/projects/new",
-  validateSearch: (search): { repository?: string | undefined; project?: string | undefined; deployment?: string | undefined } => ({
+  validateSearch: (search): { repository?: string | undefined; github?: boolean | undefined; project?: string | undefined; deployment?: string | undefined } => ({
     repository: text(search["repository"]),
+    github: search["github"] === true ? true : undefined,
     project: text(search["project"]),
     deployment: text(search["deployment"]),
   }),
@@ -157,6 +159,8 @@ interface LogSearch {
   q?: string | undefined;
   step?: string | undefined;
   stream?: "stdout" | "stderr" | "system" | undefined;
+  /** Of replicas on several nodes: whose. */
+  node?: string | undefined;
 }
 
 interface LogsSearch extends LogSearch {
@@ -167,6 +171,7 @@ const logSearch = (search: Record<string, unknown>): LogSearch => ({
   q: text(search["q"]),
   step: text(search["step"]),
   stream: oneOf(search["stream"], ["stdout", "stderr", "system"] as const),
+  node: text(search["node"]),
 });
 
 const projectDeployments = createRoute({
@@ -367,6 +372,35 @@ const certificates = createRoute({
   component: lazyRouteComponent(() => import("./domains/platform-certificates-page"), "PlatformCertificatesPage"),
 });
 
+/** GitHub comes back here, with a code or with a refusal. */
+const github = createRoute({
+  getParentRoute: () => app,
+  path: "/github",
+  validateSearch: (search): { installation?: number | undefined; q?: string | undefined; code?: string | undefined; state?: string | undefined; error?: string | undefined } => ({
+    installation: count(search["installation"]),
+    q: text(search["q"]),
+    code: text(search["code"]),
+    state: text(search["state"]),
+    error: text(search["error"]),
+  }),
+  loader: () => ahead(client.query(githubQuery())),
+  component: lazyRouteComponent(() => import("./github/github-page"), "GithubPage"),
+});
+
+const githubApp = createRoute({
+  getParentRoute: () => app,
+  path: "/github-app",
+  validateSearch: (search): { code?: string | undefined } => ({ code: text(search["code"]) }),
+  loader: () => ahead(client.query(githubQuery())),
+  component: lazyRouteComponent(() => import("./github/app-page"), "GithubAppPage"),
+});
+
+const sealing = createRoute({
+  getParentRoute: () => app,
+  path: "/keys",
+  component: lazyRouteComponent(() => import("./sealing/keys-page"), "KeysPage"),
+});
+
 const users = createRoute({
   getParentRoute: () => app,
   path: "/users",
@@ -422,6 +456,9 @@ export const router = createRouter({
       users,
       device,
       certificates,
+      github,
+      githubApp,
+      sealing,
       tokens,
       profile,
       nowhere,

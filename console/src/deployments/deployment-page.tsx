@@ -5,6 +5,7 @@ import { type Deployment, deploymentQuery, slotsQuery } from "@/api/queries";
 import { RunCard } from "@/runs/run-card";
 import { isRunOfPipeline } from "@/runs/is-run";
 import { LogPanel } from "@/logs/log-panel";
+import { NodeField } from "@/logs/node-field";
 import { hashOf, rangeOf } from "@/logs/range";
 import { useLog } from "@/logs/use-log";
 import { NotFound } from "@/shell/failures";
@@ -18,6 +19,7 @@ import { ChangesSince } from "./changes-since";
 import { EventList } from "./event-list";
 import { Facts } from "./facts";
 import { PlanTable } from "./plan-table";
+import { SharesCard } from "./shares-card";
 import { SleepNote } from "./sleep-note";
 import { ReasonCard } from "./reason-card";
 import { ConditionChips, StateChip } from "./state-chip";
@@ -51,7 +53,7 @@ function Shown({ deployment }: { deployment: Deployment }) {
   const navigate = useNavigate();
   const search = route.useSearch();
   const hash = useLocation({ select: (location) => location.hash });
-  const log = useLog(id);
+  const log = useLog(id, search.node);
   const live = useQuery(slotsQuery(project)).data?.find(({ name }) => name === slot)?.live ?? null;
   const change = (next: Partial<typeof search>) =>
     void navigate({ to: "/deployments/$id", params: { id }, search: { ...search, ...next }, hash: true, replace: true });
@@ -89,6 +91,7 @@ function Shown({ deployment }: { deployment: Deployment }) {
           {deployment.deadline !== null && isOnItsWay(state) && <Deadline at={deployment.deadline} />}
         </div>
       </Card>
+      <SharesCard deployment={deployment} />
       {isRun && <RunCard deployment={deployment} step={search.step} onStep={chooseStep} />}
       <div className="flex min-h-0 flex-col gap-3">
         <nav aria-label="Parts of the deployment" className={tabListLook}>
@@ -108,7 +111,11 @@ function Shown({ deployment }: { deployment: Deployment }) {
           ))}
         </nav>
         {tab === "log" && (
+          <NodeField deployment={deployment} node={search.node} onNode={(node) => change({ node })} />
+        )}
+        {tab === "log" && (
           <LogPanel
+            key={search.node}
             id={id}
             log={log}
             steps={deployment.steps}

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Button } from "@/ui/button";
 import { Command } from "@/ui/copy";
 import { Dialog, DialogBody, DialogFooter } from "@/ui/dialog";
-import { Field, TextArea } from "@/ui/field";
+import { Pem } from "@/ui/pem";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { toast } from "@/ui/toast";
 import { command } from "@/lib/shell";
@@ -53,31 +53,5 @@ export function HandOverDialog({ project, onClose }: { project: string | null; o
         </DialogFooter>
       </form>
     </Dialog>
-  );
-}
-
-interface PemProps {
-  label: string;
-  hint: string;
-  value: string;
-  onChange: (text: string) => void;
-  error: string | undefined;
-  accept: string;
-}
-
-function Pem({ label, hint, value, onChange, error, accept }: PemProps) {
-  return (
-    <div className="flex flex-col gap-1.5">
-      <Field label={label} hint={hint} error={error}>
-        {(attributes) => <TextArea {...attributes} rows={4} value={value} onChange={({ target }) => onChange(target.value)} className="code text-xs" placeholder="-----BEGIN …" autoComplete="off" autoCapitalize="off" spellCheck={false} />}
-      </Field>
-      <input
-        type="file"
-        accept={accept}
-        aria-label={`${label} from a file`}
-        onChange={({ target }) => void target.files?.[0]?.text().then(onChange)}
-        className="text-xs text-muted file:mr-2 file:h-7 file:rounded-md file:border file:border-line file:bg-surface file:px-2.5 file:text-ink"
-      />
-    </div>
   );
 }

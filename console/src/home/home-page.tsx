@@ -32,17 +32,18 @@ export function HomePage() {
   const projects = useInfiniteQuery(projectListQuery(""));
   const environments = useQuery(environmentsQuery());
   const nodes = useQueries({ queries: (environments.data ?? []).map(({ name }) => nodesQuery(name)) });
-  const verdict = useQuery(verdictQuery()).data;
+  const verdict = useQuery(verdictQuery());
   const onRowKey = useRowKeys();
   useShortcut("n", "New project", "This page", () => void navigate({ to: "/projects/new" }));
 
-  const latest = recent.data?.pages[0]?.items ?? [];
+  // All at once: what came last would push the rest down under somebody's finger.
+  const isPending = recent.isPending || live.isPending || environments.isPending || verdict.isPending || nodes.some((it) => it.isPending);
+  const latest = isPending ? [] : (recent.data?.pages[0]?.items ?? []);
   const serving = live.data?.pages.flatMap(({ items }) => items) ?? [];
   const now = useNow(latest[0]?.created_at ?? 0);
-  const found = findingsIn(latest, serving, nodes.flatMap(({ data }) => data ?? []), now);
-  const broken = verdict?.checks.filter(({ ok }) => !ok) ?? [];
+  const found = findingsIn(latest, isPending ? [] : serving, isPending ? [] : nodes.flatMap(({ data }) => data ?? []), now);
+  const broken = isPending ? [] : (verdict.data?.checks.filter(({ ok }) => !ok) ?? []);
   const failure = [recent, live, environments].find(({ isError }) => isError);
-  const isPending = recent.isPending || live.isPending || environments.isPending;
   const known = projects.data?.pages.flatMap(({ items }) => items) ?? [];
   if (projects.isSuccess && known.length === 0) {
     return (

@@ -25,14 +25,16 @@ const GATHER_MS = 60;
 
 export class LogFeed {
   readonly #id: string;
+  readonly #node: string | undefined;
   #snapshot: LogSnapshot = { lines: [], status: "reading", error: null };
   #lines: LogLine[] = [];
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #abort: AbortController | null = null;
   readonly #listeners = new Set<() => void>();
 
-  constructor(id: string) {
+  constructor(id: string, node?: string) {
     this.#id = id;
+    this.#node = node;
   }
 
   get snapshot(): LogSnapshot {
@@ -87,7 +89,7 @@ export class LogFeed {
     for (;;) {
       const after = this.#last();
       const page = await answer(
-        api.GET("/api/v1/deployments/{id}/logs", { signal, params: { path: { id: this.#id }, query: { after, limit: PAGE } } }),
+        api.GET("/api/v1/deployments/{id}/logs", { signal, params: { path: { id: this.#id }, query: { after, limit: PAGE, node: this.#node } } }),
       );
       this.#add(page.lines);
       if (page.next <= after || page.lines.length < PAGE) return;
@@ -96,7 +98,8 @@ export class LogFeed {
 
   /** Whether the log has ended. */
   async #follow(signal: AbortSignal): Promise<boolean> {
-    const path = `/api/v1/deployments/${encodeURIComponent(this.#id)}/logs/stream?after=${this.#last()}`;
+    const asked = new URLSearchParams({ after: String(this.#last()), ...(this.#node !== undefined && { node: this.#node }) });
+    const path = `/api/v1/deployments/${encodeURIComponent(this.#id)}/logs/stream?${asked.toString()}`;
     const response = await open(path, { signal, headers: { accept: "text/event-stream" } });
     for await (const events of eventsOf(response)) {
       this.#add(events.filter(({ event }) => event === "line").map(({ data }) => JSON.parse(data) as LogLine));

@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { Schemas } from "@/api/client";
 import { asProblem } from "@/api/problem";
 import { projectQuery } from "@/api/queries";
+import { useAsked } from "@/lib/use-asked";
 import { useGrant, useTakeBack, useTransferProject } from "@/teams/mutations";
 import { type Grant, grantsQuery, teamsQuery } from "@/teams/queries";
 import { Button } from "@/ui/button";
@@ -104,8 +105,7 @@ export function AccessPage() {
 function GrantRow({ project, grant: { id, team, scopes } }: { project: string; grant: Grant }) {
   const change = useGrant(project);
   const takeBack = useTakeBack(project, id);
-  // What was asked for is shown until the answer says otherwise.
-  const shown = change.isPending ? change.variables.scopes : scopes;
+  const [shown, ask, isAsking] = useAsked(scopes, (asked, done) => change.mutate({ team, scopes: asked }, { onSettled: done }));
   const error = change.error ?? takeBack.error;
   return (
     <>
@@ -119,9 +119,9 @@ function GrantRow({ project, grant: { id, team, scopes } }: { project: string; g
               type="checkbox"
               aria-label={`${team}: ${SCOPES[scope]}`}
               checked={shown.includes(scope)}
-              disabled={scope === "read" || change.isPending}
+              disabled={scope === "read" || isAsking}
               title={scope === "read" ? "Included in everything" : undefined}
-              onChange={({ target }) => change.mutate({ team, scopes: target.checked ? [...scopes, scope] : scopes.filter((it) => it !== scope) })}
+              onChange={({ target }) => ask(target.checked ? [...scopes, scope] : scopes.filter((it) => it !== scope))}
               className="size-4 accent-(--accent-solid)"
             />
           </td>

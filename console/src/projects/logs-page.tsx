@@ -6,6 +6,7 @@ import { SleepNote } from "@/deployments/sleep-note";
 import { ConditionChips, StateChip } from "@/deployments/state-chip";
 import { command } from "@/lib/shell";
 import { LogPanel } from "@/logs/log-panel";
+import { NodeField } from "@/logs/node-field";
 import { hashOf, rangeOf } from "@/logs/range";
 import { useLog } from "@/logs/use-log";
 import { Card } from "@/ui/card";
@@ -68,7 +69,7 @@ function SlotLog({ id }: { id: string }) {
   const search = route.useSearch();
   const navigate = useNavigate();
   const hash = useLocation({ select: (location) => location.hash });
-  const log = useLog(id);
+  const log = useLog(id, search.node);
   const deployment = useQuery(deploymentQuery(id)).data;
   const change = (next: Partial<typeof search>) => void navigate({ to: "/projects/$project/logs", params: { project }, search: { ...search, ...next }, hash: true, replace: true });
   return (
@@ -86,7 +87,9 @@ function SlotLog({ id }: { id: string }) {
         )}
       </p>
       {deployment !== undefined && <SleepNote deployment={deployment} />}
+      {deployment !== undefined && <NodeField deployment={deployment} node={search.node} onNode={(node) => change({ node })} />}
       <LogPanel
+        key={search.node}
         id={id}
         log={log}
         steps={deployment?.steps ?? []}

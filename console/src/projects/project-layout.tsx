@@ -40,8 +40,8 @@ export function ProjectLayout() {
   const project = query.data;
   return (
     <Page
-      title={project?.name ?? <Skeleton className="h-6 w-40" />}
-      description={project === undefined ? <Skeleton className="h-4 w-64" /> : <Origin project={project} />}
+      title={project?.name ?? <Skeleton className="h-lh w-40" />}
+      description={project === undefined ? <Skeleton className="h-lh w-64" /> : <Origin project={project} />}
       actions={project !== undefined && !project.deleting && <Actions project={project} />}
     >
       <Tabs project={name} />

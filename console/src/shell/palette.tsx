@@ -10,7 +10,7 @@ import { teamsQuery } from "@/teams/queries";
 import { StateChip } from "@/deployments/state-chip";
 import { shownKeys, useActiveShortcuts } from "@/lib/shortcuts";
 import { Dialog } from "@/ui/dialog";
-import { Keys } from "@/ui/menu";
+import { Keys } from "@/ui/keys";
 import { signOut } from "@/access/sign-out";
 import { ALL_PLACES } from "./places";
 import { toggleTheme } from "./theme";

@@ -1,7 +1,7 @@
-import { BadgeCheck, Box, Boxes, Container, House, KeyRound, LayoutTemplate, type LucideIcon, Plug, Rocket, ScrollText, Server, User, UserCog, Users } from "lucide-react";
+import { BadgeCheck, Box, Boxes, Container, GitFork, House, KeyRound, LayoutTemplate, LockKeyhole, type LucideIcon, Plug, Rocket, ScrollText, Server, User, UserCog, Users } from "lucide-react";
 
 export interface Place {
-  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/teams" | "/audit" | "/users" | "/certificates" | "/account/tokens" | "/account/profile";
+  to: "/" | "/projects" | "/deployments" | "/environments" | "/services" | "/plugins" | "/templates" | "/registries" | "/teams" | "/audit" | "/users" | "/certificates" | "/github" | "/keys" | "/account/tokens" | "/account/profile";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -23,6 +23,7 @@ export const CATALOGUE_PLACES: Place[] = [
   { to: "/plugins", label: "Plugins", icon: Plug, keys: "g l", isRare: true },
   { to: "/templates", label: "Templates", icon: LayoutTemplate, keys: "g t", isRare: true },
   { to: "/registries", label: "Registries", icon: Container, keys: "g r", isRare: true },
+  { to: "/github", label: "GitHub", icon: GitFork, keys: "g b", isRare: true },
 ];
 
 /** Who works here, and what they did. */
@@ -31,6 +32,7 @@ export const PEOPLE_PLACES: Place[] = [
   { to: "/audit", label: "Audit", icon: ScrollText, keys: "g a", isRare: true },
   { to: "/certificates", label: "Certificates", icon: BadgeCheck, keys: "g c", isRare: true },
   { to: "/users", label: "Users", icon: UserCog, keys: "g u", isRare: true },
+  { to: "/keys", label: "Keys", icon: LockKeyhole, keys: "g y", isRare: true },
 ];
 
 export const ACCOUNT_PLACES: Place[] = [

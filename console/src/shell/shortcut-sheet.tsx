@@ -1,4 +1,4 @@
-import { Keys } from "@/ui/menu";
+import { Keys } from "@/ui/keys";
 import { shownKeys, singleKeys, useActiveShortcuts } from "@/lib/shortcuts";
 import { useStored } from "@/lib/stored";
 import { Dialog, DialogBody, DialogFooter } from "@/ui/dialog";

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { BookOpen, Search } from "lucide-react";
-import { Keys } from "@/ui/menu";
+import { Keys } from "@/ui/keys";
 import { shownKeys } from "@/lib/shortcuts";
 import { LiveBadge } from "./live-badge";
 import { Logo } from "./logo";

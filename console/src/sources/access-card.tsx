@@ -49,7 +49,7 @@ export function AccessCard({ project: { name, source } }: { project: Project }) 
               </span>
             </p>
           )}
-          <Held access={access} />
+          <Held access={access} isConnected={query.data?.connection?.unused === null} />
           {entry === "ssh" ? <DeployKey project={name} access={access} /> : entry === "https" ? <TokenForm project={name} access={access} /> : <NeverPlain />}
           {entry === "ssh" && <HostKeys project={name} access={access} />}
         </div>
@@ -59,12 +59,12 @@ export function AccessCard({ project: { name, source } }: { project: Project }) 
   );
 }
 
-function Held({ access: { credential, server, username, created_at, created_by } }: { access: Access }) {
+function Held({ access: { credential, server, username, created_at, created_by }, isConnected }: { access: Access; isConnected: boolean }) {
   return (
     <p className="flex items-start gap-2 text-sm">
       <KeyRound aria-hidden className="mt-0.5 size-4 shrink-0 text-muted" />
       {credential === null ? (
-        <span className="text-muted">Nothing is shown to the server: it has to let everybody read the repository.</span>
+        <span className="text-muted">{isConnected ? "It is entered through its connection: nothing more is needed." : "Nothing is shown to the server: it has to let everybody read the repository."}</span>
       ) : (
         <span className="min-w-0">
           {credential === "key" ? "A deploy key" : "A token"}

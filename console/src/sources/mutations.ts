@@ -60,6 +60,41 @@ export function useTrustHostKey(project: string) {
   });
 }
 
+/** A new project of a repository that was chosen among those that the GitHub App is let into. */
+export function connectThroughApp(project: string): Promise<Following> {
+  return answer(api.PUT("/api/v1/projects/{project}/source/connection", { params: { path: { project } }, body: { provider: "github_app" } }));
+}
+
+export function useConnect(project: string) {
+  return useMutation({
+    mutationFn: (body: Schemas["SourceConnectionRequest"]) => answer(api.PUT("/api/v1/projects/{project}/source/connection", { params: { path: { project } }, body })),
+    onSuccess: useTake(project),
+  });
+}
+
+export function useDisconnect(project: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => answer(api.DELETE("/api/v1/projects/{project}/source/connection", { params: { path: { project } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.following(project) }),
+  });
+}
+
+export function useMakeWebhook(project: string) {
+  return useMutation({
+    mutationFn: () => answer(api.POST("/api/v1/projects/{project}/source/webhook", { params: { path: { project } } })),
+    onSuccess: useTake(project),
+  });
+}
+
+export function useRemoveWebhook(project: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => answer(api.DELETE("/api/v1/projects/{project}/source/webhook", { params: { path: { project } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.following(project) }),
+  });
+}
+
 export function useApprovePull(project: string, number: number) {
   return useMutation({
     mutationFn: (body: Schemas["PullApprovalRequest"]) => answer(api.POST("/api/v1/projects/{project}/pulls/{number}/approve", { params: { path: { project, number } }, body })),

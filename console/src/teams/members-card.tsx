@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { UserMinus } from "lucide-react";
 import { useState } from "react";
+import { useAsked } from "@/lib/use-asked";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Confirm } from "@/ui/confirm";
@@ -31,6 +32,7 @@ function MemberRow({ team, member, canManage, isMe }: { team: string; member: Me
   const { email, name, role, created_at } = member;
   const [isAsked, setIsAsked] = useState(false);
   const setRole = useSetRole(team, email);
+  const [shown, ask, isAsking] = useAsked(role, (asked, done) => setRole.mutate(asked, { onSettled: done }));
   const remove = useRemoveMember(team, email);
   return (
     <li className="border-b border-line px-4 py-2.5 last:border-0">
@@ -44,7 +46,7 @@ function MemberRow({ team, member, canManage, isMe }: { team: string; member: Me
           </p>
         </div>
         {canManage ? (
-          <Select aria-label={`Role of ${email}`} value={setRole.isPending ? setRole.variables : role} disabled={setRole.isPending} onChange={({ target }) => setRole.mutate(target.value as Role)} className="w-32!">
+          <Select aria-label={`Role of ${email}`} value={shown} disabled={isAsking} onChange={({ target }) => ask(target.value as Role)} className="w-32!">
             {Object.entries(ROLES).map(([value, { label, may }]) => (
               <option key={value} value={value} title={may}>
                 {label}

@@ -1,6 +1,7 @@
 import { DropdownMenu as Radix } from "radix-ui";
 import type { ReactNode } from "react";
 import { cn } from "@/lib/cn";
+import { Keys } from "./keys";
 
 interface Props {
   trigger: ReactNode;
@@ -67,19 +68,4 @@ export function MenuItem({ icon, shortcut, isDangerous, disabled, reason, onSele
 
 export function MenuSeparator() {
   return <Radix.Separator className="my-1 h-px bg-line" />;
-}
-
-export function Keys({ keys }: { keys: string }) {
-  return (
-    <span className="flex gap-1">
-      {keys.split(" ").map((key, index) => (
-        <kbd
-          key={index}
-          className="min-w-5 rounded-sm border border-line bg-sunken px-1 text-center font-sans text-2xs leading-4.5 text-muted"
-        >
-          {key}
-        </kbd>
-      ))}
-    </span>
-  );
 }

@@ -1,8 +1,8 @@
-import { useState } from "react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answer, api } from "@/api/client";
 import { keys } from "@/api/keys";
 import { signInOptionsQuery } from "@/api/queries";
+import { useAsked } from "@/lib/use-asked";
 import { Card } from "@/ui/card";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { POLICIES, type SignUpPolicy } from "./queries";
@@ -15,17 +15,11 @@ export function SignUpCard() {
     mutationFn: (policy: SignUpPolicy) => answer(api.PUT("/api/v1/settings/sign-up", { body: { policy } })),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.signInOptions() }),
   });
-  // The mutation tells that it is pending a moment later, in which React would put the mark back.
-  const [chosen, setChosen] = useState<SignUpPolicy>();
-  const policy = chosen ?? query.data?.sign_up;
-  const choose = (value: SignUpPolicy) => {
-    setChosen(value);
-    decide.mutate(value, { onSettled: () => setChosen(undefined) });
-  };
+  const [policy, choose, isAsking] = useAsked(query.data?.sign_up, (value, done) => value !== undefined && decide.mutate(value, { onSettled: done }));
   return (
     <Card title="Who may make an account">
       {query.isError && <ProblemPanel what="It could not be read" error={query.error} onRetry={() => void query.refetch()} />}
-      <fieldset disabled={decide.isPending} className="flex flex-col gap-3">
+      <fieldset disabled={isAsking} className="flex flex-col gap-3">
         <legend className="sr-only">Who may make an account</legend>
         {Object.entries(POLICIES).map(([value, { label, says }]) => (
           <label key={value} className="flex items-start gap-2 text-sm">

@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use parking_lot::Mutex;
+use pierhead_engine::StdinWriter;
 use pierhead_engine::session::{Printed, PrintedStream, Process, Session, SessionSpec, TerminalSize};
 use pierhead_engine::spec::Labels;
 use pierhead_engine::state::{Container, Status};
-use pierhead_engine::StdinWriter;
 use pierhead_wire::Executes;
 use pierhead_wire::exec::{Begin, Ended, FromProcess, Receiving, Sending, ToProcess, directions};
 use pierhead_wire::traffic::Connection;
@@ -91,7 +91,9 @@ impl Commands {
             is_meant.then_some(((std::cmp::Reverse(attempt), replica), container.id))
         });
         let (_, id) = services.min().ok_or_else(|| match begin.replica {
-            Some(replica) => format!("replica {replica} of {} does not run here at the moment", begin.service),
+            Some(replica) => {
+                format!("replica {replica} of {} does not run here at the moment", begin.service)
+            }
             None => format!("{} does not run at the moment: look with `pierhead ps`", begin.service),
         })?;
         engine.inspect(&id).await.map_err(|error| error.to_string())

@@ -181,7 +181,8 @@ impl Uplink {
             }
             Purpose::Streams => {
                 let (services, commands) = (self.agent.services(), self.agent.commands());
-                let serving = streams::serve(opened.into_stream(), Arc::clone(&self.blobs), services, commands);
+                let serving =
+                    streams::serve(opened.into_stream(), Arc::clone(&self.blobs), services, commands);
                 if let Err(error) = serving.await {
                     tracing::debug!(%error, "the streams to the control plane ended");
                 }

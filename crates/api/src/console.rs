@@ -4,7 +4,8 @@
 //!   them is asked for again each time, so that an upgrade shows at once.
 //! - Every other path is the console's own address (`/console/projects/shop`) and gets that page.
 //! - Each file lies there compressed as well, made once when the console is built.
-//! - No script, style or address but our own is allowed: log lines, commit messages and names are hostile input.
+//! - No script, style or address but our own is allowed: log lines, commit messages and names are hostile input. The one form that
+//!   goes elsewhere asks GitHub to make the app of this installation.
 
 use std::borrow::Cow;
 
@@ -21,7 +22,7 @@ pub type Files = fn(&str) -> Option<Cow<'static, [u8]>>;
 pub(crate) const HOME: &str = "/console/";
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
-connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+connect-src 'self'; base-uri 'none'; form-action https://github.com; frame-ancestors 'none'";
 const PAGE: &str = "index.html";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pierhead");
 const LIMIT: Duration = Duration::from_secs(60);
-const SERVER_JS: &str = "require('http').createServer((_, r) => r.end('hello')).listen(process.env.PORT, '0.0.0.0');";
+const SERVER_JS: &str =
+    "require('http').createServer((_, r) => r.end('hello')).listen(process.env.PORT, '0.0.0.0');";
 const SECRET: &str = "only the service knows";
 
 struct Shop {
@@ -88,7 +89,8 @@ async fn a_command_runs_beside_the_service_and_what_it_says_comes_through() {
     assert_eq!(text(&said.stderr), "wrong\n");
 
     // More than any buffer on the way holds, both ways at once, bytes of every kind.
-    let sent: Vec<u8> = (0..3_000_001_u32).map(|number| number.to_le_bytes()[usize::from(number % 3 == 0)]).collect();
+    let sent: Vec<u8> =
+        (0..3_000_001_u32).map(|number| number.to_le_bytes()[usize::from(number % 3 == 0)]).collect();
     let mut cat = shop.exec(&["service.1", "--", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = cat.stdin.take().unwrap();
     let writing = {
@@ -102,8 +104,10 @@ async fn a_command_runs_beside_the_service_and_what_it_says_comes_through() {
     assert_eq!(Sha256::digest(&got.stdout), Sha256::digest(&sent));
 
     // With a terminal of this one's size, in which what is typed arrives key by key.
-    let inside = "console.log(process.stdin.isTTY, process.stdout.columns, process.stdout.rows); process.exit(5)";
-    let line = format!("stty cols 91 rows 33; exec {BINARY} exec --deployment {} -- node -e '{inside}'", shop.id);
+    let inside =
+        "console.log(process.stdin.isTTY, process.stdout.columns, process.stdout.rows); process.exit(5)";
+    let line =
+        format!("stty cols 91 rows 33; exec {BINARY} exec --deployment {} -- node -e '{inside}'", shop.id);
     let seen = Command::new("script")
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .envs(shop.server.command_line())
@@ -189,7 +193,10 @@ async fn a_service_that_sleeps_is_woken_and_stays_awake_while_somebody_is_in_it(
     assert_eq!(status, 200);
     let asleep = || {
         let container = shop.server.container_of(&shop.id, "service");
-        let output = Command::new("docker").args(["inspect", "-f", "{{.State.Running}}", &container]).output().unwrap();
+        let output = Command::new("docker")
+            .args(["inspect", "-f", "{{.State.Running}}", &container])
+            .output()
+            .unwrap();
         text(&output.stdout).trim() == "false"
     };
     shop.until("asleep", asleep).await;

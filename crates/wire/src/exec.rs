@@ -225,7 +225,13 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused() {
-        for bad in [&b""[..], b"\x09", b"\x02{", b"\x02{\"columns\":-1,\"rows\":1}", b"\x02{\"columns\":70000,\"rows\":1}"] {
+        for bad in [
+            &b""[..],
+            b"\x09",
+            b"\x02{",
+            b"\x02{\"columns\":-1,\"rows\":1}",
+            b"\x02{\"columns\":70000,\"rows\":1}",
+        ] {
             assert!(ToProcess::decode(Bytes::from_static(bad)).is_err(), "{bad:?}");
         }
     }

@@ -5,6 +5,8 @@ import { projectQuery } from "@/api/queries";
 import { useDeploy } from "@/deployments/mutations";
 import { repositoryName } from "@/lib/repository";
 import { AccessCard } from "@/sources/access-card";
+import { ConnectionCard } from "@/sources/connection-card";
+import { followingQuery } from "@/sources/queries";
 import { Button } from "@/ui/button";
 import { ProblemPanel } from "@/ui/problem-panel";
 import { Skeleton } from "@/ui/skeleton";
@@ -15,6 +17,8 @@ export function LetInStep({ project: name, onDeployed }: { project: string; onDe
   const query = useQuery(projectQuery(name));
   const deploy = useDeploy(name);
   const project = query.data;
+  const connection = useQuery(followingQuery(name)).data?.connection;
+  const isConnected = connection?.provider === "github_app" && connection.unused === null;
   if (query.isError) return <ProblemPanel what="The project could not be read" error={query.error} onRetry={() => void query.refetch()} />;
   if (project === undefined) return <Skeleton className="h-64 rounded-xl" />;
   const begin = () =>
@@ -30,13 +34,14 @@ export function LetInStep({ project: name, onDeployed }: { project: string; onDe
   return (
     <div className="flex flex-col gap-4">
       <p className="text-sm text-muted">
-        The project {project.name} is made. {repositoryName(project.source?.repository ?? "")} does not let everybody in: let the platform in, then deploy. How it is built is found out then, and can be said in the{" "}
+        The project {project.name} is made. {isConnected ? `It is let into ${connection.repository} through the GitHub App: deploy it.` : `${repositoryName(project.source?.repository ?? "")} does not let everybody in: let the platform in, then deploy.`} How it is built is found out then, and can be said in the{" "}
         <Link to="/projects/$project/settings" params={{ project: name }} className="text-accent underline underline-offset-2">
           settings
         </Link>
         .
       </p>
-      <AccessCard project={project} />
+      <ConnectionCard project={name} />
+      {!isConnected && <AccessCard project={project} />}
       {deploy.isError && <ProblemPanel what="It was not deployed" error={deploy.error} />}
       <div className="flex justify-end">
         <Button kind="primary" isBusy={deploy.isPending} onClick={begin}>

@@ -7,6 +7,7 @@ import { PlanWarnings } from "@/deployments/plan-table";
 import { hostOf, hostProblem } from "@/domains/host";
 import { parseDotenv, soundsSecret } from "@/lib/dotenv";
 import { repositoryName } from "@/lib/repository";
+import { connectThroughApp } from "@/sources/mutations";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Field, Input, TextArea } from "@/ui/field";
@@ -42,6 +43,7 @@ export function PlanStep({ found, onBack, onDeployed }: Props) {
     mutationFn: async () => {
       const project = made ?? (await create(name, team, source, build)).name;
       setMade(project);
+      if (found.isGithub) await connectThroughApp(project);
       if (entries.length > 0) {
         const items = entries.map(({ key, value }) => ({ key, value, secret: soundsSecret(key, value), exposure: "all" as const }));
         await answer(api.PUT("/api/v1/projects/{project}/variables", { params: { path: { project } }, body: { items } }));

@@ -4,6 +4,7 @@ import { answer, api } from "@/api/client";
 import { ProblemError } from "@/api/problem";
 import type { Plan } from "@/api/queries";
 import { projectNameFor, repositoryAddress } from "@/lib/repository";
+import { connectThroughApp } from "@/sources/mutations";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Command } from "@/ui/copy";
@@ -21,6 +22,8 @@ export interface Found {
   name: string;
   /** Nothing was recognised, and it is said by hand: `null`. */
   plan: Plan | null;
+  /** Whether the project is connected through the GitHub App. */
+  isGithub: boolean;
 }
 
 /** How a server says that it does not let everybody in; some say that there is nothing. */
@@ -28,13 +31,15 @@ const SHUT = ["no_credentials", "repository_not_found", "host_key_unknown"];
 
 interface Props {
   initial: string;
+  /** It was chosen among those that the GitHub App is let into: the project is connected through it. */
+  isGithub: boolean;
   onFound: (found: Found) => void;
   /** The project is made already, for a repository that nobody was let into yet. */
   onMade: (project: string) => void;
 }
 
 /** Where it comes from. Looking at it builds and stores nothing. */
-export function SourceStep({ initial, onFound, onMade }: Props) {
+export function SourceStep({ initial, isGithub, onFound, onMade }: Props) {
   const [repository, setRepository] = useState(initial);
   const [branch, setBranch] = useState("");
   const [root, setRoot] = useState("");
@@ -45,15 +50,22 @@ export function SourceStep({ initial, onFound, onMade }: Props) {
     root_directory: root.trim() || null,
   };
   const name = projectNameFor(source.repository, root);
+  // Another address was typed over it since: that one is entered as anybody's.
+  const isGithubNow = isGithub && repository.trim() === initial;
   const detect = useMutation({
     mutationFn: () => answer(api.POST("/api/v1/detect", { body: source })),
-    onSuccess: (plan) => onFound({ source, name, plan }),
+    onSuccess: (plan) => onFound({ source, name, plan, isGithub: isGithubNow }),
   });
   const make = useMutation({
-    mutationFn: () => answer(api.POST("/api/v1/projects", { body: { name, source } })),
+    mutationFn: async () => {
+      const project = await answer(api.POST("/api/v1/projects", { body: { name, source } }));
+      // When it fails the project is there, and the next step says why and offers it again.
+      if (isGithubNow) await connectThroughApp(project.name).catch(() => undefined);
+      return project;
+    },
     onSuccess: (project) => onMade(project.name),
   });
-  const isShut = detect.error instanceof ProblemError && detect.error.code === "clone_failed" && SHUT.includes(detect.error.kind ?? "");
+  const isShut = detect.error instanceof ProblemError && detect.error.code === "clone_failed" && (isGithubNow || SHUT.includes(detect.error.kind ?? ""));
   const isUnknown = detect.error instanceof ProblemError && detect.error.code === "detection_failed";
   return (
     <form
@@ -71,10 +83,10 @@ export function SourceStep({ initial, onFound, onMade }: Props) {
           <>
             {isShut && name !== "" && (
               <Button isBusy={make.isPending} onClick={() => make.mutate()}>
-                It is private: let the platform in
+                {isGithubNow ? "Go on through the GitHub App" : "It is private: let the platform in"}
               </Button>
             )}
-            {isUnknown && <Button onClick={() => onFound({ source, name, plan: null })}>Say by hand how it is built</Button>}
+            {isUnknown && <Button onClick={() => onFound({ source, name, plan: null, isGithub: isGithubNow })}>Say by hand how it is built</Button>}
             <Button type="submit" kind="primary" isBusy={detect.isPending}>
               {detect.isPending ? "Looking at it" : "Go on"}
             </Button>

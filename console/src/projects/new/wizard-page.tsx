@@ -17,7 +17,7 @@ const route = getRouteApi("/app/projects/new");
 export function WizardPage() {
   useTitle("New project");
   const navigate = useNavigate();
-  const { repository, project, deployment } = route.useSearch();
+  const { repository, github = false, project, deployment } = route.useSearch();
   const [found, setFound] = useState<Found | null>(null);
   const at = deployment !== undefined ? 2 : found !== null || project !== undefined ? 1 : 0;
   const steps = ["Repository", project === undefined ? "Plan" : "Access", "Live"];
@@ -52,7 +52,7 @@ export function WizardPage() {
         />
       ) : (
         <>
-          <SourceStep initial={repository ?? ""} onFound={setFound} onMade={(name) => void navigate({ to: "/projects/new", search: { project: name } })} />
+          <SourceStep initial={repository ?? ""} isGithub={github} onFound={setFound} onMade={(name) => void navigate({ to: "/projects/new", search: { project: name } })} />
           <PipelineCard />
         </>
       )}

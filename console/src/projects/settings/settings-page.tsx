@@ -4,6 +4,7 @@ import { useState } from "react";
 import { type Project, projectQuery, slotsQuery } from "@/api/queries";
 import { command } from "@/lib/shell";
 import { AccessCard } from "@/sources/access-card";
+import { ConnectionCard } from "@/sources/connection-card";
 import { FollowingCard } from "@/sources/following-card";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
@@ -30,6 +31,7 @@ export function SettingsPage() {
       {project.source !== null && (
         <>
           <AccessCard project={project} />
+          <ConnectionCard project={name} />
           <TriggersSection project={project} />
           <FollowingCard project={name} />
         </>

@@ -16,10 +16,10 @@ use pierhead_model::Timestamp;
 use pierhead_model::digest::Digest;
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::sleep::RestOrder;
-use pierhead_wire::{Executes, Tunnels};
 use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, MachineUsage};
 use pierhead_wire::streams::Streams;
 use pierhead_wire::traffic::Connection;
+use pierhead_wire::{Executes, Tunnels};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::Core;

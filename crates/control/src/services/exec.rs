@@ -135,7 +135,11 @@ impl Exec {
         while self.sleeps(id, place).await? {
             core.sleepers.wake(id, core.outside.now());
             if tokio::time::Instant::now() > deadline {
-                let detail = format!("{} did not wake up in {} s: look at its log.", place.service, WAKE_LIMIT.as_secs());
+                let detail = format!(
+                    "{} did not wake up in {} s: look at its log.",
+                    place.service,
+                    WAKE_LIMIT.as_secs()
+                );
                 return Err(Error::Unavailable { detail });
             }
             tokio::time::sleep(WAKE_PERIOD).await;
@@ -196,7 +200,9 @@ fn checked(wanted: &Wanted) -> Result<Vec<(String, String)>, Error> {
     if wanted.command.iter().map(String::len).sum::<usize>() > COMMAND_BYTES {
         return Err(Error::invalid("/command", format!("is longer than {} KiB", COMMAND_BYTES >> 10)));
     }
-    if wanted.command.iter().any(|word| word.contains('\0')) || wanted.command.first().is_some_and(String::is_empty) {
+    if wanted.command.iter().any(|word| word.contains('\0'))
+        || wanted.command.first().is_some_and(String::is_empty)
+    {
         return Err(Error::invalid("/command", "names no program, or holds a NUL"));
     }
     let Some(Terminal { size, kind }) = &wanted.terminal else { return Ok(Vec::new()) };

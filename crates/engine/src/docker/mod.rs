@@ -102,7 +102,13 @@ impl DockerEngine {
                 "the Docker engine at {path} speaks API {version}; install Docker 20.10 (API 1.41) or newer"
             )));
         }
-        Ok(Self { docker, socket: socket.to_owned(), timeouts, roots: Roots::default(), networks: tokio::sync::Mutex::new(()) })
+        Ok(Self {
+            docker,
+            socket: socket.to_owned(),
+            timeouts,
+            roots: Roots::default(),
+            networks: tokio::sync::Mutex::new(()),
+        })
     }
 
     async fn quick<T>(&self, operation: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {

@@ -54,7 +54,8 @@ impl Sessions for DockerEngine {
         let created = self.quick(DOING, async {
             self.docker.create_exec(name, options).await.map_err(|error| classify(error, call))
         });
-        let process = Exec { docker: self.docker.clone(), id: created.await?.id, within: self.timeouts.quick };
+        let process =
+            Exec { docker: self.docker.clone(), id: created.await?.id, within: self.timeouts.quick };
         let connecting = self.quick(DOING, self.connected_to(&process.id, spec.terminal.is_some()));
         let (output, input) = tokio::io::split(connecting.await?);
         if let Some(size) = spec.terminal
@@ -128,7 +129,10 @@ impl Decoder for Pieces {
         let (which, [.., a, b, c, d]) = (header[0], *header);
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         if length > PIECE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the engine sent something that is no output"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the engine sent something that is no output",
+            ));
         }
         if from.len() < HEADER + length {
             from.reserve(HEADER + length - from.len());
@@ -151,7 +155,8 @@ struct Exec {
 impl Exec {
     async fn look(&self) -> Result<bollard::models::ExecInspectResponse> {
         let call = Call::on(DOING, Object::Container, &self.id);
-        let asking = async { self.docker.inspect_exec(&self.id).await.map_err(|error| classify(error, call)) };
+        let asking =
+            async { self.docker.inspect_exec(&self.id).await.map_err(|error| classify(error, call)) };
         super::bounded(DOING, self.within, asking).await
     }
 
@@ -205,7 +210,8 @@ fn session(leader: i32) -> Vec<i32> {
     let Ok(entries) = fs_err::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| {
-        fs_err::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| session_of(&stat) == Some(leader))
+        fs_err::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| session_of(&stat) == Some(leader))
     })
     .collect()
 }

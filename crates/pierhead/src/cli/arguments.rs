@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, nodes, notices, open, pipelines,
-    plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source, teams, tokens,
-    up, users, validate, version, visitors,
+    exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, nodes, notices, open,
+    pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source,
+    teams, tokens, up, users, validate, version, visitors,
 };
 use crate::output::{Color, Verbosity, humane};
 

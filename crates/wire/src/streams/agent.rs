@@ -20,7 +20,9 @@ use tokio_util::io::ReaderStream;
 
 use super::ask::{Answer, COMPLETE, CONTENT, DOCUMENT_BYTES, RESULT, asked};
 use super::remote_blobs::{Piece, RemoteBlobs, Source};
-use super::{Body, CONNECTION_WINDOW, EXEC, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, STREAMS, empty, full};
+use super::{
+    Body, CONNECTION_WINDOW, EXEC, FRAME_BYTES, PING, PING_LIMIT, STREAM_WINDOW, STREAMS, empty, full,
+};
 use crate::exec::Executes;
 
 /// A container of this machine answers at once or not at all.

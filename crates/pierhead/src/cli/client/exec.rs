@@ -46,7 +46,11 @@ pub(crate) struct Printing {
 
 impl Client<'_> {
     /// Runs a command. Whether it could be is the first that [`Printing`] says.
-    pub(crate) async fn exec(&self, deployment: &str, wanted: &ExecRequest) -> Result<(Typing, Printing), Error> {
+    pub(crate) async fn exec(
+        &self,
+        deployment: &str,
+        wanted: &ExecRequest,
+    ) -> Result<(Typing, Printing), Error> {
         let mut request = self.request(Method::GET, &["deployments", deployment, "exec"]);
         let key = BASE64.encode(rand::random::<[u8; 16]>());
         let expected = derive_accept_key(key.as_bytes());
@@ -55,7 +59,9 @@ impl Client<'_> {
         let garbled = |why: String| Error::Garbled { url: url.clone(), why };
         let response = self.send(&request, None).await?;
         if header(&response, "sec-websocket-accept").as_deref() != Some(&expected) {
-            return Err(garbled("it is no WebSocket: is there a proxy that does not pass them on?".to_owned()));
+            return Err(garbled(
+                "it is no WebSocket: is there a proxy that does not pass them on?".to_owned(),
+            ));
         }
         let upgraded = response.upgrade().await.map_err(|error| garbled(error.to_string()))?;
         let limits = WebSocketConfig::default()

@@ -210,7 +210,8 @@ impl<'p> Client<'p> {
             _ => response,
         };
         let status = response.status();
-        if status.is_success() || (request.socket_key.is_some() && status == StatusCode::SWITCHING_PROTOCOLS) {
+        if status.is_success() || (request.socket_key.is_some() && status == StatusCode::SWITCHING_PROTOCOLS)
+        {
             return Ok(response);
         }
         let path = request.url.path();
