@@ -198,6 +198,20 @@ pub trait Executes: Send + Sync + Debug {
     async fn execute(&self, connection: Box<dyn Connection>);
 }
 
+/// For what has no services.
+#[derive(Debug, Clone, Copy)]
+pub struct NoCommands;
+
+#[async_trait]
+impl Executes for NoCommands {
+    async fn execute(&self, connection: Box<dyn Connection>) {
+        let (mut sending, _receiving) = directions(connection);
+        let why = "no services run here".to_owned();
+        // Whoever asked may be gone.
+        let _ = sending.send(&FromProcess::Ended(Ended::Failed { why })).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,10 @@ use futures::StreamExt as _;
 use pierhead_model::digest::Digest;
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::pipeline::StepName;
+use pierhead_wire::exec::{Begin, Ended, FromProcess, ToProcess, directions};
 use pierhead_wire::streams::{Offer, Reachable, RemoteBlobs, Streams, serve};
 use pierhead_wire::traffic::{Leaders, NoTunnels, Tunnels};
-use pierhead_wire::{BlobChannel, BlobError};
+use pierhead_wire::{BlobChannel, BlobError, Executes};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -42,7 +43,7 @@ impl Connection {
         let (near, far) = tokio::io::duplex(1 << 16);
         let blobs = Arc::clone(blobs);
         let serving = tokio::spawn(async move {
-            let _ = serve(far, blobs, Arc::new(Only(service))).await;
+            let _ = serve(far, blobs, Arc::new(Only(service)), Arc::new(Repeats)).await;
         });
         let (streams, driven) = Streams::begin(near, offer).await.unwrap();
         let driving = tokio::spawn(async move {
@@ -61,6 +62,23 @@ impl Connection {
 
 fn offer(blobs: Arc<dyn BlobChannel>) -> Offer {
     Offer { blobs, takes_blobs: true, leaders: Arc::new(Echo), services: Arc::new(Echo) }
+}
+
+/// Says again what is typed, and ends with the number of its words.
+#[derive(Debug)]
+struct Repeats;
+
+#[async_trait::async_trait]
+impl Executes for Repeats {
+    async fn execute(&self, connection: Box<dyn pierhead_wire::traffic::Connection>) {
+        let (mut sending, mut receiving) = directions(connection);
+        let begin: Begin = receiving.next().await.unwrap().unwrap();
+        while let Some(Ok(ToProcess::Input(bytes))) = receiving.next().await {
+            sending.send(&FromProcess::Output(bytes)).await.unwrap();
+        }
+        let code = i64::try_from(begin.command.len()).unwrap();
+        sending.send(&FromProcess::Ended(Ended::Exited { code })).await.unwrap();
+    }
 }
 
 /// Leads to something that says again what it hears, at one port.
@@ -288,4 +306,28 @@ async fn who_may_only_read_stores_nothing() {
     assert!(matches!(blobs.put(new, Bytes::from_static(b"new")).await, Err(BlobError::Unavailable { .. })));
     assert!(matches!(blobs.missing(&[kept]).await, Err(BlobError::Unavailable { .. })));
     assert_eq!(store.missing(&[new]).await.unwrap(), [new], "it is not there");
+}
+
+#[tokio::test]
+async fn a_command_is_run_over_a_stream_and_what_is_typed_reaches_it() {
+    let (store, blobs) = (Arc::new(Memory::default()), Arc::new(RemoteBlobs::default()));
+    let connection = Connection::open(&store, &blobs, "127.0.0.1:1".parse().unwrap()).await;
+    let (mut sending, mut receiving) = directions(Box::new(connection.streams.execute().await.unwrap()));
+    let begin = Begin {
+        deployment: "3x9mq2p7ab".parse().unwrap(),
+        service: StepName::parse("web").unwrap(),
+        replica: None,
+        command: ["a", "b", "c"].map(ToOwned::to_owned).to_vec(),
+        environment: Vec::new(),
+        terminal: None,
+    };
+    sending.send(&begin).await.unwrap();
+    let typed = Bytes::from(vec![7; 300_000]);
+    sending.send(&ToProcess::Input(typed.clone())).await.unwrap();
+    assert_eq!(receiving.next::<FromProcess>().await.unwrap().unwrap(), FromProcess::Output(typed));
+    sending.send(&ToProcess::InputEnd).await.unwrap();
+    let ended = receiving.next::<FromProcess>().await.unwrap().unwrap();
+    assert_eq!(ended, FromProcess::Ended(Ended::Exited { code: 3 }));
+    connection.cut().await;
+    assert!(receiving.next::<FromProcess>().await.is_none_or(|message| message.is_err()));
 }

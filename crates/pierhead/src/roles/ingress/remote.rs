@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use pierhead_wire::exec::NoCommands;
 use pierhead_wire::link::calling::{Calls, call};
 use pierhead_wire::link::handshake::{self, Greeting, HandshakeError, Opened, Purpose};
 use pierhead_wire::link::token::IngressToken;
@@ -113,8 +114,12 @@ impl Remote {
             loop {
                 if let Ok(opened) = other.call(Purpose::Streams).await {
                     calls.answered();
-                    let serving =
-                        streams::serve(opened.into_stream(), Arc::clone(&other.blobs), Arc::new(Nothing));
+                    let serving = streams::serve(
+                        opened.into_stream(),
+                        Arc::clone(&other.blobs),
+                        Arc::new(Nothing),
+                        Arc::new(NoCommands),
+                    );
                     if let Err(error) = serving.await {
                         tracing::debug!(%error, "the streams to the control plane ended");
                     }
