@@ -133,11 +133,9 @@ async fn a_command_runs_beside_the_service_and_what_it_says_comes_through() {
         assert_eq!(failed.status.code(), Some(code), "{arguments:?}: {told}");
     }
 
-    let audit = shop.server.get("/audit?action=deployment.exec&limit=1").await;
-    let entry = &audit["items"][0];
-    assert_eq!(entry["target_id"].as_str(), Some(shop.id.as_str()), "{audit:#}");
-    let first = shop.server.get("/audit?action=deployment.exec&limit=100").await.to_string();
-    assert!(first.contains("\"program\":\"cat\"") && !first.contains("exit 7"), "{first}");
+    let told = shop.server.get("/audit?action=deployment.exec&limit=100").await.to_string();
+    assert!(told.contains(&shop.id) && told.contains("\"program\":\"cat\""), "{told}");
+    assert!(!told.contains("exit 7"), "the words after the first are nobody's business: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
