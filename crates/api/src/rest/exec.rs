@@ -23,9 +23,8 @@ use crate::problem::Problem;
 
 /// Whoever opens the connection says at once what for.
 const FIRST_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
+/// Shows whether anybody is there: to one that has vanished it cannot be sent for long. Who only reads slowly may take their time.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Neither typing nor an answer to the heartbeat: nobody is there.
-const SILENCE: Duration = Duration::from_secs(60);
 /// As the events' stream has it.
 const SIGN_IN_FIRST: u16 = 4401;
 const REFUSED: u16 = 4422;
@@ -138,7 +137,7 @@ async fn first(socket: &mut WebSocket) -> Result<ExecRequest, Problem> {
 
 /// What is typed goes to the command, until whoever types is gone.
 async fn take(stream: &mut SplitStream<WebSocket>, sending: &mut Sending) {
-    while let Ok(Some(Ok(message))) = tokio::time::timeout(SILENCE, stream.next()).await {
+    while let Some(Ok(message)) = stream.next().await {
         let bytes = match message {
             Message::Binary(bytes) => bytes,
             Message::Close(_) => return,

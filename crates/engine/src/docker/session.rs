@@ -31,6 +31,7 @@ const DOING: &str = "running a command in a container";
 const DETACH_KEYS: &str = "ctrl-^,ctrl-_,ctrl-^,ctrl-_,ctrl-@";
 /// Between being told that nobody is there any more, and the end.
 const GRACE: Duration = Duration::from_secs(3);
+const PERIOD: Duration = Duration::from_millis(50);
 /// What the engine writes before each piece: which output, and how long.
 const HEADER: usize = 8;
 /// Of one piece. The engine reads 32 KiB at a time.
@@ -54,8 +55,12 @@ impl Sessions for DockerEngine {
         let created = self.quick(DOING, async {
             self.docker.create_exec(name, options).await.map_err(|error| classify(error, call))
         });
-        let process =
-            Exec { docker: self.docker.clone(), id: created.await?.id, within: self.timeouts.quick };
+        let process = Exec {
+            docker: self.docker.clone(),
+            container: id.clone(),
+            id: created.await?.id,
+            within: self.timeouts.quick,
+        };
         let connecting = self.quick(DOING, self.connected_to(&process.id, spec.terminal.is_some()));
         let (output, input) = tokio::io::split(connecting.await?);
         if let Some(size) = spec.terminal
@@ -148,6 +153,7 @@ impl Decoder for Pieces {
 #[derive(Debug)]
 struct Exec {
     docker: bollard::Docker,
+    container: ContainerId,
     id: String,
     within: Duration,
 }
@@ -160,10 +166,40 @@ impl Exec {
         super::bounded(DOING, self.within, asking).await
     }
 
-    /// Its process on this machine, which leads a session of its own.
+    /// Its process on this machine, which leads a session of its own and may have ended by now. The engine says that it runs a moment
+    /// before it knows which process it is.
     async fn leader(&self) -> Option<i32> {
-        let found = self.look().await.ok()?;
-        i32::try_from(found.pid.filter(|pid| *pid > 1)?).ok()
+        let deadline = tokio::time::Instant::now() + GRACE;
+        loop {
+            let found = self.look().await.ok()?;
+            if let Some(pid) = found.pid.filter(|pid| *pid > 1) {
+                return i32::try_from(pid).ok();
+            }
+            if found.running == Some(false) || tokio::time::Instant::now() > deadline {
+                return None;
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+
+    fn signal(&self, leader: i32, signal: rustix::process::Signal) {
+        for pid in self.session(leader).into_iter().filter_map(rustix::process::Pid::from_raw) {
+            if let Err(error) = rustix::process::kill_process(pid, signal) {
+                tracing::debug!(%error, "a process of a session was not told that it is over");
+            }
+        }
+    }
+
+    /// The processes of its session: the engine begins one for each command that it executes. What is not in the container is not
+    /// meant, whatever its number: numbers are given again.
+    fn session(&self, leader: i32) -> Vec<i32> {
+        let Ok(entries) = fs_err::read_dir("/proc") else { return Vec::new() };
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let read =
+            |pid: i32, file: &str| fs_err::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        pids.filter(|pid| session_of(&read(*pid, "stat")) == Some(leader))
+            .filter(|pid| read(*pid, "cgroup").contains(self.container.as_str()))
+            .collect()
     }
 }
 
@@ -185,35 +221,16 @@ impl Process for Exec {
     async fn hang_up(&self) {
         use rustix::process::Signal;
         let Some(leader) = self.leader().await else { return };
-        signal_session(leader, Signal::HUP);
+        self.signal(leader, Signal::HUP);
         let deadline = tokio::time::Instant::now() + GRACE;
         while tokio::time::Instant::now() < deadline {
-            if session(leader).is_empty() {
+            if self.session(leader).is_empty() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(PERIOD).await;
         }
-        signal_session(leader, Signal::KILL);
+        self.signal(leader, Signal::KILL);
     }
-}
-
-fn signal_session(leader: i32, signal: rustix::process::Signal) {
-    for pid in session(leader).into_iter().filter_map(rustix::process::Pid::from_raw) {
-        if let Err(error) = rustix::process::kill_process(pid, signal) {
-            tracing::debug!(%error, "a process of a session was not told that it is over");
-        }
-    }
-}
-
-/// The processes of a session: the engine begins one for each command that it executes.
-fn session(leader: i32) -> Vec<i32> {
-    let Ok(entries) = fs_err::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| {
-        fs_err::read_to_string(format!("/proc/{pid}/stat"))
-            .is_ok_and(|stat| session_of(&stat) == Some(leader))
-    })
-    .collect()
 }
 
 /// The session's id, the sixth field; the second is a name in parentheses that may hold anything. One that is only waited for

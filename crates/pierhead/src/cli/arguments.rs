@@ -237,6 +237,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
     ("See", &["ps", "logs", "verify"]),
+    ("Run", &["exec"]),
     ("Configure", &["env", "source", "github", "domains", "certificates", "visitors", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),
     (
