@@ -6,24 +6,18 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use pierhead_model::assignment::{Report, Source};
 use pierhead_model::id::{DeploymentId, NodeId};
 use pierhead_model::pipeline::{Step, StepName};
 use pierhead_store::DeploymentRecord;
+use pierhead_wire::Leaders;
 use pierhead_wire::traffic::Connection;
-use pierhead_wire::{Leaders, Tunnels as _};
-use tokio::net::TcpStream;
 
-use super::NodeTunnels;
 use crate::core::Core;
 use crate::outside::random_half;
 use crate::work::WorkRecord;
-
-/// A container of this machine answers at once or not at all.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// The ways that one node has.
 #[derive(Debug)]
@@ -41,14 +35,7 @@ impl Leaders for LeadersOf {
         port: u16,
     ) -> io::Result<Box<dyn Connection>> {
         let (leader, address) = self.find(share, service, port).await?;
-        let core = &self.core;
-        if core.fleet.in_this_process().as_ref() == Some(&leader) {
-            let connecting = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address));
-            let connection = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-            connection.set_nodelay(true)?;
-            return Ok(Box::new(connection));
-        }
-        NodeTunnels(Arc::clone(core)).open(&leader, address).await
+        super::connect(&self.core, &leader, address).await
     }
 }
 

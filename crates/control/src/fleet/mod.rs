@@ -20,12 +20,12 @@ use pierhead_wire::agent_to_control::{DeploymentUsage, Holding, Machine, Machine
 use pierhead_wire::streams::Streams;
 use pierhead_wire::traffic::Connection;
 use pierhead_wire::{Executes, Tunnels};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::Core;
 use crate::error::Error;
 use crate::reconcilers::Signal;
-use crate::services::exec::left;
 
 pub(crate) use leading::LeadersOf;
 use seeks::Seeks;
@@ -226,6 +226,30 @@ impl Fleet {
             entry.deployments = deployments;
         }
     }
+}
+
+/// A node that cannot be asked now.
+pub(crate) fn left(node: &NodeId) -> Error {
+    Error::Unavailable { detail: format!("The node {node} is not connected at the moment.") }
+}
+
+/// A container of this machine answers at once or not at all.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A connection to a container, on whichever node it is: that of this process is connected to, the others are reached through
+/// their agents.
+pub(crate) async fn connect(
+    core: &Arc<Core>,
+    node: &NodeId,
+    address: SocketAddr,
+) -> io::Result<Box<dyn Connection>> {
+    if core.fleet.in_this_process.get() != Some(node) {
+        return NodeTunnels(Arc::clone(core)).open(node, address).await;
+    }
+    let connecting = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address));
+    let connection = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    connection.set_nodelay(true)?;
+    Ok(Box::new(connection))
 }
 
 /// Traffic through the connections that the fleet has.

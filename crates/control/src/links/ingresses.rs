@@ -6,7 +6,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use pierhead_model::id::NodeId;
@@ -17,16 +16,12 @@ use pierhead_wire::streams::{Offer, Streams};
 use pierhead_wire::traffic::{Connection, NoLeaders};
 use pierhead_wire::{Endpoint, Tunnels};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::admission::find_ingress;
 use super::guests::Guest;
 use crate::core::Core;
-use crate::fleet::NodeTunnels;
+use crate::fleet;
 use crate::reconcilers::driver::Chain;
-
-/// A container of this machine answers at once or not at all.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Uses an admitted connection until it ends, or until its ingress is not wanted any more.
 pub(super) async fn occupy<Io>(core: &Arc<Core>, ingress: &Ingress, purpose: Purpose, opened: Opened<Io>)
@@ -98,12 +93,6 @@ impl Tunnels for Shown {
             let why = format!("{address} on {node} is nothing that visitors can reach");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
-        if !is_here {
-            return NodeTunnels(Arc::clone(core)).open(node, address).await;
-        }
-        let connecting = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address));
-        let connection = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        connection.set_nodelay(true)?;
-        Ok(Box::new(connection))
+        fleet::connect(core, node, address).await
     }
 }

@@ -16,6 +16,7 @@ use super::auth::Principal;
 use crate::access::policy::{self, WRITE_DEPLOYMENT};
 use crate::core::Core;
 use crate::error::{Error, StoreResult as _};
+use crate::fleet;
 
 /// The one service of a project with a repository.
 const SERVICE: &str = "service";
@@ -98,7 +99,7 @@ impl Exec {
             environment,
             terminal: wanted.terminal.map(|terminal| terminal.size),
         };
-        sending.send(&begin).await.map_err(|_| left(&place.node))?;
+        sending.send(&begin).await.map_err(|_| fleet::left(&place.node))?;
         Ok(Running { sending, receiving, service: place.service, _awake: awake })
     }
 
@@ -218,10 +219,6 @@ fn checked(wanted: &Wanted) -> Result<Vec<(String, String)>, Error> {
         return Err(Error::invalid("/terminal/kind", "is no name of a terminal, such as xterm-256color"));
     }
     Ok(vec![("TERM".to_owned(), kind.clone())])
-}
-
-pub(crate) fn left(node: &NodeId) -> Error {
-    Error::Unavailable { detail: format!("The node {node} is not connected at the moment.") }
 }
 
 #[cfg(test)]
