@@ -25,3 +25,15 @@ pub(crate) const CASES: [Case; 5] = [
     Case { name: "file, 1 MB", path: "/1m.txt", hosts: 0, conditional: false },
     Case { name: "file, 304", path: "/10k.txt", hosts: 0, conditional: true },
 ];
+
+/// A table as large as one machine's has to be, beside a small one; and how often the large one changes.
+pub(crate) const FEW_ROUTES: usize = 10;
+pub(crate) const MANY_ROUTES: usize = 50_000;
+pub(crate) const CHANGES_PER_SECOND: u32 = 20;
+/// Hostnames that are visited of each.
+const VISITED: usize = 10;
+
+pub(crate) const LARGE_TABLE: Case =
+    Case { name: "50,000 routes", path: "/", hosts: VISITED, conditional: false };
+pub(crate) const CHANGING_TABLE: Case =
+    Case { name: "… that change", path: "/", hosts: VISITED, conditional: false };

@@ -14,6 +14,8 @@ use pierhead_testkit::{GitServer, Hook, Server};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::wake;
+
 const IMAGE: &str = "pierhead-bench";
 /// So that npm works behind a proxy with an authority of its own.
 const TRUST: &str = "COPY ca.crt /etc/ca.crt\nENV NODE_EXTRA_CA_CERTS=/etc/ca.crt\n";
@@ -23,16 +25,16 @@ const PORT: u16 = 3000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An example that is deployed again and again.
-struct Example {
-    name: &'static str,
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
     /// The file that changes, and the line that is added to it.
     file: &'static str,
     added: &'static str,
     dockerfile: &'static str,
-    is_site: bool,
+    pub(crate) is_site: bool,
 }
 
-const EXAMPLES: [Example; 2] = [
+pub(crate) const EXAMPLES: [Example; 2] = [
     Example {
         name: "vite-react",
         file: "src/main.jsx",
@@ -50,11 +52,11 @@ const EXAMPLES: [Example; 2] = [
 ];
 
 #[derive(Debug, Serialize)]
-struct Line {
-    case: &'static str,
-    round: usize,
-    way: &'static str,
-    milliseconds: f64,
+pub(crate) struct Line {
+    pub(crate) case: &'static str,
+    pub(crate) round: usize,
+    pub(crate) way: &'static str,
+    pub(crate) milliseconds: f64,
 }
 
 /// Measures, prints medians and ratios, writes each figure as a line of JSON.
@@ -65,6 +67,7 @@ pub(crate) fn run(binary: &Path, results: &Path, rounds: usize) -> Result<()> {
         lines.extend(runtime.block_on(measure(binary, example, rounds))?);
     }
     lines.extend(runtime.block_on(push(binary, rounds))?);
+    lines.extend(runtime.block_on(wake::measure(binary, rounds))?);
     let mut file = fs_err::OpenOptions::new().create(true).append(true).open(results)?;
     for line in &lines {
         writeln!(file, "{}", serde_json::to_string(line)?)?;
@@ -108,6 +111,25 @@ pub(crate) fn run(binary: &Path, results: &Path, rounds: usize) -> Result<()> {
         found.sort_by(f64::total_cmp);
         let (Some(first), Some(last)) = (found.first(), found.last()) else { continue };
         writeln!(out, "{name:<28} {first:>8.0} / {:.0} / {last:.0}", median(&found))?;
+    }
+    writeln!(
+        out,
+        "\nFrom a request to something that sleeps until its answer: milliseconds, minimum / median / maximum.\n"
+    )?;
+    for (ours, theirs) in wake::WAYS {
+        let of = |way: &str| {
+            let mut found: Vec<f64> =
+                lines.iter().filter(|line| line.way == way).map(|line| line.milliseconds).collect();
+            found.sort_by(f64::total_cmp);
+            found
+        };
+        let ratio = median(&of(ours)) / median(&of(theirs));
+        for way in [ours, theirs] {
+            let found = of(way);
+            let (Some(first), Some(last)) = (found.first(), found.last()) else { continue };
+            writeln!(out, "{way:<28} {first:>8.1} / {:.1} / {last:.1}", median(&found))?;
+        }
+        writeln!(out, "{ours:<28} takes {ratio:.2} of it")?;
     }
     Ok(())
 }
@@ -228,7 +250,7 @@ async fn deploy(server: &Server, project: &str) -> Result<Duration> {
 }
 
 /// The same without Pierhead.
-struct ByHand {
+pub(crate) struct ByHand {
     is_site: bool,
     tree: tempfile::TempDir,
     /// Runs all the time, with the dependencies installed.
@@ -236,7 +258,7 @@ struct ByHand {
 }
 
 impl ByHand {
-    fn prepare(example: &Example, source: &Path) -> Result<Self> {
+    pub(crate) fn prepare(example: &Example, source: &Path) -> Result<Self> {
         let tree = tempfile::tempdir()?;
         command(
             "cp",
@@ -304,6 +326,13 @@ impl ByHand {
         docker(&["rm", "--force", running.trim()])?;
         Ok(took)
     }
+
+    /// Builds the image and runs it. The container's id.
+    pub(crate) fn run(&self) -> Result<String> {
+        let folder = self.tree.path().display().to_string();
+        docker(&["build", "--quiet", "--network", "host", "--tag", IMAGE, &folder])?;
+        Ok(docker(&["run", "--detach", IMAGE])?.trim().to_owned())
+    }
 }
 
 impl Drop for ByHand {
@@ -314,7 +343,7 @@ impl Drop for ByHand {
     }
 }
 
-fn docker(arguments: &[&str]) -> Result<String> {
+pub(crate) fn docker(arguments: &[&str]) -> Result<String> {
     command("docker", arguments)
 }
 

@@ -5,8 +5,8 @@
 //! pinned to another core. Besides requests per second there is CPU time per request, which holds when other work shares the
 //! machine.
 //!
-//! `pierhead-bench run RESULTS` measures, `pierhead-bench serve PORT UPSTREAM FOLDER` is the ingress it starts for itself, and
-//! `pierhead-bench deploy BINARY RESULTS ROUNDS` measures deployments.
+//! `pierhead-bench run RESULTS` measures, `pierhead-bench serve …` is the ingress it starts for itself, and
+//! `pierhead-bench deploy BINARY RESULTS ROUNDS` measures deployments and waking up.
 
 mod case;
 mod deployment;
@@ -16,6 +16,7 @@ mod process;
 mod report;
 mod rounds;
 mod server;
+mod wake;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,8 +32,10 @@ fn main() -> Result<ExitCode> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *arguments {
         ["run", results] => rounds::run(Path::new(results)),
-        ["serve", port, upstream, folder] => {
-            server::run(port.parse()?, upstream.parse()?, Path::new(folder))?;
+        ["serve", port, upstream, folder, routes, changes_per_second] => {
+            let table =
+                server::Table { routes: routes.parse()?, changes_per_second: changes_per_second.parse()? };
+            server::run(port.parse()?, upstream.parse()?, Path::new(folder), table)?;
             Ok(ExitCode::SUCCESS)
         }
         ["deploy", binary, results, rounds] => {
@@ -40,7 +43,7 @@ fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         _ => bail!(
-            "usage: pierhead-bench run RESULTS | deploy BINARY RESULTS ROUNDS | serve PORT UPSTREAM FOLDER"
+            "usage: pierhead-bench run RESULTS | deploy BINARY RESULTS ROUNDS | serve PORT UPSTREAM FOLDER ROUTES CHANGES_PER_SECOND"
         ),
     }
 }

@@ -79,6 +79,14 @@ pub(crate) fn row(
     Ok(())
 }
 
+/// How many milliseconds each change took until a visitor saw it.
+pub(crate) fn changes(out: &mut impl Write, milliseconds: &[f64]) -> Result<()> {
+    let spread = Spread::of(milliseconds.iter().copied());
+    let count = milliseconds.len();
+    writeln!(out, "\n{count} changes under load, seen after {spread} ms (minimum / median / maximum)")?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
