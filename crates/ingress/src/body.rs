@@ -35,6 +35,8 @@ enum Content {
     Service {
         incoming: Incoming,
         lease: Option<Lease>,
+        /// It was broken off. Told after what came before it is on its way to the visitor.
+        broken_off: Option<hyper::Error>,
     },
     /// A file that the kernel sends.
     File(FileBody),
@@ -83,7 +85,7 @@ impl Body {
         if http_body::Body::is_end_stream(&incoming) {
             give_back(&mut lease);
         }
-        Self::new(Content::Service { incoming, lease })
+        Self::new(Content::Service { incoming, lease, broken_off: None })
     }
 
     /// The exchange ends when this body does.
@@ -111,14 +113,29 @@ impl http_body::Body for Body {
         let polled = match &mut this.content {
             Content::Empty => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Service { incoming, lease } => {
-                let polled = Pin::new(&mut *incoming).poll_frame(cx);
+            Content::Service { incoming, lease, broken_off } => {
+                if let Some(error) = broken_off.take() {
+                    return Poll::Ready(Some(Err(BodyError::Service(error))));
+                }
+                let polled = match lease {
+                    Some(lease) => lease.upstream.poll_with(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
+                    None => Pin::new(&mut *incoming).poll_frame(cx),
+                };
                 match &polled {
                     Poll::Ready(None) => give_back(lease),
                     Poll::Ready(Some(Ok(_))) if http_body::Body::is_end_stream(incoming) => give_back(lease),
                     Poll::Ready(_) | Poll::Pending => {}
                 }
-                polled.map(|frame| frame.map(|frame| frame.map_err(BodyError::Service)))
+                match polled {
+                    Poll::Ready(Some(Err(error))) => {
+                        *broken_off = Some(error);
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                    Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+                    Poll::Ready(None) => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
             }
             Content::File(file) => Poll::Ready(file.next().map(|bytes| Ok(Frame::data(bytes)))),
             Content::Stream { stream, left } => Pin::new(stream).poll_next(cx).map(|piece| {

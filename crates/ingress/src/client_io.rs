@@ -324,7 +324,7 @@ fn too_slow(why: &'static str) -> io::Error {
 
 /// A timer that is cheap to move to a later deadline: it is left alone, and set again when it rings too early.
 #[derive(Debug, Default)]
-struct Alarm {
+pub(crate) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
     rung: bool,
 }
@@ -332,7 +332,7 @@ struct Alarm {
 impl Alarm {
     /// Ready at or after `deadline`. Always polled by the same task, which a set timer therefore wakes without being polled
     /// again.
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = match &mut self.sleep {
             Some(sleep) => {
                 if deadline < sleep.deadline() || self.rung {

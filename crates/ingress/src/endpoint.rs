@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use pierhead_wire as wire;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,12 +14,11 @@ use tokio::net::TcpStream;
 
 use crate::client_io::only;
 use crate::context::Context;
-use crate::pool::{Pool, Sender};
+use crate::pool::Pool;
+use crate::upstream::Upstream;
 
 /// How long an endpoint that could not be connected to is asked last.
 const AVOIDED_FOR: Duration = Duration::from_secs(1);
-/// The largest head of an answer, in bytes.
-const HEAD_BYTES: usize = 64 * 1024;
 
 /// Why there is no connection to an endpoint. Nothing of the request was sent.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +44,7 @@ pub(crate) struct Endpoint {
 /// A connection in use.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    pub(crate) sender: Sender,
+    pub(crate) upstream: Upstream,
     pub(crate) use_of: InUse,
 }
 
@@ -82,7 +79,7 @@ impl Endpoint {
 
     /// A pooled connection that was used at most `unused` ago.
     pub(crate) fn pooled(self: &Arc<Self>, now: Instant, unused: Duration) -> Option<Lease> {
-        self.pool.take(now, unused).map(|sender| self.lease(sender))
+        self.pool.take(now, unused).map(|upstream| self.lease(upstream))
     }
 
     /// A new connection.
@@ -94,19 +91,20 @@ impl Endpoint {
             *self.failed.lock() = Some(Instant::now());
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
-        connected.map(|sender| self.lease(sender))
+        connected.map(|upstream| self.lease(upstream))
     }
 
-    async fn handshake(&self, context: &Context) -> Result<Sender, ConnectError> {
+    async fn handshake(&self, context: &Context) -> Result<Upstream, ConnectError> {
         match &self.endpoint.node {
             None => {
                 let stream = self.within_limit(context, TcpStream::connect(self.endpoint.address)).await?;
                 stream.set_nodelay(true).map_err(ConnectError::Refused)?;
-                speak(stream, context).await
+                Upstream::begin(OnePiece(stream)).await.map_err(ConnectError::Closed)
             }
             Some(node) => {
                 let opening = context.options.tunnels.open(node, self.endpoint.address);
-                speak(self.within_limit(context, opening).await?, context).await
+                let stream = self.within_limit(context, opening).await?;
+                Upstream::begin(OnePiece(stream)).await.map_err(ConnectError::Closed)
             }
         }
     }
@@ -122,9 +120,9 @@ impl Endpoint {
             .map_err(ConnectError::Refused)
     }
 
-    fn lease(self: &Arc<Self>, sender: Sender) -> Lease {
+    fn lease(self: &Arc<Self>, upstream: Upstream) -> Lease {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Lease { sender, use_of: InUse(Arc::clone(self)) }
+        Lease { upstream, use_of: InUse(Arc::clone(self)) }
     }
 
     pub(crate) fn sweep(&self) {
@@ -139,24 +137,6 @@ impl Endpoint {
     pub(crate) fn reopen(&self) {
         self.pool.reopen();
     }
-}
-
-/// HTTP/1.1 on a connection; a task of its own drives it.
-async fn speak<Io>(stream: Io, context: &Context) -> Result<Sender, ConnectError>
-where
-    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES)
-        .handshake(TokioIo::new(OnePiece(stream)))
-        .await
-        .map_err(ConnectError::Closed)?;
-    context.upstreams.spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::trace!(%error, "a connection to a service ended early");
-        }
-    });
-    Ok(sender)
 }
 
 /// A connection that takes what comes in one piece with a cheaper system call.
@@ -208,7 +188,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for OnePiece<Io> {
 impl Lease {
     /// The answer has ended cleanly: the connection may be used again.
     pub(crate) fn give_back(self) {
-        self.use_of.0.pool.put(self.sender, Instant::now());
+        self.use_of.0.pool.put(self.upstream, Instant::now());
     }
 }
 

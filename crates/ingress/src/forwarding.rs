@@ -4,9 +4,7 @@
 //! proxies before us is not passed on, in any spelling that a service might read as the same header: frameworks that turn
 //! `X_Forwarded_For` and `X-Forwarded-For` into the same variable would believe it. We say it ourselves.
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, TE, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Uri, Version};
 use hyper::body::Incoming;
@@ -20,16 +18,6 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-const HOP_BY_HOP: [HeaderName; 7] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    http::header::PROXY_AUTHENTICATE,
-    http::header::PROXY_AUTHORIZATION,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
 
 /// A request as it will be written to a service.
 #[derive(Debug)]
@@ -75,10 +63,7 @@ pub(crate) fn outgoing(
     parts.version = Version::HTTP_11;
     let headers = &mut parts.headers;
     let trailers = accepts_trailers(headers);
-    strip_connection(headers);
-    strip_forged(headers);
-    headers.remove(EXPECT);
-    headers.remove(TE);
+    strip(headers, |name| is_hop_by_hop(name) || is_answered_here(name) || is_ours(name));
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -97,7 +82,7 @@ pub(crate) fn outgoing(
 
 /// Makes a service's answer ours.
 pub(crate) fn returning(headers: &mut HeaderMap, request_id: &HeaderValue) {
-    strip_connection(headers);
+    strip(headers, is_hop_by_hop);
     headers.insert(REQUEST_ID, request_id.clone());
 }
 
@@ -129,8 +114,11 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
 }
 
-fn strip_connection(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+/// Takes away what `stays` says, and what `Connection` names. Looks at each header once, because most messages have nothing
+/// to take away.
+fn strip(headers: &mut HeaderMap, stays: impl Fn(&str) -> bool) {
+    let stripped: Vec<HeaderName> = headers.keys().filter(|name| stays(name.as_str())).cloned().collect();
+    if stripped.contains(&CONNECTION) {
         let named: Vec<HeaderName> = tokens(headers)
             .filter(|token| {
                 !["keep-alive", "close", "upgrade"].iter().any(|known| token.eq_ignore_ascii_case(known))
@@ -143,17 +131,27 @@ fn strip_connection(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in HOP_BY_HOP {
+    for name in stripped {
         headers.remove(name);
     }
 }
 
-fn strip_forged(headers: &mut HeaderMap) {
-    // Nothing is allocated when there is nothing to strip.
-    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_ours(name.as_str())).cloned().collect();
-    for name in forged {
-        headers.remove(name);
-    }
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// What is said to whoever takes the request, which is us.
+fn is_answered_here(name: &str) -> bool {
+    matches!(name, "expect" | "te")
 }
 
 /// Whether a header, in whatever spelling, is one that only a proxy may set.
@@ -211,7 +209,7 @@ mod tests {
             ("content-length", "3"),
             ("x-kept", "1"),
         ]);
-        strip_connection(&mut headers);
+        strip(&mut headers, is_hop_by_hop);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);

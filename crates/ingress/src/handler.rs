@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use pierhead_wire::pass::ENTRANCE;
 
 use crate::body::Body;
-use crate::client_io::Activity;
+use crate::client_io::{Activity, Alarm};
 use crate::context::Context;
 use crate::drain::{InFlight, Refused, Tracker};
 use crate::endpoint::Lease;
@@ -44,6 +44,8 @@ pub(crate) struct Visitor {
     /// Where the kernel can send files to the visitor.
     queue: Option<Arc<FileQueue>>,
     tunnel: Mutex<Option<Tunnel>>,
+    /// Rings when an answer takes too long: one for all requests of a connection that come one after the other.
+    alarm: Mutex<Alarm>,
 }
 
 impl Visitor {
@@ -56,6 +58,7 @@ impl Visitor {
             // What is encrypted has to pass through here.
             queue: (scheme == Scheme::Http).then(Arc::default),
             tunnel: Mutex::new(None),
+            alarm: Mutex::default(),
         }
     }
 
@@ -136,6 +139,8 @@ struct Ask<'a> {
     /// The way on which the kernel sends files to this visitor.
     queue: Option<&'a Arc<FileQueue>>,
     accept: Option<HeaderValue>,
+    /// Rings when an answer takes too long.
+    alarm: &'a Mutex<Alarm>,
 }
 
 impl Ask<'_> {
@@ -162,7 +167,10 @@ async fn reply(
     exchange: &mut Exchange,
 ) -> Reply {
     let accept = request.headers().get(http::header::ACCEPT).cloned();
-    let ask = Ask { context, request_id, queue: visitor.queue.as_ref(), accept };
+    // Requests that come at the same time are polled by tasks of their own, and each has to be woken.
+    let own = Mutex::default();
+    let alarm = if request.version() == Version::HTTP_2 { &own } else { &visitor.alarm };
+    let ask = Ask { context, request_id, queue: visitor.queue.as_ref(), accept, alarm };
     if let Err(happened) = well_formed(&request) {
         return ask.page(&Notice::bad_request(happened));
     }
@@ -336,7 +344,7 @@ impl Ask<'_> {
         outgoing: Outgoing,
         exchange: &mut Exchange,
     ) -> Reply {
-        let failure = match service.forward(self.context, outgoing).await {
+        let failure = match service.forward(self.context, outgoing, self.alarm).await {
             Ok(answer) => return self.pass_on(answer),
             Err(failure) => failure,
         };
@@ -350,7 +358,7 @@ impl Ask<'_> {
         let entered = enter(self.context, route.host.as_str(), exchange);
         match entered {
             Ok(now) if !now.target.is(&route.target) => match &now.target {
-                Target::Service(service) => match service.forward(self.context, outgoing).await {
+                Target::Service(service) => match service.forward(self.context, outgoing, self.alarm).await {
                     Ok(answer) => self.pass_on(answer),
                     Err(failure) => self.failed(&failure, exchange),
                 },

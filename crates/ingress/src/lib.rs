@@ -62,6 +62,7 @@ mod table_copy;
 mod target;
 mod tls;
 mod tunnel;
+mod upstream;
 mod waking;
 
 pub use access_log::AccessRecord;

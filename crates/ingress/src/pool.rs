@@ -5,10 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::SendRequest;
 use parking_lot::Mutex;
 
-use crate::request_body::RequestBody;
+use crate::upstream::{State, Upstream};
 
 /// Idle connections that are kept; more than this are closed.
 const CAPACITY: usize = 256;
@@ -17,8 +16,6 @@ const LIFETIME: Duration = Duration::from_secs(30);
 /// Connections that are looked at to find one that is ready: one that was put back this moment may still be finishing.
 const LOOKS: usize = 4;
 
-pub(crate) type Sender = SendRequest<RequestBody>;
-
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     idle: Mutex<Idle>,
@@ -26,48 +23,45 @@ pub(crate) struct Pool {
 
 #[derive(Debug, Default)]
 struct Idle {
-    connections: Vec<(Sender, Instant)>,
+    connections: Vec<(Upstream, Instant)>,
     retired: bool,
 }
 
 impl Pool {
     /// A connection that is ready and was used at most `unused` ago.
-    pub(crate) fn take(&self, now: Instant, unused: Duration) -> Option<Sender> {
+    pub(crate) fn take(&self, now: Instant, unused: Duration) -> Option<Upstream> {
         let mut idle = self.idle.lock();
         let mut position = idle.connections.len();
         let mut looks = 0;
         while position > 0 && looks < LOOKS {
             position -= 1;
-            let (sender, since) = idle.connections.get(position)?;
+            let (upstream, since) = idle.connections.get_mut(position)?;
             if now.saturating_duration_since(*since) > unused {
                 return None;
             }
-            if sender.is_ready() {
-                return Some(idle.connections.remove(position).0);
-            }
-            if sender.is_closed() {
-                idle.connections.remove(position);
-            } else {
-                looks += 1;
+            match upstream.state() {
+                State::Ready => return Some(idle.connections.remove(position).0),
+                State::Closed => drop(idle.connections.remove(position)),
+                State::Busy => looks += 1,
             }
         }
         None
     }
 
-    pub(crate) fn put(&self, sender: Sender, now: Instant) {
-        if sender.is_closed() {
+    pub(crate) fn put(&self, upstream: Upstream, now: Instant) {
+        if upstream.sender.is_closed() {
             return;
         }
         let mut idle = self.idle.lock();
         if !idle.retired && idle.connections.len() < CAPACITY {
-            idle.connections.push((sender, now));
+            idle.connections.push((upstream, now));
         }
     }
 
-    /// Closes what nobody has used for long.
+    /// Closes what nobody has used for long, and lets go of what was closed.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.idle.lock().connections.retain(|(sender, since)| {
-            !sender.is_closed() && now.saturating_duration_since(*since) < LIFETIME
+        self.idle.lock().connections.retain_mut(|(upstream, since)| {
+            now.saturating_duration_since(*since) < LIFETIME && upstream.state() != State::Closed
         });
     }
 

@@ -7,22 +7,25 @@
 //!
 //! Requests that could not be sent again take only pooled connections that were used a moment ago, or a new one.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use parking_lot::Mutex;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::sleep::Rest;
 use pierhead_wire as wire;
 
+use crate::client_io::Alarm;
 use crate::context::Context;
 use crate::drain::Tracker;
 use crate::endpoint::{Endpoint, Lease};
 use crate::forwarding::Outgoing;
-use crate::options::Limits;
 use crate::request_body::{RequestBody, Watch};
 
 /// A connection that was used this recently has hardly been closed by a service that waits for the next request.
@@ -104,7 +107,12 @@ impl Service {
     }
 
     /// Sends a request to an endpoint and waits for the head of its answer.
-    pub(crate) async fn forward(&self, context: &Context, mut outgoing: Outgoing) -> Result<Answer, Failure> {
+    pub(crate) async fn forward(
+        &self,
+        context: &Context,
+        mut outgoing: Outgoing,
+        alarm: &Mutex<Alarm>,
+    ) -> Result<Answer, Failure> {
         let mut refused: Vec<wire::Endpoint> = Vec::new();
         let mut pool_is_stale = false;
         for _ in 0..self.endpoints.len() + SPARE_TRIES {
@@ -127,7 +135,8 @@ impl Service {
                     }
                 },
             };
-            match send(lease, outgoing.request, from_pool, &context.options.limits).await {
+            let has_upgrade = outgoing.upgrade.is_some();
+            match send(context, lease, outgoing.request, Way { from_pool, has_upgrade }, alarm).await {
                 Sent::Answered(response, lease) => {
                     return Ok(Answer { response, lease, upgrade: outgoing.upgrade });
                 }
@@ -170,16 +179,38 @@ fn is_repeatable(request: &Request<RequestBody>) -> bool {
         )
 }
 
-async fn send(mut lease: Lease, mut request: Request<RequestBody>, from_pool: bool, limits: &Limits) -> Sent {
+/// How a request is sent.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    from_pool: bool,
+    has_upgrade: bool,
+}
+
+async fn send(
+    context: &Context,
+    mut lease: Lease,
+    mut request: Request<RequestBody>,
+    way: Way,
+    alarm: &Mutex<Alarm>,
+) -> Sent {
+    let limits = &context.options.limits;
     let mut watch = request.body_mut().watch();
-    let copy = (from_pool && (is_repeatable(&request) || watch.is_some())).then(|| Head::of(&request));
-    let answering = lease.sender.try_send_request(request);
+    if watch.is_some() || way.has_upgrade {
+        lease.upstream.hand_over(&context.upstreams);
+    }
+    let copy = (way.from_pool && (is_repeatable(&request) || watch.is_some())).then(|| Head::of(&request));
+    let answering = lease.upstream.sender.try_send_request(request);
     let mut answering = std::pin::pin!(answering);
     let mut uploaded = 0;
     let answered = loop {
-        match tokio::time::timeout(limits.answer_timeout, &mut answering).await {
-            Ok(answered) => break answered,
-            Err(_) => match &watch {
+        let deadline = tokio::time::Instant::now() + limits.answer_timeout;
+        let answered = poll_fn(|cx| match lease.upstream.poll_with(cx, |cx| answering.as_mut().poll(cx)) {
+            Poll::Ready(answered) => Poll::Ready(Some(answered)),
+            Poll::Pending => alarm.lock().poll(cx, deadline).map(|()| None),
+        });
+        match answered.await {
+            Some(answered) => break answered,
+            None => match &watch {
                 // It is still taking the body: the time for its answer has not begun.
                 Some(Watch { progress, .. }) if !progress.has_ended() && progress.bytes() > uploaded => {
                     uploaded = progress.bytes();
