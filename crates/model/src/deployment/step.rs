@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::id::{DeploymentId, NodeId, ProjectId, SlotId};
 use crate::limit::Limits;
 
-/// How long a deployment may wait for a node.
+/// How long a deployment may wait for a node, and then for its turn on that node.
 const QUEUE_LIMIT_S: i64 = 3_600;
 /// What a phase may take beyond the limits its node enforces (clone, upload, a link that was cut) before the control plane
 /// ends it by itself.
@@ -160,7 +160,8 @@ pub fn step(
             }
             next.node = Some(node.clone());
             next.reserved = Reservation::of(&deployment.limits);
-            next.deadline = Some(after(now, i64::from(deployment.limits.build_timeout_s) + NODE_GRACE_S));
+            // Others may be built there before it.
+            next.deadline = Some(after(now, QUEUE_LIMIT_S + NODE_GRACE_S));
             vec![Effect::Assign { node }]
         }
         Event::BuildStarted => {
@@ -221,7 +222,11 @@ impl Deployment {
                 Reason::NoCapacity,
                 "No node took this deployment for an hour. Add a node, or free capacity, and redeploy.",
             ),
-            State::Queued | State::Building | State::Provisioning => Failure::new(
+            State::Queued => Failure::new(
+                Reason::NodeLost,
+                "The node that has this deployment did not begin with it for an hour. Redeploy when it is back, or has less to do.",
+            ),
+            State::Building | State::Provisioning => Failure::new(
                 Reason::NodeLost,
                 "The node that worked on this deployment did not report an end in time. Redeploy when it is back.",
             ),
