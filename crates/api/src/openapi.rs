@@ -118,6 +118,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("keys_get", "pierhead keys"),
     ("keys_rotate", "pierhead keys rotate"),
     ("source_get", "pierhead source --project shop"),
+    ("source_check", "pierhead source check --project shop"),
     ("source_sync", "pierhead source sync --project shop"),
     ("source_secret_renew", "pierhead source secret --project shop"),
     ("source_deploy_key_make", "pierhead source deploy-key --project shop"),

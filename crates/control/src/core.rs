@@ -98,6 +98,7 @@ pub(crate) struct Signals {
     pub(crate) pushed: Signal,
     pub(crate) notices: Signal,
     pub(crate) feedback: Signal,
+    pub(crate) hooks: Signal,
     pub(crate) sleep: Signal,
     pub(crate) letters: Signal,
     pub(crate) domains: Signal,

@@ -106,6 +106,7 @@ pub use services::sign_in::{Answered, Begun as SignInBegun, Finished, ProviderVi
 pub use services::sign_up::{SignUp, SignUpRequest};
 pub use services::slots::SlotView;
 pub use services::source_access::AccessView;
+pub use services::source_check::{Reach, SourceCheck};
 pub use services::source_links::{LinkView, NewLink};
 pub use services::sources::{FollowedView, SourceView};
 pub use services::teams::{MemberView, TeamView};
@@ -299,6 +300,11 @@ impl Control {
             drive(
                 Arc::new(reconcilers::feedback::Feedback::new(Arc::clone(&core))),
                 core.signals.feedback.clone(),
+                stop.subscribe(),
+            ),
+            drive(
+                Arc::new(reconcilers::hooks::Hooks(Arc::clone(&core))),
+                core.signals.hooks.clone(),
                 stop.subscribe(),
             ),
             wake_when_something_happened(Arc::clone(&core), stop.subscribe()),

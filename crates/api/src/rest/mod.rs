@@ -41,6 +41,7 @@ mod sign_in;
 mod sign_up;
 mod slots;
 mod source_access;
+mod source_check;
 mod source_links;
 mod sources;
 mod tags;
@@ -134,6 +135,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(slots::clone))
         .routes(routes!(sources::get))
         .routes(routes!(sources::sync))
+        .routes(routes!(source_check::check))
         .routes(routes!(sources::renew_secret))
         .routes(routes!(sources::approve))
         .routes(routes!(notices::list, notices::create))

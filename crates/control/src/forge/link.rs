@@ -30,7 +30,9 @@ impl Usable {
     pub(crate) async fn caller<'c>(&self, core: &'c Core) -> Result<Caller<'c>, tokens::Failed> {
         let token = match self.forge {
             Forge::GithubApp => tokens::ensure(core, self, Purpose::Write).await?,
-            Forge::Github | Forge::Gitlab | Forge::Gitea => open(core, &self.link)?,
+            Forge::Github | Forge::Gitlab | Forge::Gitea => {
+                open(core, &self.link.project, self.link.token.as_deref().unwrap_or_default())?
+            }
         };
         Ok(Caller { core, forge: self.forge, api: self.api.clone(), token })
     }
@@ -96,9 +98,8 @@ pub(crate) fn seal(core: &Core, project: &ProjectId, token: &SecretString) -> Re
     core.key.seal(&place(project), token.expose_secret(), &*core.outside).map_err(Error::internal)
 }
 
-fn open(core: &Core, link: &SourceLink) -> Result<SecretString, Error> {
-    let sealed = link.token.as_deref().unwrap_or_default();
-    core.key.open(&place(&link.project), sealed).map_err(Error::internal)
+pub(crate) fn open(core: &Core, project: &ProjectId, sealed: &str) -> Result<SecretString, Error> {
+    core.key.open(&place(project), sealed).map_err(Error::internal)
 }
 
 fn place(project: &ProjectId) -> String {

@@ -5,6 +5,7 @@
 //! | [`deployments`] | every deployment on its way has a node, moves when its node reports, and ends in time |
 //! | [`drains`] | what is live on a node that is drained goes live on another |
 //! | [`routes`] | every ingress shows what is live |
+//! | [`hooks`] | webhooks that nobody needs are taken away at their services |
 //! | [`images`] | an image that is live outlives the node that built it |
 //! | [`expiry`] | slots that nobody needed for their lifetime are deleted |
 //! | [`sleep`] | what nobody needs sleeps |
@@ -25,6 +26,7 @@ pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod expiry;
 pub(crate) mod feedback;
+pub(crate) mod hooks;
 pub(crate) mod images;
 pub(crate) mod letters;
 pub(crate) mod notices;

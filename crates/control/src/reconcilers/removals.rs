@@ -63,8 +63,12 @@ impl Removals {
                 return Ok(false);
             }
         }
+        if let Some(link) = self.0.store.source_link(project).await.stored()? {
+            self.0.store.hook_removal_put(&link, self.0.outside.now()).await.stored()?;
+        }
         self.0.store.project_delete(project).await.stored()?;
         self.0.signals.pushed.raise();
+        self.0.signals.hooks.raise();
         Ok(true)
     }
 

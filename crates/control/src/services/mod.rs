@@ -39,6 +39,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod slots;
 pub(crate) mod source_access;
+pub(crate) mod source_check;
 pub(crate) mod source_links;
 pub(crate) mod sources;
 pub(crate) mod teams;

@@ -2,7 +2,7 @@
 
 use pierhead_model::Timestamp;
 use pierhead_model::source::RepositoryUrl;
-use pierhead_store::{Feedback, Project, SourceLink};
+use pierhead_store::{Feedback, Project, SourceLink, Unit};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -92,12 +92,14 @@ impl Sources {
                 self.by_token(principal, &project, &repository, (forge, api, token)).await?
             }
         };
-        self.take_hook_away(&project).await?;
+        let before = self.core.store.source_link(&project.id).await.stored()?;
         let unit = self.core.store.begin().await.stored()?;
+        self.take_hook_away(&unit, before.as_ref()).await?;
         unit.source_link_put(&link).await.stored()?;
         let told = json!({ "provider": link.provider, "repository": link.repository, "installation": link.installation });
         let deed = principal.does_to(&self.core, "project.connect", &project);
         deed.after(told).commit(unit).await?;
+        self.core.signals.hooks.raise();
         self.core.store.followed_hurry(&project.id, self.core.outside.now()).await.stored()?;
         self.core.signals.sources.raise();
         self.view(&project).await
@@ -214,11 +216,14 @@ impl Sources {
     pub async fn disconnect(&self, principal: &Principal, project: &str) -> Result<(), Error> {
         let project = policy::project(&self.core, principal, project, WRITE_PROJECT).await?;
         let Some(link) = self.core.store.source_link(&project.id).await.stored()? else { return Ok(()) };
-        self.take_hook_away(&project).await?;
         let unit = self.core.store.begin().await.stored()?;
+        self.take_hook_away(&unit, Some(&link)).await?;
         unit.source_link_delete(&project.id).await.stored()?;
         let deed = principal.does_to(&self.core, "project.disconnect", &project);
-        deed.before(json!({ "provider": link.provider, "repository": link.repository })).commit(unit).await
+        let told = json!({ "provider": link.provider, "repository": link.repository });
+        deed.before(told).commit(unit).await?;
+        self.core.signals.hooks.raise();
+        Ok(())
     }
 
     /// Makes the project's webhook at its service, with the project's own secret.
@@ -239,7 +244,7 @@ impl Sources {
         let console = &self.core.access.console_url;
         let url = format!("{console}/api/v1/hooks/{provider}/{}", project.name);
         let caller = usable.caller(&self.core).await.map_err(|failed| failed.into_error(provider))?;
-        let made = hook::make(&caller, &usable, &url, &secret).await;
+        let made = hook::make(&caller, (&usable).into(), &url, &secret).await;
         let made = made.map_err(|trouble| refused(trouble, provider, &usable.link.repository))?;
         let unit = self.core.store.begin().await.stored()?;
         unit.source_link_hook(&project.id, Some(&made)).await.stored()?;
@@ -252,34 +257,22 @@ impl Sources {
     pub async fn remove_hook(&self, principal: &Principal, project: &str) -> Result<(), Error> {
         let project = policy::project(&self.core, principal, project, WRITE_PROJECT).await?;
         let link = self.core.store.source_link(&project.id).await.stored()?;
-        if link.is_none_or(|link| link.hook.is_none()) {
-            return Ok(());
-        }
-        self.take_hook_away(&project).await?;
+        let Some(link) = link.filter(|link| link.hook.is_some()) else { return Ok(()) };
         let unit = self.core.store.begin().await.stored()?;
+        self.take_hook_away(&unit, Some(&link)).await?;
         unit.source_link_hook(&project.id, None).await.stored()?;
-        principal.does_to(&self.core, "project.webhook_remove", &project).commit(unit).await
+        principal.does_to(&self.core, "project.webhook_remove", &project).commit(unit).await?;
+        self.core.signals.hooks.raise();
+        Ok(())
     }
 
-    /// The webhook of the link that there is. A service that lets Pierhead in no longer keeps it: that holds up nobody.
-    async fn take_hook_away(&self, project: &Project) -> Result<(), Error> {
-        let Some(link) = self.core.store.source_link(&project.id).await.stored()? else { return Ok(()) };
-        let Some(id) = link.hook.clone() else { return Ok(()) };
-        let forge: Forge = link.provider.parse().map_err(Error::internal)?;
-        let api: Url = link.api_url.parse().map_err(Error::internal)?;
-        let usable = Usable { link, forge, api };
-        let caller = usable.caller(&self.core).await.map_err(|failed| failed.into_error(forge))?;
-        match hook::remove(&caller, &usable, &id).await {
-            Ok(()) => Ok(()),
-            Err(trouble) if !trouble.may_pass() => {
-                tracing::warn!(project = %project.name, %trouble, "a webhook could not be taken away");
-                Ok(())
-            }
-            Err(trouble) => Err(trouble.into_error(forge)),
-        }
+    /// Notes that the webhook of a link is to be taken away at its service, which may be out of reach now.
+    async fn take_hook_away(&self, unit: &Unit, link: Option<&SourceLink>) -> Result<(), Error> {
+        let Some(link) = link else { return Ok(()) };
+        unit.hook_removal_put(link, self.core.outside.now()).await.stored()
     }
 
-    async fn linked(&self, project: &Project) -> Result<Usable, Error> {
+    pub(super) async fn linked(&self, project: &Project) -> Result<Usable, Error> {
         match link::usable(&self.core, project).await? {
             Some(Ok(usable)) => Ok(usable),
             Some(Err(why)) => {

@@ -3,6 +3,7 @@
 
 #[path = "../fleet/agent.rs"]
 mod agent;
+mod checks;
 mod corpus;
 mod description;
 mod feedback;

@@ -171,6 +171,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("slots list", &["slot_list"]),
     ("source", &["source_get"]),
     ("source approve", &["pull_approve"]),
+    ("source check", &["source_check"]),
     ("source connect", &["source_connect"]),
     ("source deploy-key", &["source_deploy_key_make"]),
     ("source disconnect", &["source_disconnect"]),

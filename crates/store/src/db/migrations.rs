@@ -34,6 +34,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0026_visitors", include_str!("schema/0026_visitors.sql")),
     ("0027_edge_caches", include_str!("schema/0027_edge_caches.sql")),
     ("0028_shares", include_str!("schema/0028_shares.sql")),
+    ("0029_hook_removals", include_str!("schema/0029_hook_removals.sql")),
     ("0031_ingresses", include_str!("schema/0031_ingresses.sql")),
 ];
 

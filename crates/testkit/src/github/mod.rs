@@ -6,6 +6,7 @@
 //! validates what was asked and answered against that description.
 
 mod routes;
+mod sending;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -83,6 +84,10 @@ pub(crate) struct Inside {
     pub(crate) deployment_statuses: Vec<(u64, Value)>,
     pub(crate) comments: Vec<(u64, Value)>,
     pub(crate) hooks: Vec<Value>,
+    /// What was sent by webhooks, the newest first; by the id of the webhook, `None` for the app's.
+    pub(crate) deliveries: Vec<(Option<u64>, Value)>,
+    /// Where the app's webhook goes.
+    pub(crate) app_hook: String,
     pub(crate) exchanges: Vec<Exchange>,
     /// What is answered instead.
     pub(crate) instead: VecDeque<Instead>,
@@ -216,6 +221,11 @@ impl GitHub {
         self.inside.lock().instead.push_back((status, headers, message.to_owned()));
     }
 
+    /// How many questions are still to be answered so.
+    pub fn answers_instead(&self) -> usize {
+        self.inside.lock().instead.len()
+    }
+
     /// Moves its clock on.
     pub fn later(&self, seconds: u64) {
         self.inside.lock().ahead_s += seconds;
@@ -246,6 +256,21 @@ impl GitHub {
         let inside = self.inside.lock();
         let of_it = inside.comments.iter().filter(|(of, _)| *of == number);
         of_it.filter_map(|(_, comment)| comment["body"].as_str().map(ToOwned::to_owned)).collect()
+    }
+
+    /// Where the app's webhook goes from now on.
+    pub fn app_hook(&self, url: &str) {
+        url.clone_into(&mut self.inside.lock().app_hook);
+    }
+
+    /// The app's webhook sent a push, and this became of it.
+    pub fn app_sent(&self, status: &str, status_code: u16) {
+        sending::note(&mut self.inside.lock(), None, "push", (status, status_code));
+    }
+
+    /// Somebody took every webhook away.
+    pub fn forget_hooks(&self) {
+        self.inside.lock().hooks.clear();
     }
 
     pub fn hooks(&self) -> Vec<Value> {

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use super::sending;
 use super::{Exchange, GitHub, Inside, InstallationToken, Repository};
 
 const ANSWERS: &str = include_str!("answers.json");
@@ -69,6 +70,7 @@ pub(super) async fn answer(
         return Json(exchange(&mut inside.lock(), &form)).into_response();
     }
     let Some(below) = path.strip_prefix(API) else { return StatusCode::NOT_FOUND.into_response() };
+    let shared = Arc::clone(&inside);
     let mut inside = inside.lock();
     if let Some((status, headers, message)) = inside.instead.pop_front() {
         let mut response =
@@ -89,6 +91,9 @@ pub(super) async fn answer(
     };
     let who = who(&inside, &headers);
     let (status, told) = route(&mut inside, &who, &asked);
+    if let ("POST", ["repos", _, _, "hooks", id, "pings"], 204) = (asked.method, &asked.parts[..], status) {
+        sending::ping(&shared, id.parse().unwrap());
+    }
     let page = asked.query.get("page").and_then(|page| page.parse::<usize>().ok()).unwrap_or(1);
     let has_more = told.get("more").is_some_and(|more| more == true);
     let told = if has_more || told.get("page").is_some() { told["page"].clone() } else { told };
@@ -195,6 +200,10 @@ fn route(inside: &mut Inside, who: &Who, asked: &Asked<'_>) -> Told {
                 json!({ "id": GitHub::APP_ID, "slug": "pierhead-test", "name": "Pierhead test", "client_id": GitHub::CLIENT_ID }),
             ),
         ),
+        ("GET", ["app", "hook", "config"], Who::App) => {
+            (200, json!({ "url": inside.app_hook, "content_type": "json", "insecure_ssl": "0", "secret": "********" }))
+        }
+        ("GET", ["app", "hook", "deliveries"], Who::App) => (200, deliveries(inside, None, asked)),
         ("POST", ["app", "installations", id, "access_tokens"], Who::App) => mint(inside, id, &asked.body),
         ("GET", ["repos", owner, name, "installation"], Who::App) => {
             let found = repository(inside, owner, name).map(|it| it.id);
@@ -364,8 +373,28 @@ fn of_repository(inside: &mut Inside, who: &Who, asked: &Asked<'_>, it: &Reposit
             inside.hooks.retain(|it| it["id"].as_u64() != id.parse().ok());
             if inside.hooks.len() < before { (204, Value::Null) } else { refused(404, "Not Found") }
         }
+        ("POST", ["hooks", id, "pings"]) => match hook(inside, id) {
+            Some(_) => (204, Value::Null),
+            None => refused(404, "Not Found"),
+        },
+        ("GET", ["hooks", id, "deliveries"]) => match hook(inside, id) {
+            Some(id) => (200, deliveries(inside, Some(id), asked)),
+            None => refused(404, "Not Found"),
+        },
         _ => refused(404, "Not Found"),
     }
+}
+
+/// The id of a webhook that is there.
+fn hook(inside: &Inside, id: &str) -> Option<u64> {
+    let id = id.parse().ok()?;
+    inside.hooks.iter().any(|it| it["id"] == id).then_some(id)
+}
+
+fn deliveries(inside: &Inside, hook: Option<u64>, asked: &Asked<'_>) -> Value {
+    let size = asked.query.get("per_page").and_then(|it| it.parse().ok()).unwrap_or(30);
+    let of_it = inside.deliveries.iter().filter(|(of, _)| *of == hook);
+    of_it.map(|(_, delivery)| delivery.clone()).take(size).collect()
 }
 
 /// What was asked for, in the answer.

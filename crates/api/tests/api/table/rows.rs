@@ -42,6 +42,7 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("project_rollback", Rule::WriteProject, &[409]),
     row("source_get", Rule::ReadProject, &[200]),
     row("source_sync", Rule::WriteProject, &[202]),
+    row("source_check", Rule::WriteProject, &[200]),
     row("source_secret_renew", Rule::WriteProject, &[201]),
     row("source_token_put", Rule::WriteProject, &[200]),
     // The project's repository has an https address.

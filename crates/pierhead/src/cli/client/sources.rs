@@ -33,6 +33,13 @@ pub(crate) struct SourceConnection {
     pub(crate) problem: Option<String>,
 }
 
+/// Whether a project's provider reaches the server.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SourceCheck {
+    pub(crate) reach: String,
+    pub(crate) detail: String,
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Branch {
     pub(crate) reference: String,
@@ -85,6 +92,10 @@ impl Client<'_> {
 
     pub(crate) async fn source_sync(&self, project: &str) -> Result<Answer<Source>, Error> {
         self.call(self.request(Method::POST, &["projects", project, "source", "sync"])).await
+    }
+
+    pub(crate) async fn source_check(&self, project: &str) -> Result<Answer<SourceCheck>, Error> {
+        self.call(self.request(Method::POST, &["projects", project, "source", "check"])).await
     }
 
     pub(crate) async fn source_secret(&self, project: &str) -> Result<Answer<HookSecret>, Error> {

@@ -32,6 +32,8 @@ enum SourceCommand {
     Show,
     /// Look now whether something was pushed
     Sync,
+    /// Find out whether the repository's service reaches this server, and why not
+    Check,
     /// Make a new secret for the project's webhooks, and show it once
     Secret,
     /// Make a deploy key for an ssh repository, and show what to paste into its settings
@@ -98,6 +100,15 @@ pub(crate) async fn run(context: &Context, args: &SourceArgs) -> Result<(), Erro
             let found = client.source_sync(&project).await?;
             context.say("Looking; `pierhead source` shows what it came to.");
             context.show(&found.raw, || shown(&found.body))
+        }
+        SourceCommand::Check => {
+            let found = client.source_check(&project).await?;
+            if found.body.reach == "unreached" {
+                context.show(&found.raw, Vec::new)?;
+                let fix = "`pierhead source sync` looks now; pushes are found within ten minutes all the same.";
+                return Err(Error::local("webhooks do not arrive", plain(&found.body.detail), fix));
+            }
+            context.show(&found.raw, || vec![plain(&found.body.detail)])
         }
         SourceCommand::Secret => {
             let made = client.source_secret(&project).await?;
