@@ -49,5 +49,9 @@ it("shows a webhook's secret once, and asks before it makes another", async () =
   expect(await page.getByText("it is not shown again").count(), "the secret is gone").toBe(0);
   await page.getByRole("dialog").getByRole("button", { name: "Make it" }).click();
   await page.getByText("The secret; it is not shown again").waitFor();
+  // Whoever is not connected with a provider is told what to do instead.
+  await page.getByRole("button", { name: "Do they arrive?" }).click();
+  await page.getByRole("status", { name: "Do webhooks arrive?" }).getByText("The project is not connected").waitFor();
+  await expectAccessible(page, "what a check came to");
   expect(watched.complaints).toEqual([]);
 });

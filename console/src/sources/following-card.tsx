@@ -9,7 +9,8 @@ import { ProblemPanel } from "@/ui/problem-panel";
 import { Prose } from "@/ui/prose";
 import { SkeletonRows } from "@/ui/skeleton";
 import { TimeAgo } from "@/ui/time-ago";
-import { useLookAtSource, useMakeSecret } from "./mutations";
+import { CheckResult } from "./check-result";
+import { useCheckSource, useLookAtSource, useMakeSecret } from "./mutations";
 import { PullLine } from "./pull-line";
 import { type Branch, type Following, followingQuery } from "./queries";
 
@@ -19,6 +20,7 @@ export function FollowingCard({ project }: { project: string }) {
   const [isRenewing, setIsRenewing] = useState(false);
   const query = useQuery(followingQuery(project));
   const look = useLookAtSource(project);
+  const check = useCheckSource(project);
   const renew = useMakeSecret(project);
   const following = query.data;
   const hasSecret = following?.webhooks.secret_since != null;
@@ -56,10 +58,15 @@ export function FollowingCard({ project }: { project: string }) {
                 )}
               </span>
             </p>
+            <Button size="small" isBusy={check.isPending} onClick={() => check.mutate()}>
+              Do they arrive?
+            </Button>
             <Button size="small" isBusy={renew.isPending} onClick={ask}>
               {hasSecret ? "Make another secret" : "Make a secret"}
             </Button>
           </div>
+          {check.isError && <ProblemPanel what="It was not found out whether they arrive" error={check.error} />}
+          <CheckResult isChecking={check.isPending} found={check.data} />
           {renew.isError && !isRenewing && <ProblemPanel what="There is no new secret" error={renew.error} />}
           {renew.data !== undefined && <Shown label="The secret; it is not shown again" text={renew.data.secret} />}
           <ul aria-label="Addresses" className="grid gap-x-4 gap-y-2 sm:grid-cols-2">

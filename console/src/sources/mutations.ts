@@ -16,6 +16,15 @@ export function useLookAtSource(project: string) {
   });
 }
 
+/** Takes some seconds when nothing arrives. */
+export function useCheckSource(project: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => answer(api.POST("/api/v1/projects/{project}/source/check", { params: { path: { project } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: keys.following(project) }),
+  });
+}
+
 export function useMakeSecret(project: string) {
   const client = useQueryClient();
   return useMutation({
