@@ -118,7 +118,9 @@ impl http_body::Body for Body {
                     return Poll::Ready(Some(Err(BodyError::Service(error))));
                 }
                 let polled = match lease {
-                    Some(lease) => lease.upstream.poll_with(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
+                    Some(lease) => {
+                        lease.upstream.poll_piece(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx))
+                    }
                     None => Pin::new(&mut *incoming).poll_frame(cx),
                 };
                 match &polled {

@@ -36,10 +36,11 @@ impl Pool {
         while position > 0 && looks < LOOKS {
             position -= 1;
             let (upstream, since) = idle.connections.get_mut(position)?;
-            if now.saturating_duration_since(*since) > unused {
+            let idle_for = now.saturating_duration_since(*since);
+            if idle_for > unused {
                 return None;
             }
-            match upstream.state() {
+            match upstream.state(idle_for) {
                 State::Ready => return Some(idle.connections.remove(position).0),
                 State::Closed => drop(idle.connections.remove(position)),
                 State::Busy => looks += 1,
@@ -61,7 +62,8 @@ impl Pool {
     /// Closes what nobody has used for long, and lets go of what was closed.
     pub(crate) fn sweep(&self, now: Instant) {
         self.idle.lock().connections.retain_mut(|(upstream, since)| {
-            now.saturating_duration_since(*since) < LIFETIME && upstream.state() != State::Closed
+            let idle_for = now.saturating_duration_since(*since);
+            idle_for < LIFETIME && upstream.state(idle_for) != State::Closed
         });
     }
 

@@ -204,7 +204,7 @@ async fn send(
     let mut uploaded = 0;
     let answered = loop {
         let deadline = tokio::time::Instant::now() + limits.answer_timeout;
-        let answered = poll_fn(|cx| match lease.upstream.poll_with(cx, |cx| answering.as_mut().poll(cx)) {
+        let answered = poll_fn(|cx| match lease.upstream.poll_answer(cx, |cx| answering.as_mut().poll(cx)) {
             Poll::Ready(answered) => Poll::Ready(Some(answered)),
             Poll::Pending => alarm.lock().poll(cx, deadline).map(|()| None),
         });

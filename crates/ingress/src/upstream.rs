@@ -8,6 +8,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -16,6 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::request_body::RequestBody;
 
+/// A connection that was used so recently is taken without a look at what came over it since.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// The largest head of an answer, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
 
@@ -64,35 +67,52 @@ impl Upstream {
         }
     }
 
-    /// Drives it, then polls what comes of that: an answer, or a piece of one. `polled` may be asked twice, because taking a
-    /// piece lets the driver go on.
-    pub(crate) fn poll_with<T>(
+    /// Drives it, and polls for its answer.
+    pub(crate) fn poll_answer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        if self.drive(cx) {
+            // Nothing but the driver makes it ready: no need to be woken by it too.
+            polled(&mut Context::from_waker(Waker::noop()))
+        } else {
+            polled(cx)
+        }
+    }
+
+    /// Polls for a piece of its answer, which may be there, and drives it when none is.
+    pub(crate) fn poll_piece<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut polled: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        for _ in 0..2 {
-            let Driver::Here(driver) = &mut self.driver else { return polled(cx) };
-            if driver.as_mut().poll(cx).is_ready() {
-                self.driver = Driver::Elsewhere;
-                return polled(cx);
-            }
-            // Nothing but the driver makes it ready: no need to be woken by it too.
-            if let Poll::Ready(result) = polled(&mut Context::from_waker(Waker::noop())) {
-                return Poll::Ready(result);
-            }
+        if matches!(self.driver, Driver::Here(_))
+            && let Poll::Ready(piece) = polled(&mut Context::from_waker(Waker::noop()))
+        {
+            return Poll::Ready(piece);
         }
-        Poll::Pending
+        self.poll_answer(cx, polled)
     }
 
-    /// Finds out what became of it while it was idle.
-    pub(crate) fn state(&mut self) -> State {
-        if let Driver::Here(driver) = &mut self.driver
-            && driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
-        {
-            return State::Closed;
+    /// Whether it is to be driven here again.
+    fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        let Driver::Here(driver) = &mut self.driver else { return false };
+        if driver.as_mut().poll(cx).is_ready() {
+            self.driver = Driver::Elsewhere;
+            return false;
         }
-        if self.sender.is_closed() {
+        true
+    }
+
+    /// Finds out what became of it while it was idle, for so long.
+    pub(crate) fn state(&mut self, idle: Duration) -> State {
+        if idle < A_MOMENT && self.sender.is_ready() {
+            return State::Ready;
+        }
+        let was_here = matches!(self.driver, Driver::Here(_));
+        let is_here = self.drive(&mut Context::from_waker(Waker::noop()));
+        if self.sender.is_closed() || (was_here && !is_here) {
             State::Closed
         } else if self.sender.is_ready() {
             State::Ready
