@@ -63,6 +63,7 @@ mod target;
 mod tls;
 mod tunnel;
 mod waking;
+mod windows;
 
 pub use access_log::AccessRecord;
 pub use counters::Counts;
