@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use pierhead_engine::state::{ContainerId, Status};
+use pierhead_engine::state::{ContainerId, Stats, Status};
 use pierhead_model::id::DeploymentId;
+use pierhead_model::pipeline::StepName;
 use pierhead_wire::AgentToControl;
-use pierhead_wire::agent_to_control::{DeploymentUsage, Machine, MachineUsage};
+use pierhead_wire::agent_to_control::{DeploymentUsage, Machine, MachineUsage, ServiceUsage};
 use tokio::time::Instant;
 
 use crate::labels;
 use crate::node::Node;
+use crate::steps::place::Place;
 
 /// What the machine has.
 pub(crate) async fn machine(node: &Node) -> Machine {
@@ -44,8 +46,9 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) async fn sample(&mut self, node: &Node) -> AgentToControl {
-        let machine = self.sample_machine(node);
+        let mut machine = self.sample_machine(node);
         let deployments = self.sample_containers(node).await;
+        machine.containers = u32::try_from(self.containers.len()).unwrap_or(u32::MAX);
         AgentToControl::Usage { machine, deployments }
     }
 
@@ -63,6 +66,7 @@ impl Meter {
             cpu,
             memory_bytes: memory.total.saturating_sub(memory.available),
             disk_free_bytes: node.free_disk().unwrap_or(0),
+            containers: 0,
         }
     }
 
@@ -87,12 +91,36 @@ impl Meter {
                 deployment,
                 cpu: 0.0,
                 memory_bytes: 0,
+                services: Vec::new(),
             });
             usage.cpu += cpu;
             usage.memory_bytes += stats.working_set;
+            // Not what is only there to build, or to lead elsewhere.
+            let is_service = Place::attempt_and_replica(&container.name).is_some();
+            let service = container.labels.get(labels::STEP).filter(|_| is_service);
+            if let Some(service) = service.and_then(|step| StepName::parse(step).ok()) {
+                add_replica(&mut usage.services, service, cpu, &stats);
+            }
         }
         self.containers = samples;
         usages.into_values().collect()
+    }
+}
+
+/// Replicas of one service share what is told of it.
+fn add_replica(services: &mut Vec<ServiceUsage>, service: StepName, cpu: f64, stats: &Stats) {
+    match services.iter_mut().find(|known| known.service == service) {
+        Some(known) => {
+            known.cpu += cpu;
+            known.memory_bytes = known.memory_bytes.max(stats.working_set);
+            known.memory_limit_bytes = known.memory_limit_bytes.max(stats.memory_limit);
+        }
+        None => services.push(ServiceUsage {
+            service,
+            cpu,
+            memory_bytes: stats.working_set,
+            memory_limit_bytes: stats.memory_limit,
+        }),
     }
 }
 
@@ -128,6 +156,20 @@ fn busy_seconds(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn replicas_add_up_and_the_one_with_most_memory_counts() {
+        let mut services = Vec::new();
+        for (name, cpu, working_set) in
+            [("web", 0.5, 10), ("api", 1.0, 99), ("web", 0.25, 30), ("web", 0.0, 20)]
+        {
+            let stats = Stats { working_set, memory_limit: 100, ..Stats::default() };
+            add_replica(&mut services, StepName::parse(name).unwrap(), cpu, &stats);
+        }
+        let told: Vec<_> = services.iter().map(|it| (it.service.as_str(), it.cpu, it.memory_bytes)).collect();
+        assert_eq!(told, [("web", 0.75, 30), ("api", 1.0, 99)]);
+        assert!(services.iter().all(|it| it.memory_limit_bytes == 100));
+    }
 
     #[test]
     fn what_the_kernel_says() {

@@ -153,6 +153,34 @@ mod tests {
         assert!(!page.contains("5xx"), "{page}");
     }
 
+    /// A panel of a figure that nobody exports is empty for ever, and nobody notices.
+    #[test]
+    fn dashboards_show_only_what_is_exported() {
+        let metrics = Metrics::default();
+        metrics.answered(&Method::GET, StatusCode::OK, Duration::from_millis(3));
+        let mut page = metrics.page(Health { database: true, ingress: true });
+        let counts = TrafficCounts { answers: [0, 0, 7, 0, 2, 0], bytes: 90, upstream_errors: 1 };
+        traffic(&mut page, &[HostTraffic { host: None, project: None, counts }]);
+        let families: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        let families: Vec<&str> = families.iter().filter_map(|line| line.split(' ').next()).collect();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/grafana");
+        let mut named = 0;
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let text = fs_err::read_to_string(entry.unwrap().path()).unwrap();
+            serde_json::from_str::<serde_json::Value>(&text).unwrap();
+            for (at, _) in text.match_indices("pierhead_") {
+                let rest = &text[at..];
+                let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(rest.len());
+                let name = &rest[..end];
+                let family = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+                let is_exported = families.contains(&name) || family.is_some_and(|it| families.contains(&it));
+                assert!(is_exported, "{name} is not among {families:?}");
+                named += 1;
+            }
+        }
+        assert!(named > 5, "{named}");
+    }
+
     #[test]
     fn buckets_are_cumulative_and_unknown_methods_share_a_label() {
         let metrics = Metrics::default();

@@ -61,6 +61,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("log_read", "pierhead logs ID"),
     ("log_stream", "pierhead logs --follow ID"),
     ("project_list", "pierhead projects"),
+    ("project_metrics", "pierhead metrics --project shop"),
     ("slot_list", "pierhead slots --project shop"),
     ("variable_list", "pierhead env list --project shop"),
     ("variable_put", "pierhead env set ANSWER=42 --project shop"),

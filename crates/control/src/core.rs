@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::builds::Builds;
 use crate::edge::Edge;
 use crate::error::{Error, StoreResult as _};
+use crate::figures::Recorder;
 use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
@@ -45,6 +46,8 @@ pub(crate) struct Core {
     pub(crate) outgoing: Outgoing,
     /// Which services should sleep.
     pub(crate) sleepers: Arc<Sleepers>,
+    /// What is counted and measured, on its way into the store.
+    pub(crate) figures: Arc<Recorder>,
     /// Whose turn it is to build.
     pub(crate) builds: Builds,
     pub(crate) signals: Signals,

@@ -23,6 +23,7 @@ use pierhead_wire::{ControlToIngress, Endpoint, IngressToControl};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::figures::Recorder;
 use crate::outside::Outside;
 use crate::reconcilers::Signal;
 use crate::routing;
@@ -56,6 +57,7 @@ struct Inner {
     /// Raised when services that should stop may be stopped now.
     held: Signal,
     sleepers: Arc<Sleepers>,
+    figures: Arc<Recorder>,
     outside: Arc<dyn Outside>,
 }
 
@@ -101,12 +103,23 @@ impl Ingresses {
     pub(crate) fn new(
         epoch: u64,
         (drained, held): (Signal, Signal),
-        sleepers: Arc<Sleepers>,
+        (sleepers, figures): (Arc<Sleepers>, Arc<Recorder>),
         outside: Arc<dyn Outside>,
     ) -> Self {
         let (state, applied) = (Mutex::default(), watch::Sender::new(0));
         let (vouching, answering) = (Vouching::default(), watch::Sender::new(0));
-        Self(Arc::new(Inner { epoch, state, applied, vouching, answering, drained, held, sleepers, outside }))
+        Self(Arc::new(Inner {
+            epoch,
+            state,
+            applied,
+            vouching,
+            answering,
+            drained,
+            held,
+            sleepers,
+            figures,
+            outside,
+        }))
     }
 
     /// What visitors were answered.
@@ -377,9 +390,12 @@ impl Inner {
                 state.visited.extend(deployments);
                 None
             }
-            IngressToControl::Counted { routes } => {
-                let State { traffic, table, .. } = &mut *state;
-                traffic.add(routes, |host| table.contains_key(host));
+            IngressToControl::Counted { routes, window } => {
+                let State { traffic, table, sessions, .. } = &mut *state;
+                let session = sessions.get(&id)?;
+                if self.figures.counted(&routes, window, self.outside.now(), &session.changes) {
+                    traffic.add(routes, |host| table.contains_key(host));
+                }
                 None
             }
             IngressToControl::Wake { deployment } => {
@@ -468,7 +484,8 @@ mod tests {
 
     fn ingresses(epoch: u64, drained: &Signal) -> Ingresses {
         let sleepers = Arc::new(Sleepers::new(epoch, Timestamp::UNIX_EPOCH));
-        Ingresses::new(epoch, (drained.clone(), Signal::default()), sleepers, Arc::new(Still))
+        let figures = Arc::new(Recorder::empty());
+        Ingresses::new(epoch, (drained.clone(), Signal::default()), (sleepers, figures), Arc::new(Still))
     }
 
     fn service(host: &str, id: u64) -> (Hostname, Route) {

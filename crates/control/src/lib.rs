@@ -11,6 +11,7 @@ mod capacity;
 mod core;
 mod edge;
 mod error;
+mod figures;
 mod fleet;
 mod forge;
 mod images;
@@ -79,6 +80,9 @@ pub use services::environments::{
 };
 pub use services::events::EventView;
 pub use services::exec::{Running as ExecRunning, Terminal as ExecTerminal, Wanted as ExecWanted};
+pub use services::figures::{
+    FiguresQuery, FiguresView, MachineFiguresView, NapView, Span as FiguresSpan, WentLiveView,
+};
 pub use services::github::{
     ConnectionBegun, GithubAppView, GithubView, InstallationView, ManifestView, NewGithubApp, RepositoryView,
 };
@@ -126,6 +130,7 @@ pub use crate::core::{AccessOptions, CertifiedNames, PublicAddress, PublicTls};
 use crate::core::{Core, Signals};
 use crate::edge::Edge;
 use crate::error::StoreResult as _;
+use crate::figures::Recorder;
 use crate::fleet::Fleet;
 use crate::images::Images;
 use crate::ingresses::Ingresses;
@@ -199,14 +204,16 @@ impl Control {
         let (install, epoch) = store.epoch_begin(fresh).await.stored()?;
         let (drained, signals) = (Signal::default(), Signals::default());
         let sleepers = Arc::new(Sleepers::new(epoch, outside.now()));
+        let figures = Arc::new(Recorder::load(&store, epoch).await.stored()?);
         let core = Arc::new(Core {
             ingresses: Ingresses::new(
                 epoch,
                 (drained.clone(), signals.sleep.clone()),
-                Arc::clone(&sleepers),
+                (Arc::clone(&sleepers), Arc::clone(&figures)),
                 Arc::clone(&outside),
             ),
             sleepers,
+            figures,
             fleet: Fleet::default(),
             links: Links::default(),
             guests: Guests::default(),
@@ -331,6 +338,16 @@ impl Control {
             tasks.push(drive(Arc::new(caches), core.signals.caches.clone(), stop.subscribe()));
         }
         tasks.push(drive(
+            Arc::new(reconcilers::figures::Figures(Arc::clone(&core))),
+            Signal::default(),
+            stop.subscribe(),
+        ));
+        tasks.push(drive(
+            Arc::new(reconcilers::ageing::Ageing::new(Arc::clone(&core))),
+            Signal::default(),
+            stop.subscribe(),
+        ));
+        tasks.push(drive(
             Arc::new(reconcilers::audit::Audit(Arc::clone(&core))),
             Signal::default(),
             stop.subscribe(),
@@ -397,6 +414,10 @@ impl Control {
         for task in self.tasks {
             // A reconciler that panicked has stopped too.
             let _ = task.await;
+        }
+        let now = self.core.outside.now();
+        if let Err(error) = self.core.figures.flush(&self.core.store, now, true).await {
+            tracing::warn!(%error, "the last figures are not stored");
         }
     }
 }

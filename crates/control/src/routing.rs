@@ -1,17 +1,19 @@
 //! What each hostname shows, computed from what is live. Pure: the reconciler loads, calls this, and sends the difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use pierhead_model::deployment::State;
 use pierhead_model::digest::Digest;
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, ProjectId, SlotId};
 use pierhead_model::name::{ProjectName, SlotName};
+use pierhead_model::pipeline::StepName;
 use pierhead_model::sleep::Rest;
 use pierhead_wire::Endpoint;
 use pierhead_wire::route::{Page, Route, Target};
 
 use crate::edge::visiting::Visiting;
+use crate::figures::{HostOwner, SERVICE};
 
 /// A deployment as visitors may meet it.
 #[derive(Debug, Clone)]
@@ -32,6 +34,7 @@ pub(crate) struct Shown {
 /// A public step of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShownPart {
+    pub(crate) name: StepName,
     pub(crate) host: Hostname,
     pub(crate) content: Content,
 }
@@ -79,6 +82,27 @@ pub(crate) fn table(all: &[Shown], visiting: &Visiting<'_>) -> BTreeMap<Hostname
         }
     }
     table
+}
+
+/// Whose the visits of each of these hostnames are.
+pub(crate) fn owners(all: &[Shown]) -> HashMap<Hostname, HostOwner> {
+    let mut owners = HashMap::new();
+    for shown in all {
+        let of = |service: &str| HostOwner { slot: shown.slot_id.clone(), service: service.to_owned() };
+        let main = match (shown.parts.first(), &shown.content) {
+            (Some(part), _) => part.name.as_str(),
+            (None, Some(Content::Service { .. })) => SERVICE,
+            (None, Some(Content::Site { .. }) | None) => "",
+        };
+        owners.insert(Hostname::of_deployment(&shown.deployment, &shown.base_domain), of(main));
+        let slot = Hostname::of_slot(&shown.slot, &shown.project, &shown.base_domain);
+        let is_shown_there = matches!(shown.state, State::Production);
+        if is_shown_there || !owners.contains_key(&slot) {
+            owners.insert(slot, of(main));
+        }
+        owners.extend(shown.parts.iter().map(|part| (part.host.clone(), of(part.name.as_str()))));
+    }
+    owners
 }
 
 /// Which deployment of a slot its hostname shows: the live one, else one on its way, else the latest that ended.
@@ -183,6 +207,38 @@ mod tests {
         assert_eq!(target(&all, "shop.localhost"), live);
         let own = format!("{}.localhost", DeploymentId::from_random(1));
         assert!(matches!(target(&all, &own), Target::Site { .. }), "an earlier site keeps its own hostname");
+    }
+
+    #[test]
+    fn visits_belong_to_the_slot_and_to_the_service_that_is_shown() {
+        let host = |name: &str| Hostname::parse(name).unwrap();
+        let service = Some(Content::Service { endpoints: Vec::new(), rest: Rest::Awake });
+        let mut run = shown(3, 3, State::Production, service.clone());
+        run.slot_id = SlotId::new(Timestamp::UNIX_EPOCH, 2);
+        run.slot = SlotName::parse("qa").unwrap();
+        run.parts = [("web", "web-qa.localhost"), ("docs", "docs-qa.localhost")]
+            .map(|(name, at)| ShownPart {
+                name: StepName::parse(name).unwrap(),
+                host: host(at),
+                content: service.clone().unwrap(),
+            })
+            .into();
+        let qa = Hostname::of_slot(&run.slot, &run.project, &run.base_domain);
+        let all = [shown(1, 1, State::Production, service), shown(2, 2, State::Building, None), run];
+        let owners = owners(&all);
+        let slot = SlotId::new(Timestamp::UNIX_EPOCH, 1);
+        let own = |id| host(&format!("{}.localhost", DeploymentId::from_random(id)));
+        for (at, expected) in [
+            (host("shop.localhost"), (1, SERVICE)),
+            (own(1), (1, SERVICE)),
+            (own(2), (1, "")),
+            (qa, (2, "web")),
+            (own(3), (2, "web")),
+            (host("docs-qa.localhost"), (2, "docs")),
+        ] {
+            let found = &owners[&at];
+            assert_eq!((found.slot == slot, found.service.as_str()), (expected.0 == 1, expected.1), "{at}");
+        }
     }
 
     #[test]

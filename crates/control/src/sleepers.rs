@@ -44,6 +44,8 @@ struct Service {
     order: RestOrder,
     /// The number of the last stop that the node was told of.
     stop_told: u64,
+    /// Since when somebody waits for it to wake up.
+    asked_at: Option<Timestamp>,
 }
 
 impl Sleepers {
@@ -80,6 +82,7 @@ impl Sleepers {
             Some(service) => {
                 service.needed_at = now;
                 if service.order.rest != Rest::Awake {
+                    service.asked_at.get_or_insert(now);
                     state.order(deployment, Rest::Awake);
                 }
                 // Said again even when it is on its way: whoever asks twice has waited.
@@ -89,6 +92,22 @@ impl Sleepers {
         }
         drop(state);
         self.woken.raise();
+    }
+
+    /// It answers again: how long it was waited for, if somebody did.
+    pub(crate) fn answers(
+        &self,
+        deployment: &DeploymentId,
+        reported: RestOrder,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        let mut state = self.state.lock();
+        let service = state.services.get_mut(deployment)?;
+        if service.order.rest != Rest::Awake || reported.number < service.order.number {
+            return None;
+        }
+        let asked_at = service.asked_at.take()?;
+        Some(now.duration_since(asked_at).try_into().unwrap_or_default())
     }
 
     /// Whom to tell to wake up, and how.
@@ -122,6 +141,7 @@ impl Sleepers {
             needed_at: before(now, idle_of(reported.rest, sleep_after)),
             order: reported,
             stop_told: 0,
+            asked_at: None,
         });
         service.node.clone_from(node);
         if is_waited_for {
@@ -258,6 +278,23 @@ mod tests {
         assert!(woken[0].2.number > 3 << 32);
         assert!(sleepers.take_woken().is_empty());
         assert!(!compare(152));
+    }
+
+    #[test]
+    fn how_long_it_was_waited_for_is_told_once_and_of_the_right_order() {
+        let (id, node) = names();
+        let sleepers = Sleepers::new(1, at(0));
+        for second in [0, 60] {
+            sleepers.compare(&id, &node, RestOrder::default(), AFTER, at(second));
+        }
+        let asleep = sleepers.order(&id, RestOrder::default());
+        assert_eq!(sleepers.answers(&id, asleep, at(61)), None, "nobody asked");
+        sleepers.wake(&id, at(70));
+        sleepers.wake(&id, at(71));
+        assert_eq!(sleepers.answers(&id, asleep, at(72)), None, "that was said before it was told");
+        let awake = sleepers.order(&id, RestOrder::default());
+        assert_eq!(sleepers.answers(&id, awake, at(73)), Some(Duration::from_secs(3)));
+        assert_eq!(sleepers.answers(&id, awake, at(74)), None);
     }
 
     #[test]

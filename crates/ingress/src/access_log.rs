@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Method, StatusCode};
 use pierhead_model::hostname::Hostname;
@@ -21,7 +21,6 @@ use crate::target::Route;
 pub struct AccessRecord {
     /// When the request's headers were complete.
     pub at: SystemTime,
-    pub(crate) began: Instant,
     pub client: IpAddr,
     pub method: Method,
     /// Whose request it was is in the table, and not written out once more.

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::sleep::Rest;
 use pierhead_wire::control_to_ingress::ControlToIngress;
+use pierhead_wire::ingress_to_control::RouteCounts;
 use pierhead_wire::route;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -179,7 +180,12 @@ impl ControlLink {
                     }
                 }
                 _ = sweep.tick() => self.deployments.sweep(),
-                _ = counting.tick() => self.count(self.context.table.load().iter()),
+                _ = counting.tick() => {
+                    self.context.outbox.check(Instant::now());
+                    if self.context.outbox.has_room() {
+                        self.count(self.context.table.load().iter());
+                    }
+                }
                 _ = activity.tick() => {
                     self.keep();
                     self.keep_certificates();
@@ -194,10 +200,14 @@ impl ControlLink {
 
     /// What these routes answered since this was asked last.
     fn count<'a>(&self, routes: impl Iterator<Item = &'a Arc<Route>>) {
-        let counted: Vec<_> =
-            routes.filter_map(|route| Some((route.host.clone(), route.counters.take()?))).collect();
+        let counted = routes.filter_map(|route| {
+            let (counts, took) = route.counters.take()?;
+            Some(RouteCounts { host: route.host.clone(), counts, took })
+        });
+        let counted: Vec<_> = counted.collect();
         if !counted.is_empty() {
-            self.context.outbox.counted(counted);
+            let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            self.context.outbox.counted(at, counted);
         }
     }
 
@@ -219,8 +229,13 @@ impl ControlLink {
                 self.context.outbox.answering(version);
                 return;
             }
+            ControlToIngress::Counted { run, sequence } => return self.context.outbox.stored(run, sequence),
             message @ (ControlToIngress::Table { .. } | ControlToIngress::Change { .. }) => message,
         };
+        if matches!(message, ControlToIngress::Table { .. }) {
+            // The first thing that is said on a new link.
+            self.context.outbox.rewind();
+        }
         let (verdict, epoch, generation) = match &message {
             ControlToIngress::Table { epoch, generation, routes } => {
                 let shrinks = !self.context.options.accept_smaller_table
@@ -230,7 +245,9 @@ impl ControlLink {
             ControlToIngress::Change { epoch, from, generation, .. } => {
                 (judge_change(self.at, *epoch, *from, *generation), *epoch, *generation)
             }
-            ControlToIngress::Certificates { .. } | ControlToIngress::Challenges { .. } => return,
+            ControlToIngress::Certificates { .. }
+            | ControlToIngress::Challenges { .. }
+            | ControlToIngress::Counted { .. } => return,
         };
         match verdict {
             Verdict::Apply => {}
@@ -258,7 +275,9 @@ impl ControlLink {
                 self.remember(&upserts, false, &removals);
                 self.change(upserts, &removals);
             }
-            ControlToIngress::Certificates { .. } | ControlToIngress::Challenges { .. } => {}
+            ControlToIngress::Certificates { .. }
+            | ControlToIngress::Challenges { .. }
+            | ControlToIngress::Counted { .. } => {}
         }
         self.at = Some((epoch, generation));
         self.context.outbox.applied(epoch, generation);

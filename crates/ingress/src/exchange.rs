@@ -20,6 +20,10 @@ pub(crate) struct Exchange {
     activity: Arc<Activity>,
     route: Option<Arc<Route>>,
     in_flight: Option<InFlight>,
+    /// When the request's headers were complete.
+    began: Instant,
+    /// How long it took until the answer began.
+    took: Option<Duration>,
     status: StatusCode,
     bytes: u64,
     draft: Option<Box<AccessRecord>>,
@@ -37,7 +41,6 @@ impl Exchange {
         let draft = context.log.wanted().then(|| {
             Box::new(AccessRecord {
                 at: SystemTime::now(),
-                began: Instant::now(),
                 client,
                 method: request.method().clone(),
                 route: None,
@@ -54,6 +57,8 @@ impl Exchange {
             activity,
             route: None,
             in_flight: None,
+            began: Instant::now(),
+            took: None,
             status: StatusCode::OK,
             bytes: 0,
             draft,
@@ -80,8 +85,10 @@ impl Exchange {
         }
     }
 
-    pub(crate) const fn set_status(&mut self, status: StatusCode) {
+    /// The answer begins now.
+    pub(crate) fn set_status(&mut self, status: StatusCode) {
         self.status = status;
+        self.took = Some(self.began.elapsed());
     }
 
     pub(crate) const fn add_bytes(&mut self, bytes: u64) {
@@ -109,11 +116,12 @@ impl Drop for Exchange {
         self.activity.end();
         self.context.totals.answered(self.status, self.bytes);
         let Some(route) = self.route.take() else { return };
+        route.counters.took(self.took.unwrap_or_else(|| self.began.elapsed()));
         route.counters.answered(self.status, self.bytes);
         let Some(mut record) = self.draft.take() else { return };
         record.status = self.status;
         record.bytes = self.bytes;
-        record.duration = record.began.elapsed();
+        record.duration = self.began.elapsed();
         record.route = Some(route);
         self.context.log.write(record);
     }

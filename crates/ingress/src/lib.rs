@@ -64,6 +64,7 @@ mod tls;
 mod tunnel;
 mod upstream;
 mod waking;
+mod windows;
 
 pub use access_log::AccessRecord;
 pub use counters::Counts;

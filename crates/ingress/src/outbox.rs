@@ -4,14 +4,16 @@
 //! be said is kept here and merged: of several `Applied` only the last matters, one `WantTable` is as good as ten, and there
 //! are never more `Drained` than deployments.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
-use pierhead_model::hostname::Hostname;
 use pierhead_model::id::DeploymentId;
-use pierhead_wire::ingress_to_control::{Counts, IngressToControl, RouteCounts};
+use pierhead_wire::ingress_to_control::{IngressToControl, RouteCounts};
 use tokio::sync::{Notify, mpsc};
+
+use crate::windows::Windows;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -27,11 +29,8 @@ struct Pending {
     drained: VecDeque<DeploymentId>,
     wake: BTreeSet<DeploymentId>,
     active: BTreeSet<DeploymentId>,
-    counted: BTreeMap<Hostname, Counts>,
+    windows: Windows,
 }
-
-/// Hostnames in one message: it is said piece by piece, so that nothing waits for it.
-const COUNTED_AT_ONCE: usize = 500;
 
 impl Outbox {
     pub(crate) fn want_table(&self) {
@@ -64,13 +63,34 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Sums up until somebody listens.
-    pub(crate) fn counted(&self, counted: impl IntoIterator<Item = (Hostname, Counts)>) {
-        let mut pending = self.pending.lock();
-        for (host, counts) in counted {
-            pending.counted.entry(host).or_default().add(&counts);
-        }
+    /// Whether figures can be taken. They stay where they are counted otherwise.
+    pub(crate) fn has_room(&self) -> bool {
+        self.pending.lock().windows.has_room()
+    }
+
+    /// What was counted until `at`, in Unix seconds.
+    pub(crate) fn counted(&self, at: u64, counted: Vec<RouteCounts>) {
+        self.pending.lock().windows.close(at, counted);
         self.filled.notify_one();
+    }
+
+    /// Figures up to this message are stored.
+    pub(crate) fn stored(&self, run: u64, sequence: u64) {
+        self.pending.lock().windows.stored(run, sequence);
+    }
+
+    /// The link may be a new one.
+    pub(crate) fn rewind(&self) {
+        if self.pending.lock().windows.rewind() {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Says figures again that nobody acknowledged.
+    pub(crate) fn check(&self, now: Instant) {
+        if self.pending.lock().windows.check(now) {
+            self.filled.notify_one();
+        }
     }
 
     fn next(&self) -> Option<IngressToControl> {
@@ -95,11 +115,7 @@ impl Outbox {
         if let Some(deployment) = pending.drained.pop_front() {
             return Some(IngressToControl::Drained { deployment });
         }
-        let routes: Vec<RouteCounts> = std::iter::from_fn(|| pending.counted.pop_first())
-            .take(COUNTED_AT_ONCE)
-            .map(|(host, counts)| RouteCounts { host, counts })
-            .collect();
-        (!routes.is_empty()).then_some(IngressToControl::Counted { routes })
+        pending.windows.next(Instant::now())
     }
 
     /// Says everything, in order, until nobody listens any more.

@@ -237,6 +237,9 @@ pub struct InstanceReport {
     pub healthy: bool,
     /// Times it ended by itself and was started again.
     pub restarts: u32,
+    /// Those of them whose memory had run out.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub oom_kills: u32,
     /// Why it ended last, for people.
     pub last_exit: Option<String>,
     /// When the next start is tried, while it backs off.
@@ -244,6 +247,10 @@ pub struct InstanceReport {
     /// The last order to sleep or to wake up that was carried out.
     #[serde(default, skip_serializing_if = "RestOrder::is_default")]
     pub rest: RestOrder,
+}
+
+const fn is_none_yet(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Reads a map by numbers wherever it stands: inside of a message that tells its kind by a field, keys are texts to serde.

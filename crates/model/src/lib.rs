@@ -18,6 +18,7 @@
 //! | [`lifetime`] | how long slots live |
 //! | [`placement`], [`spread`] | which node gets what |
 //! | [`sleep`] | how deeply a service sleeps that nobody needs |
+//! | [`figures`] | what is counted and measured, how it adds up, and how long it is kept |
 //! | [`hostname`] | which hostnames belong to what, so that two never collide |
 //! | [`code`] | every error a person can meet, with its page |
 //! | [`crash`] | places where a test makes the process die |
@@ -31,6 +32,7 @@ pub mod crash;
 pub mod deployment;
 pub mod digest;
 pub mod domain;
+pub mod figures;
 pub mod git_access;
 pub mod health;
 pub mod hostname;

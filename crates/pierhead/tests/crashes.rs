@@ -42,8 +42,8 @@ const POINTS: [&str; 25] = [
 /// Passed by a start on an empty data directory.
 const AT_FIRST_START: [&str; 1] = ["store.migrate.before_commit"];
 
-/// Driven by the tests of nodes, of pipelines, of webhooks, of sleep and of secrets.
-const ELSEWHERE: [&str; 9] = [
+/// Driven by the tests of nodes, of pipelines, of webhooks, of sleep, of secrets and of figures.
+const ELSEWHERE: [&str; 10] = [
     "control.data_key_wrapped_again",
     "control.master_key_exchanged",
     "control.rotate_token.before_disconnect",
@@ -53,6 +53,7 @@ const ELSEWHERE: [&str; 9] = [
     "store.delivery.after_commit",
     "agent.frozen",
     "agent.asleep",
+    "store.figures.before_commit",
 ];
 
 /// Deaths at moments that nobody chose.

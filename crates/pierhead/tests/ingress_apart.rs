@@ -129,3 +129,59 @@ async fn it_outlives_the_control_plane_starts_without_it_and_is_started_anew_whe
     let _again = Ingress::start(&server.data_dir(), port);
     until_served(port, "version 2").await;
 }
+
+/// Answers 2xx of the last quarter of an hour.
+async fn counted(server: &Server) -> u64 {
+    let metrics = server.get("/projects/shop/metrics?since=15m").await;
+    let counts = metrics["requests"]["by_class"]["2xx"].as_array().unwrap();
+    counts.iter().map(|count| count.as_u64().unwrap()).sum()
+}
+
+async fn until_counted(server: &Server, expected: u64) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while counted(server).await < expected {
+        assert!(
+            Instant::now() < deadline,
+            "{} instead of {expected}\n{}",
+            counted(server).await,
+            server.log()
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(counted(server).await, expected);
+}
+
+#[tokio::test]
+async fn what_it_counts_is_neither_lost_nor_doubled_when_the_control_plane_dies() {
+    let git = GitServer::start(&[("shop", &[("index.html", "version 1")])]);
+    let mut server = Server::unstarted(BINARY);
+    let port = server.ingress_port();
+    let _ingress = Ingress::start(&server.data_dir(), port);
+    let apart = [("PIERHEAD_INGRESS", "false")];
+    server.boot(&apart).await;
+    let live = server.deploy(json!({ "repository": git.url("shop") })).await;
+    assert_eq!(live.state(), "PRODUCTION", "{:#}", live.0);
+    let mut visits = 0;
+    let mut visit = async |times| {
+        for _ in 0..times {
+            // Answered with what is expected exactly once.
+            until_served(port, "version 1").await;
+        }
+        visits += times;
+        visits
+    };
+    let first = visit(20).await;
+    until_counted(&server, first).await;
+    visit(10).await;
+    server.kill();
+    visit(15).await;
+    // Everything comes at once, and the next control plane dies while it writes it.
+    server.boot_armed_with("store.figures.before_commit", &apart).await;
+    assert!(server.died_within(Duration::from_secs(90)).await, "{}", server.log());
+    let all = visit(5).await;
+    server.boot(&apart).await;
+    until_counted(&server, all).await;
+    // What came twice would have come before this.
+    let all = visit(1).await;
+    until_counted(&server, all).await;
+}

@@ -10,6 +10,7 @@ use sea_orm::sea_query::{Condition, OnConflict};
 use sea_orm::{QueryOrder, Set};
 
 use crate::deployments::row as deployment;
+use crate::figures::row as figures;
 use crate::shares::row as share;
 use crate::{Store, StoreError, document};
 
@@ -280,6 +281,8 @@ impl Store {
             .exec(&transaction)
             .await
             .map_err(error)?;
+        let its_figures = figures::Column::Owner.eq(node.to_string());
+        figures::Entity::delete_many().filter(its_figures).exec(&transaction).await.map_err(error)?;
         let done = row::Entity::delete_by_id(node.to_string()).exec(&transaction).await.map_err(error)?;
         if done.rows_affected == 0 {
             return Err(StoreError::NotFound { what: "node" });

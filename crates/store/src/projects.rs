@@ -12,7 +12,7 @@ use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{QueryOrder, QuerySelect, Set};
 
 use crate::deployments::row as deployment;
-use crate::{Store, StoreError, Visibility, document};
+use crate::{FiguresOf, Store, StoreError, Visibility, document};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
@@ -499,6 +499,8 @@ impl Store {
             let slot = row.into_slot()?;
             self.variables_of_slot_delete(&slot.project, &slot.environment, &slot.name).await?;
         }
+        self.figures_delete(&FiguresOf::Slot(id.clone())).await?;
+        self.rests_delete(id).await?;
         let done = slot::Entity::delete_by_id(id.to_string()).exec(&self.db).await;
         done.map(drop).map_err(|error| StoreError::from_db("deleting a slot", error))
     }

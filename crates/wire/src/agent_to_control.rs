@@ -4,6 +4,7 @@ use pierhead_model::assignment::Report;
 use pierhead_model::digest::Digest;
 use pierhead_model::id::DeploymentId;
 use pierhead_model::log::LogLine;
+use pierhead_model::pipeline::StepName;
 use serde::{Deserialize, Serialize};
 
 use crate::version::Version;
@@ -106,6 +107,9 @@ pub struct MachineUsage {
     pub memory_bytes: u64,
     /// Free where the node keeps its data.
     pub disk_free_bytes: u64,
+    /// Containers of this node that run.
+    #[serde(default)]
+    pub containers: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,6 +118,21 @@ pub struct DeploymentUsage {
     pub cpu: f64,
     /// The working set: page cache that can be dropped does not count.
     pub memory_bytes: u64,
+    /// The same, service by service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceUsage>,
+}
+
+/// What the replicas of one service on one node use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceUsage {
+    pub service: StepName,
+    /// In cores, all of them together.
+    pub cpu: f64,
+    /// The working set of the one that has most.
+    pub memory_bytes: u64,
+    /// Of one replica; 0 for none.
+    pub memory_limit_bytes: u64,
 }
 
 #[cfg(test)]

@@ -19,4 +19,6 @@ pub enum ControlToIngress {
     Certificates { whole: bool, certificates: Vec<Certificate>, removals: Vec<String> },
     /// The answers to all challenges of certificate authorities that are open now, by token. `version` counts the changes.
     Challenges { version: u64, answers: HashMap<String, String> },
+    /// Figures of this process are stored up to this message.
+    Counted { run: u64, sequence: u64 },
 }

@@ -92,7 +92,8 @@ impl Keeper<'_> {
                 None => match self.orders.start_replica(service, &never).await {
                     Started::Healthy(running) => running,
                     Started::Failed(failure) => {
-                        self.down(service, &mut backoff, order.number, (failure.detail, "")).await;
+                        let end = End { told: failure.detail, words: "", oom: false };
+                        self.down(service, &mut backoff, order.number, end).await;
                         continue;
                     }
                     Started::Cancelled => return,
@@ -116,11 +117,13 @@ impl Keeper<'_> {
             if begun.elapsed() >= STABLE {
                 backoff.reset();
             }
-            let told = exit.map_or_else(
+            let told = exit.as_ref().map_or_else(
                 || "its container was removed".to_owned(),
-                |exit| steps::service::tell(service, &exit),
+                |exit| steps::service::tell(service, exit),
             );
-            self.down(service, &mut backoff, order.number, (told, "the process ended: ")).await;
+            let oom = exit.as_ref().is_some_and(|exit| exit.oom_killed);
+            let end = End { told, words: "the process ended: ", oom };
+            self.down(service, &mut backoff, order.number, end).await;
         }
     }
 
@@ -192,7 +195,7 @@ impl Keeper<'_> {
         service: &Service,
         backoff: &mut Backoff,
         number: u64,
-        (told, words): (String, &str),
+        End { told, words, oom }: End,
     ) {
         let wait = backoff.advance();
         let line = format!("{words}{told}; it is started again in {} s", wait.as_secs_f32());
@@ -204,6 +207,7 @@ impl Keeper<'_> {
             self.say(|instance| {
                 instance.set_replica(service.replica, None);
                 instance.restarts += 1;
+                instance.oom_kills += u32::from(oom);
                 instance.last_exit = Some(told.clone());
                 instance.next_start_at = at;
                 instance.rest = awake;
@@ -247,6 +251,15 @@ impl Keeper<'_> {
         let runs = |state: &State| matches!(state, State::Running { .. } | State::Paused { .. });
         found.is_ok_and(|found| found.is_some_and(|found| runs(&found.state)))
     }
+}
+
+/// How a process ended.
+struct End {
+    told: String,
+    /// Said before it in the log.
+    words: &'static str,
+    /// Its memory had run out.
+    oom: bool,
 }
 
 /// An application's only service is its instance; those of a pipeline have names.

@@ -311,8 +311,16 @@ pub(crate) struct Instance {
 
 impl From<InstanceReport> for Instance {
     fn from(instance: InstanceReport) -> Self {
-        let InstanceReport { address: _, replicas: _, healthy, restarts, last_exit, next_start_at, rest: _ } =
-            instance;
+        let InstanceReport {
+            address: _,
+            replicas: _,
+            healthy,
+            restarts,
+            oom_kills: _,
+            last_exit,
+            next_start_at,
+            rest: _,
+        } = instance;
         Self { healthy, restarts, last_exit, next_start_at: next_start_at.map(Into::into) }
     }
 }

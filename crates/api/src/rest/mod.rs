@@ -26,6 +26,7 @@ mod keys;
 pub(crate) mod list;
 mod logs;
 mod mail;
+mod metrics;
 mod nodes;
 mod notices;
 mod pipelines;
@@ -129,6 +130,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(grants::transfer))
         .routes(routes!(grants::of_project, grants::put_on_project))
         .routes(routes!(grants::delete_from_project))
+        .routes(routes!(metrics::of_project))
         .routes(routes!(slots::list))
         .routes(routes!(slots::get, slots::delete))
         .routes(routes!(slots::extend))
@@ -180,6 +182,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(grants::delete_from_environment))
         .routes(routes!(nodes::list, nodes::add))
         .routes(routes!(nodes::get, nodes::remove))
+        .routes(routes!(metrics::of_node))
         .routes(routes!(nodes::cordon))
         .routes(routes!(nodes::uncordon))
         .routes(routes!(nodes::drain))

@@ -1,6 +1,7 @@
 //! The agents that are connected.
 
 mod leading;
+mod measured;
 mod seeks;
 mod session;
 
@@ -218,6 +219,10 @@ impl Fleet {
         if connected.get(node).is_some_and(|entry| entry.session == session) {
             connected.remove(node);
         }
+    }
+
+    fn machine(&self, node: &NodeId) -> Option<Machine> {
+        self.connected.lock().get(node).map(|entry| entry.machine.clone())
     }
 
     fn used(&self, node: &NodeId, usage: MachineUsage, deployments: Vec<DeploymentUsage>) {

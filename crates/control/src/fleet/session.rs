@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::measured::Measured;
 use super::{Asker, ERRANDS, Errand, seeks};
 use crate::assignments::{Wanted, remind};
 use crate::core::Core;
@@ -83,6 +84,7 @@ pub(crate) fn attach(
             asked: HashMap::new(),
             last_asked: 0,
             compatible: true,
+            measured: Measured::default(),
         };
         let end = session.run().await;
         tracing::info!(node = %session.node, reason = %Chain(&end), "an agent's session ended");
@@ -101,6 +103,7 @@ struct Session {
     last_asked: u64,
     /// When it is not, it gets no new work; what it has runs on, and can be stopped.
     compatible: bool,
+    measured: Measured,
 }
 
 impl Session {
@@ -269,6 +272,9 @@ impl Session {
             AgentToControl::Report(report) => self.hear_report(report).await,
             AgentToControl::Log { deployment, lines } => self.hear_log(deployment, lines).await,
             AgentToControl::Usage { machine, deployments } => {
+                let told = |deployment: &DeploymentId| self.told.contains_key(deployment);
+                let used = self.measured.used(&self.core, &self.node, (&machine, &deployments), told);
+                used.await.map_err(SessionEnd::Store)?;
                 self.core.fleet.used(&self.node, machine, deployments);
                 Ok(())
             }
@@ -300,6 +306,7 @@ impl Session {
             stored.stored().map_err(SessionEnd::Store)?;
             let stored = store.share_report_store(&deployment, &self.node, &report).await;
             stored.stored().map_err(SessionEnd::Store)?;
+            self.measured.reported(&self.core, &report).await.map_err(SessionEnd::Store)?;
             self.core.signals.deployments.raise();
             self.core.signals.routes.raise();
         }

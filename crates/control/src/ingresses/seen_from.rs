@@ -42,9 +42,9 @@ impl SeenFrom {
                 let upserts = upserts.into_iter().map(moved).collect();
                 ControlToIngress::Change { epoch, from, generation, upserts, removals }
             }
-            message @ (ControlToIngress::Certificates { .. } | ControlToIngress::Challenges { .. }) => {
-                message
-            }
+            message @ (ControlToIngress::Certificates { .. }
+            | ControlToIngress::Challenges { .. }
+            | ControlToIngress::Counted { .. }) => message,
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Traffic {
 impl Traffic {
     /// `is_shown` says whether a hostname is in the table.
     pub(super) fn add(&mut self, routes: Vec<RouteCounts>, is_shown: impl Fn(&Hostname) -> bool) {
-        for RouteCounts { host, counts } in routes {
+        for RouteCounts { host, counts, .. } in routes {
             if let Some(known) = self.hosts.get_mut(&host) {
                 known.add(&counts);
                 continue;
@@ -68,7 +68,8 @@ mod tests {
 
     fn counted(number: usize, bytes: u64) -> RouteCounts {
         let host = Hostname::parse(&format!("h{number}.test")).unwrap();
-        RouteCounts { host, counts: Counts { answers: [0, 0, 1, 0, 0, 0], bytes, upstream_errors: 0 } }
+        let counts = Counts { answers: [0, 0, 1, 0, 0, 0], bytes, upstream_errors: 0 };
+        RouteCounts { host, counts, took: pierhead_model::figures::Latencies::default() }
     }
 
     #[test]

@@ -11,12 +11,15 @@
 //! | [`sleep`] | what nobody needs sleeps |
 //! | [`letters`] | every letter is sent |
 //! | [`audit`] | the audit log holds a year |
+//! | [`figures`] | what was counted and measured is stored |
+//! | [`ageing`] | figures become coarser as they grow old, and are forgotten in the end |
 //! | [`notices`] | what happened is told to who wants to know |
 //! | [`removals`] | slots and projects that were deleted are torn down to the last row |
 //! | [`sources`] | a branch that moved is deployed, whether or not somebody told |
 //!
 //! What a node should do is compared by its session, see [`crate::fleet`].
 
+pub(crate) mod ageing;
 pub(crate) mod audit;
 pub(crate) mod caches;
 pub(crate) mod certificates;
@@ -26,6 +29,7 @@ pub(crate) mod drains;
 pub(crate) mod driver;
 pub(crate) mod expiry;
 pub(crate) mod feedback;
+pub(crate) mod figures;
 pub(crate) mod hooks;
 pub(crate) mod images;
 pub(crate) mod letters;

@@ -1,6 +1,6 @@
 //! Every ingress shows what is live.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::core::Core;
 use crate::edge::routes::{add_domains, slot_hosts};
 use crate::edge::visiting::Visiting;
 use crate::error::{Error, StoreResult as _};
+use crate::figures::HostOwner;
 use crate::routing::{self, Content, Shown, ShownPart};
 use crate::work::WorkRecord;
 
@@ -41,7 +42,10 @@ impl Reconciler for Routes {
     async fn activate(&self) -> Result<Option<Duration>, Error> {
         let records = self.0.store.deployments_shown().await.stored()?;
         let (before, _) = self.0.ingresses.generations();
-        if self.0.ingresses.publish(table(&self.0, records).await?) != before {
+        let (table, owners) = table_and_owners(&self.0, records).await?;
+        // First: what is shown from now on may be counted from now on.
+        self.0.figures.set_owners(owners);
+        if self.0.ingresses.publish(table) != before {
             self.0.signals.caches.raise();
         }
         // What left the table just now may have nothing in flight already.
@@ -55,12 +59,27 @@ pub(crate) async fn table(
     core: &Core,
     records: Vec<DeploymentRecord>,
 ) -> Result<BTreeMap<Hostname, Route>, Error> {
+    table_and_owners(core, records).await.map(|(table, _)| table)
+}
+
+/// The same, and whose the visits of each hostname are.
+async fn table_and_owners(
+    core: &Core,
+    records: Vec<DeploymentRecord>,
+) -> Result<(BTreeMap<Hostname, Route>, HashMap<Hostname, HostOwner>), Error> {
     let verified = core.store.domains_verified().await.stored()?;
     let slots = slot_hosts(&records);
     let visiting = Visiting::load(core).await?;
-    let mut table = routing::table(&all_shown(core, records).await?, &visiting);
+    let shown = all_shown(core, records).await?;
+    let mut table = routing::table(&shown, &visiting);
+    let mut owners = routing::owners(&shown);
+    for domain in &verified {
+        let slot = slots.get(&(domain.project.clone(), domain.slot.clone()));
+        let Some(owner) = slot.and_then(|host| owners.get(host)).cloned() else { continue };
+        owners.entry(domain.host.clone()).or_insert(owner);
+    }
     add_domains(&mut table, &slots, &verified, &visiting);
-    Ok(table)
+    Ok((table, owners))
 }
 
 /// What visitors may meet, with the ways that lead to nodes at this moment.
@@ -147,6 +166,7 @@ fn parts(
         _ => &none,
     };
     let part = |(name, public): (&StepName, &PublicStep)| ShownPart {
+        name: name.clone(),
         host: public.host.clone(),
         content: content(name, sites),
     };

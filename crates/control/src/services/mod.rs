@@ -15,6 +15,7 @@ pub(crate) mod domains;
 pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod exec;
+pub(crate) mod figures;
 pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod handed;
@@ -92,6 +93,7 @@ pub struct Services {
     pub logs: logs::Logs,
     pub events: events::Events,
     pub exec: exec::Exec,
+    pub figures: figures::FiguresOverTime,
     pub detection: detection::Detection,
     pub verification: verification::Verification,
     pub idempotency: idempotency::Idempotency,
@@ -152,6 +154,7 @@ impl Services {
             logs: logs::Logs(Arc::clone(core)),
             events: events::Events(Arc::clone(core)),
             exec: exec::Exec(Arc::clone(core)),
+            figures: figures::FiguresOverTime(Arc::clone(core)),
             detection: detection::Detection(detector),
             verification: verification::Verification(Arc::clone(core)),
             idempotency: idempotency::Idempotency(Arc::clone(core)),

@@ -361,6 +361,8 @@ async fn listen(mut link: link::End<IngressToControl, ControlToIngress>, told: A
                 told.lock().challenges = answers.into_iter().collect();
                 let _ = link.send(IngressToControl::Answering { version }).await;
             }
+            // It counts nothing.
+            ControlToIngress::Counted { .. } => {}
         }
     }
 }

@@ -107,8 +107,12 @@ fn hello(pretended: Pretended) -> Vec<AgentToControl> {
         disk_bytes: 100 << 30,
         engine_version: "simulated".into(),
     };
-    let used =
-        MachineUsage { cpu: 0.1, memory_bytes: pretended.used_memory_mb << 20, disk_free_bytes: 50 << 30 };
+    let used = MachineUsage {
+        cpu: 0.1,
+        memory_bytes: pretended.used_memory_mb << 20,
+        disk_free_bytes: 50 << 30,
+        containers: 0,
+    };
     let version = Version { protocol: pretended.protocol, oldest: pretended.protocol, ..Version::current() };
     vec![
         AgentToControl::Hello { version, machine },

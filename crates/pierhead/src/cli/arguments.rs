@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::commands::{
     agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env, environments,
-    exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, nodes, notices, open,
-    pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots, source,
-    teams, tokens, up, users, validate, version, visitors,
+    exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, metrics, nodes, notices,
+    open, pipelines, plugins, projects, registries, runtimes, services, session, ship, sign_up, slots,
+    source, teams, tokens, up, users, validate, version, visitors,
 };
 use crate::output::{Color, Verbosity, humane};
 
@@ -151,6 +151,9 @@ pub(crate) enum Command {
     /// Read the log
     #[command(alias = "log")]
     Logs(logs::LogsArgs),
+    /// What visitors were answered, and what services used, over time
+    #[command(alias = "metric")]
+    Metrics(metrics::MetricsArgs),
     /// Run a command in a service's container, or a shell
     Exec(exec::ExecArgs),
     /// Check the server's invariants
@@ -236,7 +239,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Sign in", &["login", "logout", "whoami"]),
     ("This folder", &["init", "link", "unlink", "detect", "validate", "status", "open"]),
     ("Ship", &["deploy", "redeploy", "cancel", "rollback", "deployments", "slots", "projects"]),
-    ("See", &["ps", "logs", "verify"]),
+    ("See", &["ps", "logs", "metrics", "verify"]),
     ("Run", &["exec"]),
     ("Configure", &["env", "source", "github", "domains", "certificates", "visitors", "notifications"]),
     ("Pipelines", &["pipelines", "services", "plugins", "registries"]),

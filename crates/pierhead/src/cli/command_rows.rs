@@ -102,6 +102,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("ingresses remove", &["ingress_remove"]),
     ("ingresses revoke-token", &["ingress_revoke_token"]),
     ("ingresses rotate-token", &["ingress_rotate_token"]),
+    ("metrics", &["project_metrics"]),
     ("nodes", &["environment_list", "node_list"]),
     ("nodes add", &["node_add"]),
     ("nodes approve-certificate", &["node_approve_certificate"]),

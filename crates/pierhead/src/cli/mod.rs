@@ -138,9 +138,9 @@ fn tell_canonical(context: &Context, canonical: &str) {
 async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error> {
     use commands::{
         agent, api, audit, certificates, completions, deploy, deployments, detect, domains, env,
-        environments, exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, nodes,
-        notices, open, pipelines, plugins, projects, ps, registries, runtimes, services, session, ship,
-        sign_up, slots, source, status, teams, tokens, up, users, validate, verify, version, visitors,
+        environments, exec, github, grants, ingress, ingresses, init, invitations, keys, link, logs, metrics,
+        nodes, notices, open, pipelines, plugins, projects, ps, registries, runtimes, services, session,
+        ship, sign_up, slots, source, status, teams, tokens, up, users, validate, verify, version, visitors,
     };
     match command {
         Command::Up(args) => return Box::pin(up::run(context, &args)).await,
@@ -170,6 +170,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Error
         Command::Projects(args) => projects::run(context, args).await?,
         Command::Ps => ps::run(context).await?,
         Command::Exec(args) => return Box::pin(exec::run(context, &args)).await,
+        Command::Metrics(args) => metrics::run(context, &args).await?,
         Command::Logs(args) => Box::pin(logs::run(context, &args)).await?,
         Command::Env(args) => env::run(context, args).await?,
         Command::Pipelines(args) => {

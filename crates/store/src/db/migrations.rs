@@ -36,6 +36,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0028_shares", include_str!("schema/0028_shares.sql")),
     ("0029_hook_removals", include_str!("schema/0029_hook_removals.sql")),
     ("0031_ingresses", include_str!("schema/0031_ingresses.sql")),
+    ("0033_metrics", include_str!("schema/0033_metrics.sql")),
 ];
 
 pub(super) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
@@ -73,5 +74,7 @@ fn dialect(sql: &str, backend: DbBackend) -> String {
         DbBackend::Postgres => "BIGSERIAL PRIMARY KEY",
         _ => "INTEGER PRIMARY KEY AUTOINCREMENT",
     };
-    sql.replace("{sequence}", sequence)
+    // Rows that are read in the order of their key lie in it, where a database can do that.
+    let clustered = if backend == DbBackend::Postgres { "" } else { "WITHOUT ROWID" };
+    sql.replace("{sequence}", sequence).replace("{clustered}", clustered)
 }

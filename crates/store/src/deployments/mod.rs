@@ -10,5 +10,5 @@ mod record;
 pub(crate) mod row;
 
 pub use advance::{AcceptedHead, Advanced, NewDeployment};
-pub use query::{DeploymentFilter, Promised, Summary};
+pub use query::{DeploymentFilter, GoneLive, Promised, Summary};
 pub use record::DeploymentRecord;

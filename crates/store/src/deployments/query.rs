@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use pierhead_model::Timestamp;
-use pierhead_model::deployment::{Deployment, State};
+use pierhead_model::deployment::{Deployment, State, Timings};
 use pierhead_model::id::{DeploymentId, NodeId, ProjectId, SlotId};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _};
@@ -34,6 +34,15 @@ pub struct Summary {
     pub id: DeploymentId,
     pub number: u64,
     pub state: State,
+}
+
+/// When a deployment went live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoneLive {
+    pub id: DeploymentId,
+    pub number: u64,
+    pub slot: SlotId,
+    pub at: Timestamp,
 }
 
 /// What one node has promised.
@@ -121,6 +130,51 @@ impl Store {
             rows.iter().map(|id| document::parse("node", id)).collect::<Result<_, _>>()?;
         nodes.extend(shares::nodes_of_ended(&self.db).await?);
         Ok(nodes)
+    }
+
+    /// The slot that a deployment is in.
+    pub async fn deployment_slot(&self, id: &DeploymentId) -> Result<Option<SlotId>, StoreError> {
+        let found: Option<String> = row::Entity::find_by_id(id.to_string())
+            .select_only()
+            .column(row::Column::SlotId)
+            .into_tuple()
+            .one(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))?;
+        found.map(|slot| document::parse("slot", &slot)).transpose()
+    }
+
+    /// What went live in these slots between two moments, the first first; of the newest `limit` that there are.
+    pub async fn deployments_gone_live(
+        &self,
+        slots: &[SlotId],
+        (from, to): (Timestamp, Timestamp),
+        limit: u64,
+    ) -> Result<Vec<GoneLive>, StoreError> {
+        let rows: Vec<(String, i64, String, String)> = row::Entity::find()
+            .select_only()
+            .columns([row::Column::Id, row::Column::Number, row::Column::SlotId, row::Column::Timings])
+            .filter(row::Column::SlotId.is_in(slots.iter().map(AsRef::<str>::as_ref)))
+            .filter(row::Column::CreatedAt.lt(to.as_millisecond()))
+            .order_by_desc(row::Column::CreatedAt)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(|error| StoreError::from_db(READING, error))?;
+        let mut live = Vec::new();
+        for (id, number, slot, timings) in rows {
+            let timings: Timings = document::read("timings", &timings)?;
+            let Some(at) = timings.production_at.filter(|at| (from..to).contains(at)) else { continue };
+            live.push(GoneLive {
+                id: document::parse("deployment", &id)?,
+                number: u64::try_from(number).unwrap_or_default(),
+                slot: document::parse("slot", &slot)?,
+                at,
+            });
+        }
+        live.sort_by_key(|live| live.at);
+        Ok(live)
     }
 
     pub async fn deployments_of_slot(&self, slot: &SlotId) -> Result<Vec<DeploymentRecord>, StoreError> {

@@ -67,6 +67,7 @@ pub(crate) const PROJECTS: &[Row] = &[
     row("visitor_password_put", Rule::WriteProject, &[200]),
     // There is none.
     row("visitor_password_delete", Rule::DeleteVariable, &[404]),
+    row("project_metrics", Rule::ReadProject, &[200]),
     row("slot_list", Rule::ReadProject, &[200]),
     row("slot_get", Rule::ReadProject, &[200]),
     row("slot_delete", Rule::DeleteDeployment, &[202]),
@@ -160,6 +161,7 @@ pub(crate) const INSTALLATION: &[Row] = &[
     row("node_list", Rule::SeeEnvironment, &[200]),
     with("node_add", Rule::AdminToWrite, &[201], |place| json!({ "name": place.fresh })),
     row("node_get", Rule::SeeEnvironment, &[200]),
+    row("node_metrics", Rule::SeeEnvironment, &[200]),
     row("node_remove", Rule::AdminToWrite, &[204]),
     row("node_cordon", Rule::AdminToWrite, &[200]),
     row("node_uncordon", Rule::AdminToWrite, &[200]),

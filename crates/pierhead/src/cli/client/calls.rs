@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::types::{
     Deployment, Detect, EnvironmentItem, Event, LogPage, Login, Me, NewClone, NewDeployment,
-    NewQuickDeployment, NewToken, NewVariable, NewVariables, Node, Page, Project, Slot, Token, Tokens,
-    VariableValue, Variables, Verdict,
+    NewQuickDeployment, NewToken, NewVariable, NewVariables, Node, Page, Project, ProjectMetrics, Slot,
+    Token, Tokens, VariableValue, Variables, Verdict,
 };
 use super::{Answer, Client, Request, types};
 use crate::cli::error::Error;
@@ -181,6 +181,17 @@ impl Client<'_> {
 
     pub(crate) async fn project_delete(&self, name: &str) -> Result<Value, Error> {
         self.call_raw(&self.request(Method::DELETE, &["projects", name])).await
+    }
+
+    /// What is `None` is not asked for.
+    pub(crate) async fn metrics(
+        &self,
+        project: &str,
+        filters: &[(&str, Option<&str>)],
+    ) -> Result<Answer<ProjectMetrics>, Error> {
+        let request = self.request(Method::GET, &["projects", project, "metrics"]);
+        let request = filters.iter().fold(request, |request, (name, value)| request.query(name, *value));
+        self.call(request).await
     }
 
     pub(crate) async fn slots(&self, project: &str) -> Result<Answer<Vec<Slot>>, Error> {

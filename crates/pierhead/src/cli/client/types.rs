@@ -456,3 +456,51 @@ pub(crate) struct LogPage {
 fn is_default(settings: &BuildSettings) -> bool {
     *settings == BuildSettings::default()
 }
+
+/// Figures over time, of a project.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ProjectMetrics {
+    pub(crate) step_s: u64,
+    pub(crate) times: Vec<u64>,
+    pub(crate) requests: RequestMetrics,
+    pub(crate) wakes: WakeMetrics,
+    pub(crate) services: Vec<ServiceMetrics>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RequestMetrics {
+    pub(crate) by_class: BTreeMap<String, Vec<u64>>,
+    pub(crate) bytes_out: Vec<u64>,
+    pub(crate) latency_ms: LatencyMetrics,
+    pub(crate) totals: TotalMetrics,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LatencyMetrics {
+    pub(crate) p50: Vec<Option<f64>>,
+    pub(crate) p95: Vec<Option<f64>>,
+    pub(crate) p99: Vec<Option<f64>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TotalMetrics {
+    pub(crate) bytes_out: u64,
+    pub(crate) p50_ms: Option<f64>,
+    pub(crate) p95_ms: Option<f64>,
+    pub(crate) p99_ms: Option<f64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct WakeMetrics {
+    pub(crate) count: Vec<u64>,
+    pub(crate) max_ms: Vec<Option<f64>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ServiceMetrics {
+    pub(crate) service: String,
+    pub(crate) cpu_cores: Vec<Option<f64>>,
+    pub(crate) memory_max_bytes: Vec<Option<u64>>,
+    pub(crate) memory_limit_bytes: Option<u64>,
+    pub(crate) restarts: Vec<u64>,
+}

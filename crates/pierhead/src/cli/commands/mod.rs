@@ -21,6 +21,7 @@ pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod nodes;
 pub(crate) mod notices;
 pub(crate) mod open;

@@ -3,8 +3,16 @@
 //! `PIERHEAD_TEST_POSTGRES_URL` names a server on which each test makes a database of its own; `make test` sets it.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail this way")]
 
+mod figures;
+
 use std::sync::Arc;
 
+use figures::{
+    figures_are_read_as_they_were_written, figures_go_with_what_they_are_of,
+    how_far_processes_were_heard_is_kept_with_their_figures,
+    what_grows_old_becomes_coarser_and_nothing_of_it_is_lost, what_went_live_is_marked,
+    when_a_service_slept_and_how_deeply,
+};
 use jiff::SignedDuration;
 use pierhead_model::Timestamp;
 use pierhead_model::assignment::{Phase, Report};
@@ -185,6 +193,12 @@ macro_rules! on_both {
 }
 
 on_both!(
+    figures_are_read_as_they_were_written,
+    how_far_processes_were_heard_is_kept_with_their_figures,
+    what_grows_old_becomes_coarser_and_nothing_of_it_is_lost,
+    figures_go_with_what_they_are_of,
+    when_a_service_slept_and_how_deeply,
+    what_went_live_is_marked,
     variables_of_one_place_are_replaced_and_go_with_their_slot,
     a_unit_happens_as_a_whole_and_is_told,
     a_life_is_written_with_its_events_in_order,
