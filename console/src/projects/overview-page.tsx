@@ -4,6 +4,7 @@ import { deploymentListQuery, deploymentQuery, projectQuery } from "@/api/querie
 import { DeploymentRow } from "@/deployments/deployment-row";
 import { PlanTable } from "@/deployments/plan-table";
 import { useRowKeys } from "@/lib/row-keys";
+import { LastHour } from "@/metrics/last-hour";
 import { pipelineQuery } from "@/pipelines/queries";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
@@ -37,6 +38,7 @@ export function OverviewPage() {
       ) : (
         <>
           <ProductionCard project={project} live={live.data} newest={newest} />
+          {project?.live != null && <LastHour project={name} />}
           <SlotsCard project={name} />
         </>
       )}
