@@ -97,7 +97,7 @@ it("waits again for a later commit, which gets the secrets when that is said too
 it("goes when the pull request is closed", async () => {
   await tell(9, "closed");
   await expect.poll(() => platform.visit(PREVIEW)).not.toContain("later");
-  const { items } = await platform.call<{ items: { name: string }[] }>("GET", "/projects/greeter/slots");
-  expect(items.map(({ name }) => name)).not.toContain("pr-8");
+  const slots = async () => (await platform.call<{ items: { name: string }[] }>("GET", "/projects/greeter/slots")).items.map(({ name }) => name);
+  await expect.poll(slots).toEqual(["production"]);
   expect(complaints).toEqual([]);
 });

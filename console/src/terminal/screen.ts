@@ -6,7 +6,6 @@ import { type ITheme, Terminal } from "@xterm/xterm";
 import { copyText } from "@/lib/clipboard";
 import { colourAt, onThemeChange } from "@/lib/colours";
 import type { TerminalSize } from "./messages";
-import { styledDocument } from "./styled-document";
 
 const FONT_PX = 13;
 const FONT = '"JetBrains Mono", ui-monospace, Menlo, Consolas, monospace';
@@ -41,7 +40,6 @@ export class Screen {
       minimumContrastRatio: CONTRAST,
       theme: themeAt(place),
       cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
-      documentOverride: styledDocument(),
     });
     this.#terminal = terminal;
     const fit = new FitAddon();
@@ -80,7 +78,7 @@ export class Screen {
 
   /** A line of our own, set apart from what programs print. It begins with a clean state: the last program may have left any. */
   note(text: string): void {
-    this.#terminal.write(`\x1b[!p\x1b[?1049l\x1b[0m\r\n\x1b[2m${text}\x1b[0m\r\n`);
+    this.#terminal.write(`\x1b[!p\x1b[?47l\x1b[0m\r\n\x1b[2m${text}\x1b[0m\r\n`);
   }
 
   focus(): void {
