@@ -141,6 +141,7 @@ const overview = createRoute({
   path: "/",
   loader: ({ params }) => {
     ahead(client.query(slotsQuery(params.project)));
+    ahead(client.query(pipelineQuery(params.project)));
     ahead(client.infiniteQuery(deploymentListQuery({ project: params.project }, 10)));
   },
   component: lazyRouteComponent(() => import("./projects/overview-page"), "OverviewPage"),
