@@ -62,7 +62,7 @@ it("is looked at closer by dragging, by buttons and by keys", async () => {
   if (box === null) throw new Error("The chart has no place.");
   // One cursor for all charts.
   await page.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2);
-  expect(await chart("CPU").getByText("now").count()).toBe(0);
+  await expect.poll(() => chart("CPU").getByText("now").count()).toBe(0);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.9, box.y + box.height / 2, { steps: 8 });
   await page.mouse.up();

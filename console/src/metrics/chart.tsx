@@ -73,8 +73,8 @@ export default function Chart({ figure, times, span, shades, marks, group, onCur
             y: { range: (_, __, most) => [0, Math.max(most || 0, latest.current.figure.limit?.value ?? 0, Number.MIN_VALUE) * 1.08] },
           },
           axes: [
-            { ...axis, grid: { show: false }, values: (_, at) => at.map((time) => axisTime(time, latest.current.span.to - latest.current.span.from)), space: 64 },
-            { ...axis, grid, size: 62, values: (_, values) => values.map((value) => latest.current.figure.say(value)), space: 34 },
+            { ...axis, size: 28, grid: { show: false }, values: (_, at) => at.map((time) => axisTime(time, latest.current.span.to - latest.current.span.from)), space: 64 },
+            { ...axis, grid, size: 78, values: (_, values) => values.map((value) => latest.current.figure.say(value)), space: 34 },
           ],
           series: [{}, ...drawn.map((series) => look(series, figure.kind, colour))],
           hooks: {
@@ -122,9 +122,15 @@ export default function Chart({ figure, times, span, shades, marks, group, onCur
 
 function look({ label, colour: name }: Series, kind: Figure["kind"], colour: (name: string) => string): UPlot.Series {
   const stroke = colour(name);
-  if (kind === "lines") return { label, stroke, width: 1.5, fill: `${stroke}14`, points: { show: false } };
+  if (kind === "lines") return { label, stroke, width: 1.5, fill: `${stroke}14`, points: { show: true, size: 4, width: 0, fill: stroke, filter: alone } };
   const bars = UPlot.paths.bars?.({ size: [0.86, 40], align: 1 });
   return { label, stroke, width: 0, fill: stroke, points: { show: false }, ...(bars !== undefined && { paths: bars }) };
+}
+
+/** What stands between two gaps is no line: it is shown as a point. */
+function alone(plot: UPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  return Array.from(values, (_, index) => index).filter((index) => values[index] != null && values[index - 1] == null && values[index + 1] == null);
 }
 
 /** When nobody was there and it slept. */

@@ -34,6 +34,8 @@ it("makes rates of counts, and none of a step that has just begun", () => {
   // Of the last step eight seconds are known, of one after it none.
   expect(perSecond([10, 10, 10, 4], ANSWER, ANSWER.to + 10)).toEqual([1, 1, 1, 0.5]);
   expect(perSecond([10, 10, 10, 4], ANSWER, ANSWER.to)).toEqual([1, 1, 1.25, null]);
+  // Nobody waits for hours to see what was asked a minute ago.
+  expect(perSecond([3600, 60], { times: [0, 14_400], step_s: 14_400 }, 14_400 + 42)).toEqual([0.25, 2]);
 });
 
 it("shows the classes that there were, and always the good ones", () => {

@@ -32,6 +32,9 @@ const SERVICE_COLOURS = ["--accent", "--rise", "--good", "--warn", "--build", "-
 /** The figures of the last step come a little later than their time: until then they would only look like a fall. */
 const LATE_S = 12;
 
+/** Of less than that no rate is told. */
+const SHORTEST_S = 10;
+
 const rate = (value: number) => `${short(value)}/s`;
 /** From milliseconds. */
 export const milliseconds = (value: number) => (value < 1000 ? `${short(value)} ms` : `${short(value / 1000)} s`);
@@ -51,7 +54,7 @@ export function short(value: number): string {
 export function perSecond(counts: number[], { times, step_s }: Pick<ProjectFigures, "times" | "step_s">, now: number): Values {
   return counts.map((count, index) => {
     const passed = Math.min(step_s, now - LATE_S - (times[index] ?? 0));
-    return passed < step_s / 3 ? null : count / passed;
+    return passed < Math.min(step_s / 3, SHORTEST_S) ? null : count / passed;
   });
 }
 
@@ -76,7 +79,7 @@ export function trafficFigures(answer: ProjectFigures, now: number): Figure[] {
     {
       key: "latency",
       title: "Time to answer",
-      meaning: "From a request until its answer begins: half of them were faster than p50, one in a hundred slower than p99.",
+      meaning: "Until an answer begins. One in a hundred took longer than p99.",
       kind: "lines",
       say: milliseconds,
       series: [
@@ -127,7 +130,7 @@ export function serviceFigures({ services }: Pick<ProjectFigures, "services">): 
     {
       key: "memory",
       title: "Memory",
-      meaning: "What the largest replica held at most. A triangle marks where one was killed because it needed more.",
+      meaning: "The most that one replica held. A triangle: killed, as it needed more.",
       kind: "lines",
       say: bytes,
       series: series("Memory", ({ memory_max_bytes }) => memory_max_bytes),
