@@ -121,6 +121,8 @@ it.each(Object.entries(KINDS))("%s", async (kind, options) => {
   const { page, context } = await openPage(browser, options);
   const shoot = async (name: string) => {
     await expect.poll(() => page.locator(SKELETON).count()).toBe(0);
+    // A log that is still read has no rows to show.
+    await page.getByText("Reading", { exact: true }).waitFor({ state: "detached" });
     await page.evaluate(() => document.fonts.ready);
     await page.screenshot({ path: join(FOLDER, `${name}-${kind}.png`) });
   };

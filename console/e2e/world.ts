@@ -93,7 +93,9 @@ export async function startWorld(): Promise<World> {
     await platform.call("POST", "/teams", { name: "storefront" });
     await platform.call("POST", "/teams/storefront/invitations", { email: "grace@example.com", role: "developer" });
     await platform.call("PUT", "/projects/static-folder/grants", { team: "storefront", scopes: ["read", "write"] });
-    for (let visit = 0; visit < 40; visit += 1) await platform.visit("node-service.localhost", visit % 8 === 0 ? "/nowhere" : "/");
+    for (const name of ["node-service", "static-folder"]) {
+      for (let visit = 0; visit < 40; visit += 1) await platform.visit(`${name}.localhost`, visit % 8 === 0 ? "/nowhere" : "/");
+    }
     await tellTheWorld(platform, dns);
     await platform.call("POST", "/environments/local/nodes", { name: "berlin-2", address: "192.0.2.7:8410" });
     return { platform, live: live.id, again: again.id, failed: failed.id, ...(await standUpShop(platform)) };

@@ -1,5 +1,6 @@
 import { Table2 } from "lucide-react";
 import { Suspense, lazy, useId, useState } from "react";
+import { Skeleton } from "@/ui/skeleton";
 import { Toggle } from "@/ui/toggle";
 import type { Mark } from "./chart";
 import { type Figure, summaryOf } from "./figures";
@@ -63,7 +64,7 @@ export function ChartCard({ figure, times, span, shades = NONE, marks = NONE, gr
             <span className="ml-auto text-muted">{at === undefined ? "now" : pointTime(at, length)}</span>
           </p>
           <div role="img" aria-label={summaryOf(figure)} className="h-44">
-            <Suspense>
+            <Suspense fallback={<Skeleton className="h-44 rounded-md" />}>
               <Chart figure={figure} times={times} span={span} shades={shades} marks={marks} group={group} onCursor={setCursor} onZoom={onZoom} />
             </Suspense>
           </div>

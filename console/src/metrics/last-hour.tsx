@@ -57,7 +57,7 @@ function Cell({ label, value, line, colour, said }: { label: string; value: Reac
       <dt className="text-xs text-muted">{label}</dt>
       <dd className="tabular font-medium">
         {value}
-        <span className="mt-1 block h-7">{line !== undefined && colour !== undefined && <Sparkline values={line} colour={colour} label={`${said ?? label} over the last hour`} />}</span>
+        <span className="mt-1 block h-7">{line?.some((it) => it !== null && it > 0) === true && colour !== undefined && <Sparkline values={line} colour={colour} label={`${said ?? label} over the last hour`} />}</span>
       </dd>
     </div>
   );

@@ -25,11 +25,13 @@ export function NodeCharts({ node, search, onSearch }: Props) {
       <RangeBar search={search} span={answer ?? null} onChange={onSearch} />
       {query.isError && <ProblemPanel what="The figures could not be read" error={query.error} onRetry={() => void query.refetch()} isRetrying={query.isFetching} />}
       {answer !== undefined && !isKnown && <p className="text-sm text-muted">Nothing was heard of it in this time.</p>}
-      <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,27rem),1fr))] gap-4">
-        {answer === undefined
-          ? !query.isError && ["cpu", "memory", "disk", "containers"].map((key) => <Skeleton key={key} className="h-64 rounded-xl" />)
-          : figures.map((figure) => <ChartCard key={figure.key} figure={figure} times={answer.times} span={answer} group="node" onZoom={({ from, to }) => onSearch(chosen(from, to))} />)}
-      </div>
+      {(answer === undefined ? !query.isError : isKnown) && (
+        <div className="grid grid-cols-[repeat(auto-fit,minmax(min(100%,27rem),1fr))] gap-4">
+          {answer === undefined
+            ? ["cpu", "memory", "disk", "containers"].map((key) => <Skeleton key={key} className="h-64 rounded-xl" />)
+            : figures.map((figure) => <ChartCard key={figure.key} figure={figure} times={answer.times} span={answer} group="node" onZoom={({ from, to }) => onSearch(chosen(from, to))} />)}
+        </div>
+      )}
     </section>
   );
 }

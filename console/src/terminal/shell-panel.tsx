@@ -118,7 +118,7 @@ export function ShellPanel({ deployment, wanted, name, isAsleep, onOpen, classNa
             {wordsOf(state, name, isAsleep)}
             {isBehind && " It printed more than could be shown: some of it is missing here."}
           </p>
-          <p id={hint} className={cn("flex items-center gap-1.5", !isOpen && "sr-only")}>
+          <p id={hint} className={cn("flex items-center gap-1.5 max-sm:sr-only", !isOpen && "sr-only")}>
             <Keys keys="Ctrl M" /> leaves the terminal
           </p>
           <Toggle isOn={isRead} onClick={() => reading.set(isRead ? "off" : "on")} title="Screen readers speak what is printed">
