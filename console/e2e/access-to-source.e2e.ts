@@ -1,33 +1,25 @@
 /** A repository that not everybody may read: by ssh with a deploy key and a server that somebody vouches for, by https with a token. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectForgotten, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible, expectForgotten, expectTold } from "./browser";
 import { Platform } from "./platform";
 import { SshGit } from "./ssh-git";
+import { tellStories } from "./story";
 
 let git: SshGit;
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  git = await SshGit.start({ "index.html": "<h1>Only for us</h1>" });
-  platform = await Platform.start({ repositories: [], hasAdmin: true });
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: async () => {
+    git = await SshGit.start({ "index.html": "<h1>Only for us</h1>" });
+    return Platform.start({ repositories: [], hasAdmin: true });
+  },
+  begin: (story) => void ({ platform, page, complaints } = story),
+  end: () => git.stop(),
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-  git.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("lets the platform in by a deploy key, after somebody has compared the server's key", async () => {
   await platform.call("POST", "/projects", { name: "private", source: { repository: git.address } });
@@ -64,7 +56,7 @@ it("forgets a key, and takes a token where the address is one for https", async 
   await page.getByText("for git.example.com and nobody else").waitFor();
   await expectForgotten(page, "glpat-not-a-real-one");
   await expectAccessible(page, "a token that is kept");
-  expect(watched.complaints).toEqual([]);
+  expect(complaints).toEqual([]);
 });
 
 it("says when a service sleeps, how long a slot stays and what a push does", async () => {

@@ -79,6 +79,10 @@ it("sees what was granted, and nothing else", async () => {
   const dialog = grace.getByRole("dialog");
   await dialog.getByRole("button", { name: "Deploy" }).click();
   await dialog.getByRole("alert").getByText("It was not deployed").waitFor();
+  // They lie behind the dialog.
+  const parts = await grace.locator('nav[aria-label="Parts of the project"] a').allInnerTexts();
+  expect(parts).toContain("Logs");
+  expect(parts, "what one may not do is not offered").not.toContain("Terminal");
 
   const other = (await openPage(browser)).page;
   await other.goto(link);
@@ -91,6 +95,8 @@ it("may deploy from the moment on at which it is granted, and sees it no more wh
   await grace.getByRole("dialog").getByRole("button", { name: "Deploy" }).click();
   await grace.getByRole("heading", { level: 1, name: /static-folder v2/ }).waitFor();
   await grace.getByRole("heading", { level: 1, name: /Production/ }).waitFor();
+  await grace.goto(`${platform.console}/projects/static-folder`);
+  await grace.getByRole("navigation", { name: "Parts of the project" }).getByRole("link", { name: "Terminal" }).waitFor();
 
   await ada.getByRole("button", { name: "Take the grant of storefront back" }).click();
   await ada.getByText("No other team may see it.").waitFor();

@@ -37,7 +37,8 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
+    // Networks come and go with containers, those of other tests too: the browser asks again by itself, and the page is told why.
+    if (message.type() === "error" && !message.text().includes("ERR_NETWORK_CHANGED")) complaints.push(message.text());
   });
   return { page, context, complaints };
 }

@@ -4,38 +4,32 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible } from "./browser";
 import { Dns } from "./dns";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 const HOST = "www.example.org";
 
 let dns: Dns;
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  dns = await Dns.start();
-  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true, variables: { PIERHEAD_DNS_RESOLVERS: dns.address } });
-  await platform.deploy("static-folder");
-  await platform.deploy("static-folder", "winter");
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: async () => {
+    dns = await Dns.start();
+    return Platform.start({ repositories: ["static-folder"], hasAdmin: true, variables: { PIERHEAD_DNS_RESOLVERS: dns.address } });
+  },
+  begin: async (story) => {
+    ({ platform, page, complaints } = story);
+    await platform.deploy("static-folder");
+    await platform.deploy("static-folder", "winter");
+  },
+  end: () => dns.stop(),
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-  dns.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("is served when DNS has the record that was shown, and not before", async () => {
   await page.goto(`${platform.console}/projects/static-folder/domains`);
@@ -110,7 +104,7 @@ it("is given up", async () => {
   await page.getByText("No domain of your own").waitFor();
   await expect.poll(() => platform.visit(HOST)).not.toContain("Pierhead example");
   // What was refused on purpose is complained about by the browser too.
-  expect(watched.complaints.filter((it) => !it.includes("422") && !it.includes("400"))).toEqual([]);
+  expect(complaints.filter((it) => !it.includes("422") && !it.includes("400"))).toEqual([]);
 });
 
 function selfSigned(host: string, days: number): { chain: string; key: string } {

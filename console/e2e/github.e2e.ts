@@ -1,36 +1,28 @@
 /** GitHub: an app for everybody, an account of one's own, a repository among many, a project that is connected with it. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectForgotten, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible, expectForgotten } from "./browser";
 import { GitHub } from "./github";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 /** Three pages of the list, and one that may only be read. */
 const REPOSITORIES = [...Array.from({ length: 120 }, (_, number) => `harbour/quay-${number}`), "harbour/read-only", "harbour/lighthouse"];
 
 let github: GitHub;
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  github = await GitHub.start(REPOSITORIES);
-  platform = await Platform.start({ repositories: [], hasAdmin: true });
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: async () => {
+    github = await GitHub.start(REPOSITORIES);
+    return Platform.start({ repositories: [], hasAdmin: true });
+  },
+  begin: (story) => void ({ platform, page, complaints } = story),
+  end: () => github.stop(),
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-  github.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("posts GitHub what it makes an app of", async () => {
   const posted = new Promise<URLSearchParams>((resolve) => {
@@ -113,7 +105,7 @@ it("makes a project of it that is connected, and lets it go again", async () => 
   await page.getByRole("dialog").getByRole("button", { name: "Forget it" }).click();
   await page.getByRole("button", { name: "Connect your account" }).waitFor();
   // What was refused on purpose is complained about by the browser too: a key of another app, a server without TLS.
-  expect(watched.complaints.filter((it) => !it.includes("422"))).toEqual([]);
+  expect(complaints.filter((it) => !it.includes("422"))).toEqual([]);
 });
 
 it("says what was not begun here", async () => {

@@ -1,29 +1,19 @@
 /** The master key is exchanged while everything runs; what was sealed before is still opened. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectClosed, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible, expectClosed } from "./browser";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: [], hasAdmin: true });
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: [], hasAdmin: true }),
+  begin: (story) => void ({ platform, page, complaints } = story),
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("exchanges the master key, and seals with a new one from then on", async () => {
   const before = await platform.call<{ master: string; data_keys: object[] }>("GET", "/keys");
@@ -40,5 +30,5 @@ it("exchanges the master key, and seals with a new one from then on", async () =
   expect(after.master).not.toBe(before.master);
   await page.getByText(after.master).first().waitFor();
   expect(await page.content(), "the one before is named no more").not.toContain(before.master);
-  expect(watched.complaints).toEqual([]);
+  expect(complaints).toEqual([]);
 });

@@ -1,34 +1,25 @@
 /** A hundred thousand lines: read, followed, searched, linked to, without the page growing slow. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
 import { type Deployed, Platform } from "./platform";
+import { tellStories } from "./story";
 
 const LINES = 100_000;
 /** What the screen needs, and some above and below it. */
 const MOST_ROWS = 150;
 
 let platform: Platform;
-let browser: Browser;
 let page: Page;
 let deployed: Deployed;
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: ["chatty"], hasAdmin: true });
-  deployed = await platform.deploy("chatty");
-  browser = await openBrowser();
-  const watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: ["chatty"], hasAdmin: true }),
+  begin: async (story) => {
+    ({ platform, page } = story);
+    deployed = await platform.deploy("chatty");
+  },
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 const line = (number: number) => page.getByRole("log").locator(`a[data-number="${number}"]`);
 

@@ -1,9 +1,10 @@
 /** Ten thousand of something: only what is in sight is in the page, and the keyboard still gets to all of it. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible } from "./browser";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 const ALL = 10_000;
 const PER_PAGE = 1000;
@@ -11,25 +12,15 @@ const PER_PAGE = 1000;
 const ROWS_AT_MOST = 80;
 
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true });
-  await platform.deploy("static-folder");
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: ["static-folder"], hasAdmin: true }),
+  begin: async (story) => {
+    ({ platform, page } = story);
+    await platform.deploy("static-folder");
+  },
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 /** What the server would answer that had so many: the one that it has, again and again under other names. */
 async function multiply<T extends object>(path: string, itemAt: (one: T, index: number) => T): Promise<void> {

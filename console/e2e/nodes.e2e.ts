@@ -1,28 +1,18 @@
 /** A second machine: added with a token that is shown once, trusted, mistrusted, trusted again, cordoned. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { expectAccessible, expectClosed, expectForgotten, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible, expectClosed, expectForgotten } from "./browser";
 import { Platform, freePort } from "./platform";
+import { tellStories } from "./story";
 
 let platform: Platform;
-let browser: Browser;
 let page: Page;
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true });
-  browser = await openBrowser();
-  const watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: ["static-folder"], hasAdmin: true }),
+  begin: (story) => void ({ platform, page } = story),
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("adds a node, shows its token once, and asks before it trusts another certificate", async () => {
   const port = await freePort();

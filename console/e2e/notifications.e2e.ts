@@ -3,10 +3,11 @@
 import { createHmac } from "node:crypto";
 import { type IncomingHttpHeaders, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible } from "./browser";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 interface Heard {
   headers: IncomingHttpHeaders;
@@ -14,9 +15,8 @@ interface Heard {
 }
 
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 const heard: Heard[] = [];
 /** What the receiver answers next. */
 let status = 204;
@@ -29,23 +29,17 @@ const receiver = createServer((request, response) => {
   });
 });
 
-beforeAll(async () => {
-  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
-  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true });
-  await platform.deploy("static-folder");
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: async () => {
+    await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+    return Platform.start({ repositories: ["static-folder"], hasAdmin: true });
+  },
+  begin: async (story) => {
+    ({ platform, page, complaints } = story);
+    await platform.deploy("static-folder");
+  },
+  end: () => receiver.close(),
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-  receiver.close();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("tells a program with a signature, and shows its secret once", async () => {
   await page.goto(`${platform.console}/projects/static-folder/notifications`);
@@ -98,5 +92,5 @@ it("tells nobody any more", async () => {
   await page.getByRole("button", { name: "Delete ci" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
   await page.getByText("Nobody is told").waitFor();
-  expect(watched.complaints).toEqual([]);
+  expect(complaints).toEqual([]);
 });

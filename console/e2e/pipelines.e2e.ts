@@ -1,31 +1,23 @@
 /** An application of several parts: drawn, tried, stood up with chosen tags, kept for longer, copied, taken away. */
 
-import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Locator, Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible, expectTold } from "./browser";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 let registry: string;
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: [], hasAdmin: true });
-  registry = await platform.startRegistry("api", ["v1", "v2", "edge"]);
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: [], hasAdmin: true }),
+  begin: async (story) => {
+    ({ platform, page, complaints } = story);
+    registry = await platform.startRegistry("api", ["v1", "v2", "edge"]);
+  },
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 const problems = () => page.getByRole("region", { name: "Problems" });
 const node = (name: string) => page.locator(`.react-flow__node[data-id="${name}"]`);
@@ -206,5 +198,5 @@ it("shows a run as a graph, and the lines of a step", async () => {
   await page.getByText("Slots that end within a day").waitFor();
   await expectAccessible(page, "home");
   // Whether a new project has a pipeline has to be asked.
-  expect(watched.complaints.filter((it) => !it.includes("404"))).toEqual([]);
+  expect(complaints.filter((it) => !it.includes("404"))).toEqual([]);
 });

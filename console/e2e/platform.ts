@@ -73,8 +73,8 @@ export class Platform {
     return `http://127.0.0.1:${this.#gitPort}/${name}.git`;
   }
 
-  /** Commits a change of one file and pushes it, as a developer would. */
-  push(name: string, file: string, contents: string, message: string): void {
+  /** Commits a change of one file and pushes it, as a developer would, to the default branch or wherever; its hash. */
+  push(name: string, file: string, contents: string, message: string, to?: string): string {
     const clone = mkdtempSync(join(this.#folder, "clone-"));
     const git = (...words: string[]) =>
       execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", ...words], { cwd: clone, stdio: "pipe" });
@@ -82,8 +82,10 @@ export class Platform {
     writeFileSync(join(clone, file), contents);
     git("add", "--all");
     git("commit", "--quiet", "--message", message);
-    git("push", "--quiet", "origin", "HEAD");
+    git("push", "--quiet", "--force", "origin", to === undefined ? "HEAD" : `HEAD:${to}`);
+    const hash = git("rev-parse", "HEAD").toString().trim();
     rmSync(clone, { recursive: true });
+    return hash;
   }
 
   /** What a visitor of a hostname gets. */

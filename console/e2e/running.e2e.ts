@@ -1,33 +1,25 @@
 /** What runs: its log, by slot and by service; that it sleeps when nobody needs it, and is woken by a visit. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible } from "./browser";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 /** Long enough to be seen awake, short enough to wait for. */
 const SLEEP_AFTER_S = 6;
 
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: ["node-service"], hasAdmin: true });
-  await platform.deploy("node-service");
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: ["node-service"], hasAdmin: true }),
+  begin: async (story) => {
+    ({ platform, page, complaints } = story);
+    await platform.deploy("node-service");
+  },
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("shows what is live as it speaks, slot by slot", async () => {
   await page.goto(`${platform.console}/projects/node-service`);
@@ -90,5 +82,5 @@ it("says that it sleeps and what that gives back, and wakes up by a visit", asyn
   expect(await platform.visit("node-service.localhost")).not.toBe("");
   // Nobody reloads.
   await note.waitFor({ state: "detached" });
-  expect(watched.complaints).toEqual([]);
+  expect(complaints).toEqual([]);
 });

@@ -73,18 +73,36 @@ async function importCompose(page: Page): Promise<void> {
   await page.getByText("services.web.network_mode").waitFor();
 }
 
-/** The other faces of the editor. */
-const FACES: Record<string, (page: Page) => Promise<void>> = {
-  "pipeline-step": async (page) => {
-    await page.getByRole("button", { name: /^api / }).first().click();
-    await page.getByLabel("Image", { exact: true }).waitFor();
-  },
-  "pipeline-text": async (page) => {
-    await page.getByRole("button", { name: "YAML" }).click();
-    await page.getByLabel("The pipeline as text").fill("version: 1\nsteps:\n  api:\n    kind: servise\n  web:\n    kind: site\n    build: front # not there\n");
-    await page.getByText("did you mean").waitFor();
-  },
+const STEPS = "Steps in the order in which they run";
+
+/** Pages that show something else once somebody has done something on them. */
+const FACES: Record<string, [path: string, open: (page: Page) => Promise<void>]> = {
+  "pipeline-step": ["/projects/shop/pipeline", chooseStep],
+  "pipeline-text": ["/projects/shop/pipeline", writeText],
+  "terminal-open": ["/projects/node-service/terminal", typeInShell],
+  "metrics-table": ["/projects/node-service/metrics", (page) => page.getByRole("button", { name: "Requests as a table" }).click()],
 };
+
+async function chooseStep(page: Page): Promise<void> {
+  await page.getByRole("list", { name: STEPS }).waitFor();
+  await page.getByRole("button", { name: /^api / }).first().click();
+  await page.getByLabel("Image", { exact: true }).waitFor();
+}
+
+async function writeText(page: Page): Promise<void> {
+  await page.getByRole("list", { name: STEPS }).waitFor();
+  await page.getByRole("button", { name: "YAML" }).click();
+  await page.getByLabel("The pipeline as text").fill("version: 1\nsteps:\n  api:\n    kind: servise\n  web:\n    kind: site\n    build: front # not there\n");
+  await page.getByText("did you mean").waitFor();
+}
+
+async function typeInShell(page: Page): Promise<void> {
+  await page.getByRole("button", { name: /pen a shell$/ }).click();
+  const terminal = page.getByRole("region", { name: "Terminal" });
+  await terminal.getByText(/^In node-service/).waitFor();
+  await page.keyboard.type("ls --color=always / && node --version\n");
+  await terminal.locator(".xterm-rows > div").filter({ hasText: /^v\d+/ }).first().waitFor();
+}
 
 async function reviewVariables(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Paste .env" }).click();
@@ -103,6 +121,8 @@ it.each(Object.entries(KINDS))("%s", async (kind, options) => {
   const { page, context } = await openPage(browser, options);
   const shoot = async (name: string) => {
     await expect.poll(() => page.locator(SKELETON).count()).toBe(0);
+    // A log that is still read has no rows to show.
+    await page.getByText("Reading", { exact: true }).waitFor({ state: "detached" });
     await page.evaluate(() => document.fonts.ready);
     await page.screenshot({ path: join(FOLDER, `${name}-${kind}.png`) });
   };
@@ -118,9 +138,8 @@ it.each(Object.entries(KINDS))("%s", async (kind, options) => {
     await page.locator("main h1").first().waitFor();
     await shoot(name);
   }
-  for (const [name, open] of Object.entries(FACES)) {
-    await page.goto(`${base}/projects/shop/pipeline`);
-    await page.getByRole("list", { name: "Steps in the order in which they run" }).waitFor();
+  for (const [name, [path, open]] of Object.entries(FACES)) {
+    await page.goto(`${base}${path}`);
     await open(page);
     await shoot(name);
   }

@@ -1,30 +1,22 @@
 /** A push becomes a deployment without anybody asking for one; the console says how it was learned of. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible } from "./browser";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true });
-  await platform.deploy("static-folder");
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: ["static-folder"], hasAdmin: true }),
+  begin: async (story) => {
+    ({ platform, page, complaints } = story);
+    await platform.deploy("static-folder");
+  },
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("finds a push when it looks, and deploys it", async () => {
   await page.goto(`${platform.console}/projects/static-folder/settings`);
@@ -53,5 +45,5 @@ it("shows a webhook's secret once, and asks before it makes another", async () =
   await page.getByRole("button", { name: "Do they arrive?" }).click();
   await page.getByRole("status", { name: "Do webhooks arrive?" }).getByText("The project is not connected").waitFor();
   await expectAccessible(page, "what a check came to");
-  expect(watched.complaints).toEqual([]);
+  expect(complaints).toEqual([]);
 });

@@ -1,30 +1,22 @@
 /** Who may visit a project is said in its settings, and holds at once for what is deployed already. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, expectForgotten, expectTold, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible, expectForgotten, expectTold } from "./browser";
 import { Platform } from "./platform";
+import { tellStories } from "./story";
 
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true });
-  await platform.deploy("static-folder");
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: () => Platform.start({ repositories: ["static-folder"], hasAdmin: true }),
+  begin: async (story) => {
+    ({ platform, page, complaints } = story);
+    await platform.deploy("static-folder");
+  },
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 const isOpen = async () => (await platform.visit("static-folder.localhost")).includes("Pierhead example: static-folder");
 
@@ -57,5 +49,5 @@ it("asks strangers for a password, and everybody for nothing again", async () =>
   await expectTold(page, "Saved. It holds within seconds.");
   await expect.poll(isOpen).toBe(true);
   expect(await platform.call("GET", "/projects/static-folder/visitors")).toMatchObject({ production: "public", rate_limit: null });
-  expect(watched.complaints).toEqual([]);
+  expect(complaints).toEqual([]);
 });

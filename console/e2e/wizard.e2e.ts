@@ -1,38 +1,33 @@
 /** From an address to a live project: with variables and a domain, and from a repository that nobody was let into yet. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { type Watched, expectAccessible, keepFailure, openBrowser, openPage, signIn } from "./browser";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { expectAccessible } from "./browser";
 import { Dns } from "./dns";
 import { Platform } from "./platform";
 import { SshGit } from "./ssh-git";
+import { tellStories } from "./story";
 
 const HOST = "shop.example.org";
 
 let dns: Dns;
 let git: SshGit;
 let platform: Platform;
-let browser: Browser;
-let watched: Watched;
 let page: Page;
+let complaints: string[];
 
-beforeAll(async () => {
-  dns = await Dns.start();
-  git = await SshGit.start({ "index.html": "<h1>Only for us</h1>" });
-  platform = await Platform.start({ repositories: ["static-folder"], hasAdmin: true, variables: { PIERHEAD_DNS_RESOLVERS: dns.address } });
-  browser = await openBrowser();
-  watched = await openPage(browser);
-  await signIn(watched.context, platform);
-  page = watched.page;
+tellStories({
+  start: async () => {
+    dns = await Dns.start();
+    git = await SshGit.start({ "index.html": "<h1>Only for us</h1>" });
+    return Platform.start({ repositories: ["static-folder"], hasAdmin: true, variables: { PIERHEAD_DNS_RESOLVERS: dns.address } });
+  },
+  begin: (story) => void ({ platform, page, complaints } = story),
+  end: () => {
+    git.stop();
+    dns.stop();
+  },
 });
-
-afterAll(async () => {
-  await browser.close();
-  await platform.stop();
-  git.stop();
-});
-
-afterEach(({ task }) => keepFailure(task, page, platform));
 
 it("asks for everything at once, and shows the records of a domain while it builds", async () => {
   await page.goto(`${platform.console}/projects/new`);
@@ -81,5 +76,5 @@ it("is let into a private repository on the way", async () => {
   await page.getByRole("status", { name: "It is live" }).waitFor();
   expect(await platform.visit("site.localhost")).toContain("Only for us");
   // The repository that does not let anybody in was asked for on purpose.
-  expect(watched.complaints.filter((it) => !it.includes("422"))).toEqual([]);
+  expect(complaints.filter((it) => !it.includes("422"))).toEqual([]);
 });

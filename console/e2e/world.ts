@@ -93,6 +93,9 @@ export async function startWorld(): Promise<World> {
     await platform.call("POST", "/teams", { name: "storefront" });
     await platform.call("POST", "/teams/storefront/invitations", { email: "grace@example.com", role: "developer" });
     await platform.call("PUT", "/projects/static-folder/grants", { team: "storefront", scopes: ["read", "write"] });
+    for (const name of ["node-service", "static-folder"]) {
+      for (let visit = 0; visit < 40; visit += 1) await platform.visit(`${name}.localhost`, visit % 8 === 0 ? "/nowhere" : "/");
+    }
     await tellTheWorld(platform, dns);
     await platform.call("POST", "/environments/local/nodes", { name: "berlin-2", address: "192.0.2.7:8410" });
     return { platform, live: live.id, again: again.id, failed: failed.id, ...(await standUpShop(platform)) };
@@ -114,6 +117,10 @@ export function pagesOf({ live, again, failed, run, failedRun }: World): Record<
     variables: "/projects/node-service/variables",
     settings: "/projects/node-service/settings",
     logs: "/projects/node-service/logs",
+    metrics: "/projects/node-service/metrics?range=15m",
+    "no-metrics": "/projects/vite-react/metrics",
+    terminal: "/projects/node-service/terminal",
+    "no-terminal": "/projects/static-folder/terminal",
     domains: "/projects/static-folder/domains",
     "no-domains": "/projects/node-service/domains",
     notifications: "/projects/static-folder/notifications?open=team-chat",

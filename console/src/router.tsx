@@ -25,6 +25,8 @@ import { NotFound, PageFailed } from "./shell/failures";
 import { count, oneOf, text } from "./lib/search";
 import { type AuditFilter, grantsQuery, teamQuery, teamsQuery } from "./teams/queries";
 import { githubQuery } from "./github/queries";
+import { projectMetricsQuery } from "./metrics/queries";
+import { RANGES, type RangeSearch } from "./metrics/ranges";
 import { domainsQuery } from "./domains/queries";
 import { notificationsQuery } from "./notifications/queries";
 import { pipelineQuery, pluginsQuery, servicesQuery, templatesQuery } from "./pipelines/queries";
@@ -139,6 +141,7 @@ const overview = createRoute({
   path: "/",
   loader: ({ params }) => {
     ahead(client.query(slotsQuery(params.project)));
+    ahead(client.query(pipelineQuery(params.project)));
     ahead(client.infiniteQuery(deploymentListQuery({ project: params.project }, 10)));
   },
   component: lazyRouteComponent(() => import("./projects/overview-page"), "OverviewPage"),
@@ -236,6 +239,40 @@ const logs = createRoute({
   component: lazyRouteComponent(() => import("./projects/logs-page"), "LogsPage"),
 });
 
+interface MetricsSearch extends RangeSearch {
+  slot?: string | undefined;
+  service?: string | undefined;
+}
+
+const rangeSearch = (search: Record<string, unknown>): RangeSearch => ({
+  range: oneOf(search["range"], RANGES),
+  from: count(search["from"]),
+  to: count(search["to"]),
+});
+
+const metrics = createRoute({
+  getParentRoute: () => project,
+  path: "/metrics",
+  validateSearch: (search): MetricsSearch => ({ ...rangeSearch(search), slot: text(search["slot"]), service: text(search["service"]) }),
+  loaderDeps: ({ search }) => search,
+  loader: ({ params, deps }) => ahead(client.query(projectMetricsQuery(params.project, deps))),
+  component: lazyRouteComponent(() => import("./metrics/metrics-page"), "MetricsPage"),
+});
+
+interface TerminalSearch {
+  slot?: string | undefined;
+  service?: string | undefined;
+  replica?: number | undefined;
+}
+
+const terminal = createRoute({
+  getParentRoute: () => project,
+  path: "/terminal",
+  validateSearch: (search): TerminalSearch => ({ slot: text(search["slot"]), service: text(search["service"]), replica: count(search["replica"]) }),
+  loader: ({ params }) => ahead(client.query(slotsQuery(params.project))),
+  component: lazyRouteComponent(() => import("./terminal/terminal-page"), "TerminalPage"),
+});
+
 const access = createRoute({
   getParentRoute: () => project,
   path: "/access",
@@ -281,6 +318,7 @@ const environments = createRoute({
 const node = createRoute({
   getParentRoute: () => app,
   path: "/nodes/$node",
+  validateSearch: rangeSearch,
   component: lazyRouteComponent(() => import("./environments/node-page"), "NodePage"),
 });
 
@@ -439,7 +477,7 @@ export const router = createRouter({
       visit,
       projects,
       newProject,
-      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, logs, variables, domains, notifications, access, settings]),
+      project.addChildren([overview, pipeline, pipelineVersions, slots, projectDeployments, logs, metrics, terminal, variables, domains, notifications, access, settings]),
       deployments,
       deployment,
       environments,

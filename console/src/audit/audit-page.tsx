@@ -61,7 +61,7 @@ export function AuditPage() {
           <Input key={name + (filter[name as keyof AuditFilter] ?? "")} name={name} aria-label={label} placeholder={label} defaultValue={filter[name as keyof AuditFilter]} autoComplete="off" spellCheck={false} />
         ))}
         {Object.entries(DAYS).map(([name, label]) => (
-          <label key={name + (filter[name as keyof AuditFilter] ?? "")} className="flex min-w-0 items-center gap-1.5 text-xs text-muted">
+          <label key={name + (filter[name as keyof AuditFilter] ?? "")} className="flex min-w-0 items-center gap-1.5 text-xs whitespace-nowrap text-muted">
             {label}
             <Input type="date" name={name} defaultValue={filter[name as keyof AuditFilter]} className="min-w-0" />
           </label>

@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, getRouteApi } from "@tanstack/react-router";
+import { Link, getRouteApi, useNavigate } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
-import { Suspense, lazy } from "react";
 import { isNotFound } from "@/api/problem";
 import { type Node, nodeQuery } from "@/api/queries";
 import { Fact } from "@/deployments/facts";
 import { megabytes } from "@/lib/size";
+import { NodeCharts } from "@/metrics/node-charts";
 import { NotFound } from "@/shell/failures";
 import { Card } from "@/ui/card";
 import { CopyId } from "@/ui/copy";
@@ -20,7 +20,6 @@ import { NodeActions } from "./node-actions";
 import { inShort, nextFor } from "./node-problems";
 import { NodeStatus } from "./node-status";
 
-const UsageCharts = lazy(() => import("./usage-charts"));
 const route = getRouteApi("/app/nodes/$node");
 
 export function NodePage() {
@@ -44,12 +43,14 @@ export function NodePage() {
       actions={node !== undefined && <NodeActions node={node} />}
     >
       {query.isError && <ProblemPanel what="The node could not be read" error={query.error} onRetry={() => void query.refetch()} isRetrying={query.isFetching} />}
-      {node === undefined ? !query.isError && <Skeleton className="h-48 rounded-xl" /> : <Shown node={node} at={query.dataUpdatedAt} />}
+      {node === undefined ? !query.isError && <Skeleton className="h-48 rounded-xl" /> : <Shown node={node} />}
     </Page>
   );
 }
 
-function Shown({ node, at }: { node: Node; at: number }) {
+function Shown({ node }: { node: Node }) {
+  const search = route.useSearch();
+  const navigate = useNavigate();
   const { problem, shown_thumbprint } = node;
   return (
     <>
@@ -69,12 +70,8 @@ function Shown({ node, at }: { node: Node; at: number }) {
       )}
       <Card title="Capacity" description="Used now, and promised: the limits of what was placed there, added up.">
         <Capacity node={node} />
-        {node.usage !== null && (
-          <Suspense fallback={<Skeleton className="mt-5 h-40 rounded-md" />}>
-            <UsageCharts node={node} at={at} />
-          </Suspense>
-        )}
       </Card>
+      <NodeCharts node={node.name} search={search} onSearch={(next) => void navigate({ to: "/nodes/$node", params: { node: node.name }, search: next, replace: true })} />
       <Card title="Machine">
         <Facts node={node} />
       </Card>

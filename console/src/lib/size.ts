@@ -15,3 +15,10 @@ export function cores(value: number): string {
 export function pairs(hex: string): string[] {
   return hex.replace(/[^0-9a-f]/gi, "").toUpperCase().match(/.{1,2}/g) ?? [];
 }
+
+/** `0 B`, `740 kB`, `12 MB`, `1.2 GB`: in powers of 1024, as memory and disks are told. */
+export function bytes(value: number): string {
+  if (value < 1024) return `${Math.round(value)} B`;
+  if (value < 1024 * 1024) return `${Math.round(value / 1024)} kB`;
+  return megabytes(value / (1024 * 1024));
+}

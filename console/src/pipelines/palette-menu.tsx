@@ -73,7 +73,7 @@ function Choices({ onClose, onAdd }: { onClose: () => void; onAdd: (name: string
         {shown.map(([heading, choices]) => (
           <section key={heading}>
             <h3 className="mb-1 text-xs text-faint">{heading}</h3>
-            <ul className="grid gap-1 sm:grid-cols-2">
+            <ul className="grid grid-cols-[minmax(0,1fr)] gap-1 sm:grid-cols-[repeat(2,minmax(0,1fr))]">
               {choices.map((choice) => (
                 <li key={choice.key}>
                   <button type="button" onClick={() => take(choice)} className="flex w-full items-center gap-2.5 rounded-md p-2 text-left hover:bg-hover">

@@ -110,7 +110,7 @@ function GrantRow({ project, grant: { id, team, scopes } }: { project: string; g
   return (
     <>
       <tr className="border-b border-line last:border-0">
-        <th scope="row" className="px-4 py-2 text-left font-medium">
+        <th scope="row" className="min-w-28 px-4 py-2 text-left font-medium">
           {team}
         </th>
         {(Object.keys(SCOPES) as Scope[]).map((scope) => (

@@ -10,6 +10,7 @@ import { useShortcut } from "@/lib/shortcuts";
 import { pipelineQuery } from "@/pipelines/queries";
 import { NotFound } from "@/shell/failures";
 import { NewSlotDialog } from "@/slots/new-slot-dialog";
+import { mayRunCommands } from "@/terminal/access";
 import { Button } from "@/ui/button";
 import { Page } from "@/ui/page";
 import { ProblemPanel } from "@/ui/problem-panel";
@@ -25,6 +26,8 @@ const TABS = [
   { to: "/projects/$project/slots", label: "Slots", exact: false },
   { to: "/projects/$project/deployments", label: "Deployments", exact: false },
   { to: "/projects/$project/logs", label: "Logs", exact: false },
+  { to: "/projects/$project/metrics", label: "Metrics", exact: false },
+  { to: "/projects/$project/terminal", label: "Terminal", exact: false },
   { to: "/projects/$project/variables", label: "Variables", exact: false },
   { to: "/projects/$project/domains", label: "Domains", exact: false },
   { to: "/projects/$project/notifications", label: "Notifications", exact: false },
@@ -42,9 +45,10 @@ export function ProjectLayout() {
     <Page
       title={project?.name ?? <Skeleton className="h-lh w-40" />}
       description={project === undefined ? <Skeleton className="h-lh w-64" /> : <Origin project={project} />}
-      actions={project !== undefined && !project.deleting && <Actions project={project} />}
+      // Their place is taken before it is known what one can do: nothing below moves.
+      actions={project === undefined ? <Skeleton className="h-8 w-64 rounded-md max-sm:h-9" /> : !project.deleting && <Actions project={project} />}
     >
-      <Tabs project={name} />
+      <Tabs name={name} project={project} />
       {query.isError && (
         <ProblemPanel what="The project could not be read" error={query.error} onRetry={() => void query.refetch()} isRetrying={query.isFetching} />
       )}
@@ -59,7 +63,7 @@ export function ProjectLayout() {
 }
 
 /** There are more than a phone has room for: the one that is shown is always in sight. */
-function Tabs({ project }: { project: string }) {
+function Tabs({ name, project }: { name: string; project: Project | undefined }) {
   const list = useRef<HTMLElement>(null);
   const path = useLocation({ select: ({ pathname }) => pathname });
   useEffect(() => {
@@ -69,8 +73,8 @@ function Tabs({ project }: { project: string }) {
   }, [path]);
   return (
     <nav ref={list} aria-label="Parts of the project" className={tabListLook}>
-      {TABS.map(({ to, label, exact }) => (
-        <Link key={to} to={to} params={{ project }} className={tabLook} activeOptions={{ exact, includeSearch: false }} activeProps={{ className: tabActiveLook }}>
+      {TABS.filter(({ to }) => to !== "/projects/$project/terminal" || project === undefined || mayRunCommands(project)).map(({ to, label, exact }) => (
+        <Link key={to} to={to} params={{ project: name }} className={tabLook} activeOptions={{ exact, includeSearch: false }} activeProps={{ className: tabActiveLook }}>
           {label}
         </Link>
       ))}
@@ -100,6 +104,8 @@ function Actions({ project }: { project: Project }) {
   useShortcut("d", "Deploy", "This page", () => setAsked("deploy"), saved !== null);
   useShortcut("r", "Roll back", "This page", () => setAsked("rollback"), live !== null);
   useShortcut("l", "Logs", "This page", () => void navigate({ to: "/projects/$project/logs", params: { project: name } }));
+  useShortcut("m", "Metrics", "This page", () => void navigate({ to: "/projects/$project/metrics", params: { project: name } }));
+  useShortcut("s", "Terminal", "This page", () => void navigate({ to: "/projects/$project/terminal", params: { project: name } }), mayRunCommands(project));
   useShortcut("o", "Open the site", "This page", () => void window.open(url, "_blank", "noreferrer"), isOpenable);
   return (
     <>

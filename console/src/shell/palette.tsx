@@ -22,6 +22,7 @@ const PARTS = [
   { to: "/projects/$project/slots", label: "Slots" },
   { to: "/projects/$project/deployments", label: "Deployments" },
   { to: "/projects/$project/logs", label: "Logs" },
+  { to: "/projects/$project/metrics", label: "Metrics" },
   { to: "/projects/$project/variables", label: "Variables" },
   { to: "/projects/$project/domains", label: "Domains" },
   { to: "/projects/$project/notifications", label: "Notifications" },

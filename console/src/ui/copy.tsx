@@ -44,7 +44,7 @@ export function CopyId({ id, shown = id, what, className }: { id: string; shown?
       title={`Copy ${what}`}
       aria-label={isCopied ? "Copied" : `Copy ${what} ${id}`}
       className={cn(
-        "code -mx-1 inline-flex min-h-6 items-center gap-1 rounded-sm px-1 text-muted hover:bg-hover hover:text-ink",
+        "code -mx-1 inline-flex min-h-6 items-center gap-1 rounded-sm px-1 text-left text-muted hover:bg-hover hover:text-ink",
         className,
       )}
     >

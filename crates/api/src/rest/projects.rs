@@ -1,10 +1,13 @@
 //! Projects.
 
+use std::collections::BTreeMap;
+
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use pierhead_control::{Error, NewProject, OwnerView, ProjectView};
+use pierhead_model::access::{Kind, Scopes};
 use pierhead_model::code::Code;
 use pierhead_model::project::ProjectSettings;
 use serde::{Deserialize, Serialize};
@@ -13,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::list::{List, page};
 use super::settings::{Build, Health, Limits, Source, Triggers};
-use super::values::Time;
+use super::values::{Scope, Time};
 use crate::Shared;
 use crate::access::Caller;
 use crate::extract::{Json, Object, Path, Query, maybe_object, object, read_value};
@@ -43,6 +46,9 @@ pub(crate) struct Project {
     created_at: Time,
     /// Counts the changes: what `ETag` says.
     version: u64,
+    /// What whoever asks may do with it, by what it is about: `project`, `repository`, `deployment`, `links`, `members`,
+    /// `ownership`. `null` in lists.
+    rights: Option<BTreeMap<String, Vec<Scope>>>,
 }
 
 /// Whose a project is.
@@ -89,8 +95,13 @@ impl From<ProjectView> for Project {
             deleting: view.deleting,
             created_at: view.created_at.into(),
             version: view.version,
+            rights: view.rights.map(|rights| rights.into_iter().map(told).collect()),
         }
     }
+}
+
+fn told((kind, scopes): (Kind, Scopes)) -> (String, Vec<Scope>) {
+    (kind.to_string(), scopes.iter().map(Into::into).collect())
 }
 
 /// An answer with its version as `ETag`.

@@ -3,7 +3,9 @@
 //! Each function looks the thing up, asks the policy of `pierhead-model`, and answers "there is no such thing" to those who
 //! may not see it, in the same words as when there is none. No service looks up by name without it.
 
-use pierhead_model::access::{Kind, Permission, Scope, Standing, Tie, Verdict, rights_of};
+use std::collections::BTreeMap;
+
+use pierhead_model::access::{Kind, Permission, Scope, Scopes, Standing, Tie, Verdict, rights_of};
 use pierhead_model::id::{DeploymentId, ProjectId, TeamId};
 use pierhead_model::name::EnvironmentName;
 use pierhead_store::{DeploymentRecord, Environment, Project, Team, Visibility};
@@ -96,6 +98,19 @@ pub(crate) async fn check_project(
 ) -> Result<(), Error> {
     let ties = core.store.project_ties(project, &principal.user).await.stored()?;
     principal.check(&ties, needed, hidden)
+}
+
+/// What somebody may do with a project, by the kinds of what belongs to it.
+pub(crate) async fn scopes_on_project(
+    core: &Core,
+    principal: &Principal,
+    project: &Project,
+) -> Result<BTreeMap<Kind, Scopes>, Error> {
+    let ties = core.store.project_ties(project, &principal.user).await.stored()?;
+    let rights = rights_of(&ties);
+    let of_projects =
+        [Kind::Project, Kind::Repository, Kind::Deployment, Kind::Links, Kind::Members, Kind::Ownership];
+    Ok(of_projects.into_iter().map(|kind| (kind, principal.standing().scopes(rights, kind))).collect())
 }
 
 /// A deployment by its id: what is needed is needed on its project.

@@ -1,8 +1,10 @@
 //! Projects: what gets deployed, and its settings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pierhead_model::Timestamp;
+use pierhead_model::access::{Kind, Scopes};
 use pierhead_model::hostname::Hostname;
 use pierhead_model::id::{DeploymentId, ProjectId};
 use pierhead_model::name::{EnvironmentName, ProjectName, SlotName, TeamName};
@@ -41,6 +43,8 @@ pub struct ProjectView {
     pub created_at: Timestamp,
     pub deleting: bool,
     pub live: Option<DeploymentId>,
+    /// What whoever asked may do with it. Not told in lists.
+    pub rights: Option<BTreeMap<Kind, Scopes>>,
 }
 
 /// Whose a project is, for people.
@@ -69,7 +73,7 @@ impl Projects {
         let page = Page::cut(found, limit, &list, |project| project.name.to_string())?;
         let mut items = Vec::with_capacity(page.items.len());
         for project in page.items {
-            items.push(self.view(project).await?);
+            items.push(self.view(project, None).await?);
         }
         Ok(Page { items, next_cursor: page.next_cursor })
     }
@@ -98,11 +102,12 @@ impl Projects {
             None => ProjectOwner::User(principal.user.clone()),
         };
         let project = create(&self.0, principal, name, owner, new.settings).await?;
-        self.view(project).await
+        self.view(project, Some(principal)).await
     }
 
     pub async fn get(&self, principal: &Principal, name_or_id: &str) -> Result<ProjectView, Error> {
-        self.view(policy::project(&self.0, principal, name_or_id, READ_PROJECT).await?).await
+        let project = policy::project(&self.0, principal, name_or_id, READ_PROJECT).await?;
+        self.view(project, Some(principal)).await
     }
 
     /// Applies a JSON merge patch to the settings.
@@ -137,7 +142,7 @@ impl Projects {
         }
         let project = policy::project(&self.0, principal, project.id.as_ref(), READ_PROJECT).await?;
         sources::follow(&self.0, &project).await?;
-        self.view(project).await
+        self.view(project, Some(principal)).await
     }
 
     /// Begins to tear the project down: what is live is stopped, and then everything goes.
@@ -178,7 +183,7 @@ impl Projects {
         let unit = self.0.store.begin().await.stored()?;
         unit.project_transfer(&project.id, &owner).await.asked_for("project", &project.name)?;
         deed.before(told(before.as_ref())).after(told(after.as_ref())).commit(unit).await?;
-        self.view(Project { owner: Some(owner), ..project }).await
+        self.view(Project { owner: Some(owner), ..project }, Some(principal)).await
     }
 
     async fn owner(&self, owner: Option<&ProjectOwner>) -> Result<Option<OwnerView>, Error> {
@@ -195,7 +200,12 @@ impl Projects {
         })
     }
 
-    async fn view(&self, project: Project) -> Result<ProjectView, Error> {
+    /// As `principal` may see it, with what they may do.
+    async fn view(&self, project: Project, principal: Option<&Principal>) -> Result<ProjectView, Error> {
+        let rights = match principal {
+            Some(principal) => Some(policy::scopes_on_project(&self.0, principal, &project).await?),
+            None => None,
+        };
         let environment = local(&self.0).await?;
         let slots = self.0.store.slots_of_project(&project.id).await.stored()?;
         let main = slots.iter().find(|slot| slot.name.is_production());
@@ -214,6 +224,7 @@ impl Projects {
             created_at: project.created_at,
             deleting: project.deleting_at.is_some(),
             live,
+            rights,
         })
     }
 }

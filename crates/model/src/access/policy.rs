@@ -1,5 +1,7 @@
 //! The one decision: rights from ties, and a verdict from rights.
 
+use strum::IntoEnumIterator as _;
+
 use super::rights::{Kind, Permission, Rights, Scope, Scopes};
 use super::role::Role;
 
@@ -60,6 +62,12 @@ pub enum Verdict {
 }
 
 impl Standing {
+    /// What may be done with a kind of thing by somebody with these rights on it.
+    pub fn scopes(self, rights: Rights, kind: Kind) -> Scopes {
+        let may = |scope: &Scope| self.judge(rights, Permission(kind, *scope)) == Verdict::Allowed;
+        Scope::iter().filter(may).collect()
+    }
+
     /// Whether `needed` may be done by somebody with these rights on the thing.
     pub fn judge(self, rights: Rights, needed: Permission) -> Verdict {
         let rights = if self.admin { Rights::all() } else { rights };

@@ -207,6 +207,30 @@ async fn projects_and_deployments_as_the_table_says() {
 }
 
 #[tokio::test]
+async fn a_project_tells_everybody_what_they_may_do_with_it() {
+    let world = World::start().await;
+    let place = world.place().await;
+    let path = format!("/projects/{}", place.project);
+    for who in EVERYBODY.into_iter().filter(|who| expected(Rule::ReadProject, *who) == Expected::Allowed) {
+        let answer = world.platform.call_as(world.token(who), "GET", &path, None).await;
+        let rights = answer.json()["rights"].take();
+        for (rule, kind, scope) in [
+            (Rule::ReadProject, "project", "read"),
+            (Rule::WriteProject, "project", "write"),
+            (Rule::DeleteProject, "project", "delete"),
+            (Rule::WriteProject, "deployment", "write"),
+            (Rule::DeleteDeployment, "deployment", "delete"),
+            (Rule::ManageGrants, "members", "write"),
+            (Rule::GiveProjectAway, "ownership", "write"),
+        ] {
+            let told = rights[kind].as_array().unwrap().iter().any(|it| it == scope);
+            assert_eq!(told, expected(rule, who) == Expected::Allowed, "{scope} on {kind} by {who:?}");
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn teams_as_the_table_says() {
     compare(rows::TEAMS).await;
 }
