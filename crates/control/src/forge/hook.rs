@@ -73,11 +73,7 @@ pub(crate) async fn remove(caller: &Caller<'_>, place: Place<'_>, hook: &str) ->
 
 /// Asks the service to send something by this webhook now. GitHub and Gitea do it after their answer; GitLab before it, so that
 /// its answer says why it could not.
-pub(crate) async fn send_something(
-    caller: &Caller<'_>,
-    place: Place<'_>,
-    hook: &str,
-) -> Result<(), Trouble> {
+pub(crate) async fn send_something(caller: &Caller<'_>, place: Place<'_>, hook: &str) -> Result<(), Trouble> {
     let id = place.repository_id.to_string();
     let how: &[&str] = match place.forge {
         Forge::GithubApp | Forge::Github => &[hook, "pings"],

@@ -110,7 +110,8 @@ impl Sources {
             let arrived = self.arrived(project).await?;
             if let Some(new) = arrived.into_iter().find(|it| !known.contains(&it.id)) {
                 let (event, ms) = (new.event, begun.elapsed().as_millis());
-                let detail = format!("{label} reached us: its `{event}` was here {ms} ms after we asked for it.");
+                let detail =
+                    format!("{label} reached us: its `{event}` was here {ms} ms after we asked for it.");
                 return Ok(SourceCheck { reach: Reach::Reached, detail });
             }
             if begun.elapsed() > PATIENCE {
@@ -142,16 +143,16 @@ impl Sources {
             api: app.api_url.clone(),
             token: app.jwt(&self.core)?,
         };
-        let found = async {
-            Ok((hook::address_of_app(&caller).await?, hook::newest_attempt_of_app(&caller).await?))
-        };
+        let found =
+            async { Ok((hook::address_of_app(&caller).await?, hook::newest_attempt_of_app(&caller).await?)) };
         let (address, newest) = match found.await {
             Ok(found) => found,
             Err(trouble) => return Ok(unasked(Forge::GithubApp.label(), &trouble)),
         };
         let wanted = format!("{console}/api/v1/hooks/github");
         if address.as_deref() != Some(wanted.as_str()) {
-            let now = address.map_or_else(|| "goes nowhere".to_owned(), |address| format!("goes to {address}"));
+            let now =
+                address.map_or_else(|| "goes nowhere".to_owned(), |address| format!("goes to {address}"));
             return Ok(SourceCheck::unreached(format!(
                 "The GitHub App's webhook {now}: an administrator sets it to {wanted} in the app's settings at GitHub. {UNTIL_THEN}"
             )));
@@ -179,7 +180,9 @@ impl Sources {
 
 fn unconnected(console: &str, project: &Project) -> String {
     let local = if is_local(console) {
-        format!(" {console} is reached from this machine or its network only: a provider on the internet needs public_url.")
+        format!(
+            " {console} is reached from this machine or its network only: a provider on the internet needs public_url."
+        )
     } else {
         String::new()
     };

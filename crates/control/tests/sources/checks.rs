@@ -138,7 +138,10 @@ async fn a_check_of_an_app_says_what_became_of_what_it_sent() {
     };
     github.app_hook("https://elsewhere.example.com/hooks");
     let (reach, said) = check().await;
-    assert!(reach == Reach::Unreached && said.contains("goes to https://elsewhere.example.com/hooks"), "{said}");
+    assert!(
+        reach == Reach::Unreached && said.contains("goes to https://elsewhere.example.com/hooks"),
+        "{said}"
+    );
     github.app_hook("http://127.0.0.1:8400/api/v1/hooks/github");
     let (reach, said) = check().await;
     assert!(reach == Reach::Unknown && said.contains("sent nothing yet"), "{said}");

@@ -200,9 +200,10 @@ fn route(inside: &mut Inside, who: &Who, asked: &Asked<'_>) -> Told {
                 json!({ "id": GitHub::APP_ID, "slug": "pierhead-test", "name": "Pierhead test", "client_id": GitHub::CLIENT_ID }),
             ),
         ),
-        ("GET", ["app", "hook", "config"], Who::App) => {
-            (200, json!({ "url": inside.app_hook, "content_type": "json", "insecure_ssl": "0", "secret": "********" }))
-        }
+        ("GET", ["app", "hook", "config"], Who::App) => (
+            200,
+            json!({ "url": inside.app_hook, "content_type": "json", "insecure_ssl": "0", "secret": "********" }),
+        ),
         ("GET", ["app", "hook", "deliveries"], Who::App) => (200, deliveries(inside, None, asked)),
         ("POST", ["app", "installations", id, "access_tokens"], Who::App) => mint(inside, id, &asked.body),
         ("GET", ["repos", owner, name, "installation"], Who::App) => {

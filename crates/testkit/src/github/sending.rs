@@ -35,7 +35,8 @@ pub(super) fn note(inside: &mut Inside, hook: Option<u64>, event: &str, (status,
 
 async fn send(hook: &Value, delivery: &str) -> (String, u16) {
     let config = &hook["config"];
-    let body = json!({ "zen": "Keep it logically awesome.", "hook_id": hook["id"], "hook": hook }).to_string();
+    let body =
+        json!({ "zen": "Keep it logically awesome.", "hook_id": hook["id"], "hook": hook }).to_string();
     let ping = Hook::new("ping", delivery, body, config["secret"].as_str().unwrap_or_default());
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
     let request = client

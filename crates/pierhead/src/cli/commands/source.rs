@@ -105,7 +105,8 @@ pub(crate) async fn run(context: &Context, args: &SourceArgs) -> Result<(), Erro
             let found = client.source_check(&project).await?;
             if found.body.reach == "unreached" {
                 context.show(&found.raw, Vec::new)?;
-                let fix = "`pierhead source sync` looks now; pushes are found within ten minutes all the same.";
+                let fix =
+                    "`pierhead source sync` looks now; pushes are found within ten minutes all the same.";
                 return Err(Error::local("webhooks do not arrive", plain(&found.body.detail), fix));
             }
             context.show(&found.raw, || vec![plain(&found.body.detail)])
