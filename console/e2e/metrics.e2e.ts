@@ -57,7 +57,8 @@ it("is looked at closer by dragging, by buttons and by keys", async () => {
   await page.keyboard.press("[");
   await range.getByRole("button", { name: "1h", pressed: true }).waitFor();
 
-  const over = chart("Memory").locator(".u-over");
+  const over = chart("Requests").locator(".u-over");
+  await over.scrollIntoViewIfNeeded();
   const box = await over.boundingBox();
   if (box === null) throw new Error("The chart has no place.");
   // One cursor for all charts.

@@ -28,6 +28,8 @@ interface Props {
 export const HEIGHT = 176;
 const FONT = "11px Inter, sans-serif";
 const MARK_FONT_PX = 10;
+/** Whole megabytes and gigabytes on an axis, which are powers of 1024. */
+const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** Drawn on a canvas. Whoever does not see it has its words and its table. */
 export default function Chart({ figure, times, span, shades, marks, group, onCursor, onZoom }: Props) {
@@ -60,7 +62,7 @@ export default function Chart({ figure, times, span, shades, marks, group, onCur
           width: element.clientWidth,
           height: HEIGHT,
           legend: { show: false },
-          padding: [14, 6, 0, 0],
+          padding: [16, 18, 0, 0],
           cursor: {
             // The cursor goes with the others; what is dragged is dragged here.
             sync: { key: group, filters: { pub: (type) => type !== "mousedown" && type !== "mouseup" } },
@@ -74,7 +76,7 @@ export default function Chart({ figure, times, span, shades, marks, group, onCur
           },
           axes: [
             { ...axis, size: 28, grid: { show: false }, values: (_, at) => at.map((time) => axisTime(time, latest.current.span.to - latest.current.span.from)), space: 64 },
-            { ...axis, grid, size: 78, values: (_, values) => values.map((value) => latest.current.figure.say(value)), space: 34 },
+            { ...axis, grid, size: 78, ...(figure.isBinary === true && { incrs: POWERS_OF_TWO }), values: (_, values) => values.map((value) => latest.current.figure.say(value)), space: 34 },
           ],
           series: [{}, ...drawn.map((series) => look(series, figure.kind, colour))],
           hooks: {
@@ -175,7 +177,7 @@ function annotate(plot: UPlot, { figure: { limit, kills = [] }, marks }: Annotat
     // Where many were deployed soon after each other, some go without their name.
     const half = ctx.measureText(label).width / 2;
     if (x - half < free) continue;
-    ctx.fillText(label, Math.min(x, bbox.left + bbox.width - half), bbox.top - 3 * pixel);
+    ctx.fillText(label, Math.min(x, bbox.left + bbox.width - half), bbox.top - 5 * pixel);
     free = x + half + 4 * pixel;
   }
   ctx.fillStyle = colour("--bad");

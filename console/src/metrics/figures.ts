@@ -16,6 +16,8 @@ export interface Figure {
   /** What one reads on it, for whoever does not know it. */
   meaning: string;
   kind: "lines" | "bars";
+  /** Of bytes: its axis counts in powers of two. */
+  isBinary?: boolean;
   /** Bars stand on each other: together they are the whole. */
   isStacked?: boolean;
   say: (value: number) => string;
@@ -94,6 +96,7 @@ export function trafficFigures(answer: ProjectFigures, now: number): Figure[] {
       meaning: "Bytes that went out to visitors, per second.",
       kind: "bars",
       say: byteRate,
+      isBinary: true,
       series: [{ label: "Sent", values: perSecond(requests.bytes_out, answer, now), colour: "--accent" }],
     },
   ];
@@ -133,6 +136,7 @@ export function serviceFigures({ services }: Pick<ProjectFigures, "services">): 
       meaning: "The most that one replica held. A triangle: killed, as it needed more.",
       kind: "lines",
       say: bytes,
+      isBinary: true,
       series: series("Memory", ({ memory_max_bytes }) => memory_max_bytes),
       limit: limit === null ? undefined : { value: limit, label: "Limit" },
       kills,
@@ -149,8 +153,8 @@ export function nodeFigures(answer: NodeFigures): Figure[] {
   const one = (label: string, values: Values): Series[] => [{ label, values, colour: "--accent" }];
   return [
     { key: "cpu", title: "CPU", meaning: "Cores in use.", kind: "lines", say: cores, series: one("CPU", answer.cpu_cores), limit: limit(answer.cpu_limit_cores) },
-    { key: "memory", title: "Memory", meaning: "In use, at most in each step.", kind: "lines", say: bytes, series: one("Memory", answer.memory_used_bytes), limit: limit(answer.memory_limit_bytes) },
-    { key: "disk", title: "Disk", meaning: "In use.", kind: "lines", say: bytes, series: one("Disk", answer.disk_used_bytes), limit: limit(answer.disk_limit_bytes) },
+    { key: "memory", title: "Memory", meaning: "In use, at most in each step.", kind: "lines", say: bytes, isBinary: true, series: one("Memory", answer.memory_used_bytes), limit: limit(answer.memory_limit_bytes) },
+    { key: "disk", title: "Disk", meaning: "In use.", kind: "lines", say: bytes, isBinary: true, series: one("Disk", answer.disk_used_bytes), limit: limit(answer.disk_limit_bytes) },
     { key: "containers", title: "Containers", meaning: "That run.", kind: "lines", say: whole, series: one("Containers", answer.containers) },
   ];
 }

@@ -1,9 +1,8 @@
 /** What is asked about figures over time. */
 
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { open } from "@/api/client";
+import { answer, api } from "@/api/client";
 import { keys } from "@/api/keys";
-import type { NodeFigures, ProjectFigures } from "./answer";
 import { type RangeSearch, USUAL, pieceOf } from "./ranges";
 
 /** New figures come as often. */
@@ -17,28 +16,27 @@ export interface Of {
 export const projectMetricsQuery = (project: string, search: RangeSearch & Of) =>
   queryOptions({
     queryKey: keys.metrics(project, search),
-    queryFn: async ({ signal }) => {
-      const { slot, service } = search;
-      const path = `/api/v1/projects/${encodeURIComponent(project)}/metrics?${asked(search, { slot, service })}`;
-      return (await (await open(path, { signal })).json()) as ProjectFigures;
-    },
+    queryFn: ({ signal }) =>
+      answer(
+        api.GET("/api/v1/projects/{project}/metrics", {
+          signal,
+          params: { path: { project }, query: { slot: search.slot, service: search.service, ...asked(search) } },
+        }),
+      ),
     ...freshness(search),
   });
 
 export const nodeMetricsQuery = (node: string, search: RangeSearch) =>
   queryOptions({
     queryKey: keys.nodeMetrics(node, search),
-    queryFn: async ({ signal }) => (await (await open(`/api/v1/nodes/${encodeURIComponent(node)}/metrics?${asked(search, {})}`, { signal })).json()) as NodeFigures,
+    queryFn: ({ signal }) => answer(api.GET("/api/v1/nodes/{node}/metrics", { signal, params: { path: { node }, query: asked(search) } })),
     ...freshness(search),
   });
 
-function asked(search: RangeSearch, others: Record<string, string | undefined>): string {
+function asked(search: RangeSearch): { since?: string; from?: string; to?: string } {
   const piece = pieceOf(search);
   const time = (seconds: number) => new Date(seconds * 1000).toISOString();
-  const range: Record<string, string> = piece === null ? { since: search.range ?? USUAL } : { from: time(piece.from), to: time(piece.to) };
-  const query = new URLSearchParams(range);
-  for (const [name, value] of Object.entries(others)) if (value !== undefined) query.set(name, value);
-  return query.toString();
+  return piece === null ? { since: search.range ?? USUAL } : { from: time(piece.from), to: time(piece.to) };
 }
 
 /** A range that ends now goes on; a piece of the past stays as it is. */

@@ -82,7 +82,7 @@ export function moved({ from, to }: Piece, by: 1 | -1, now: number): Piece {
 export function axisTime(seconds: number, length: number): string {
   const date = new Date(seconds * 1000);
   if (length > 2 * 86_400) return date.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  return date.toLocaleTimeString("en-GB", length > 1200 ? { hour: "2-digit", minute: "2-digit" } : {});
+  return date.toLocaleTimeString("en-GB", length > 600 ? { hour: "2-digit", minute: "2-digit" } : {});
 }
 
 /** A time as people read it in a table: the day, where there are several. */

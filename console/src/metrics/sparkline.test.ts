@@ -6,7 +6,7 @@ it("goes from left to right, with the highest value at the top", () => {
 });
 
 it("leaves gaps, and shows what stands between two of them", () => {
-  expect(pathOf([1, null, 1, null, 1, 1], 100, 20)).toBe("M0.0 0.0h0M40.0 0.0h0M80.0 0.0L100.0 0.0");
+  expect(pathOf([1, null, 1, null, 1, 1], 100, 20)).toBe("M0.0 0.0h3M40.0 0.0h3M80.0 0.0L100.0 0.0");
   expect(pathOf([null, null], 100, 20)).toBe("");
 });
 

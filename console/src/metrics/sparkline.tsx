@@ -30,8 +30,8 @@ export function pathOf(values: Values, width: number, height: number): string {
       return;
     }
     path += `${isDrawing ? "L" : "M"}${(index * step).toFixed(1)} ${(height - (value / most) * height).toFixed(1)}`;
-    // A point between two gaps is a line of no length, whose round ends show.
-    if (!isDrawing && (values[index + 1] ?? null) === null) path += "h0";
+    // What stands between two gaps is a short line.
+    if (!isDrawing && (values[index + 1] ?? null) === null) path += "h3";
     isDrawing = true;
   });
   return path;
