@@ -92,7 +92,7 @@ async fn serve(port: u16, upstream: SocketAddr, folder: &Path, table: Table) -> 
     }
     if table.changes_per_second > 0 {
         let changed = Changed { port, upstream, results: own.join(CHANGES), table };
-        tokio::try_join!(changed.forever(&mut control), async { Ok(writer.await??) })?;
+        tokio::try_join!(changed.forever(&mut control), async { writer.await? })?;
     } else {
         writer.await??;
     }
