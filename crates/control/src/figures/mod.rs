@@ -74,6 +74,20 @@ pub(crate) fn seconds(time: Timestamp) -> u64 {
     u64::try_from(time.as_second()).unwrap_or_default()
 }
 
+/// Time that ends now, in pieces that each lie in one step: where each begins in Unix seconds, and its milliseconds. What is measured
+/// now was used before, and three messages in one step are no three times as much.
+fn pieces(now: Timestamp, during_ms: u64) -> impl Iterator<Item = (u64, u64)> {
+    let step_ms = FINEST.step * 1000;
+    let end = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    let mut begin = Some(end.saturating_sub(during_ms));
+    std::iter::from_fn(move || {
+        let from = begin?;
+        let to = ((from / step_ms + 1) * step_ms).min(end);
+        begin = (to < end).then_some(to);
+        Some((from / 1000, to - from))
+    })
+}
+
 impl Recorder {
     /// Goes on where the control plane before this one ended.
     pub(crate) async fn load(store: &Store, epoch: u64) -> Result<Self, StoreError> {
@@ -151,16 +165,18 @@ impl Recorder {
 
     /// What the replicas of a service on one node used for so many milliseconds.
     pub(crate) fn used(&self, slot: &SlotId, usage: &ServiceUsage, during_ms: u64, now: Timestamp) {
-        let measured = Usage {
-            samples: 1,
-            cpu_ms: (usage.cpu.max(0.0) * during_ms as f64).round() as u64,
-            memory: usage.memory_bytes,
-            memory_limit: usage.memory_limit_bytes,
-            ..Usage::default()
-        };
         let mut state = self.state.lock();
-        if let Some(figures) = state.at(FiguresOf::Slot(slot.clone()), seconds(now), now) {
-            figures.usage.entry(usage.service.to_string()).or_default().add(&measured);
+        for (at, ms) in pieces(now, during_ms) {
+            let measured = Usage {
+                samples: 1,
+                cpu_ms: (usage.cpu.max(0.0) * ms as f64).round() as u64,
+                memory: usage.memory_bytes,
+                memory_limit: usage.memory_limit_bytes,
+                ..Usage::default()
+            };
+            if let Some(figures) = state.at(FiguresOf::Slot(slot.clone()), at, now) {
+                figures.usage.entry(usage.service.to_string()).or_default().add(&measured);
+            }
         }
     }
 
@@ -172,19 +188,21 @@ impl Recorder {
         during_ms: u64,
         now: Timestamp,
     ) {
-        let measured = MachineFigures {
-            samples: 1,
-            cpu_ms: (usage.cpu.max(0.0) * during_ms as f64).round() as u64,
-            memory: usage.memory_bytes,
-            disk: machine.disk_bytes.saturating_sub(usage.disk_free_bytes),
-            containers: u64::from(usage.containers),
-            cpu_cores: u64::from(machine.cpu_cores),
-            memory_limit: machine.memory_bytes,
-            disk_limit: machine.disk_bytes,
-        };
         let mut state = self.state.lock();
-        if let Some(figures) = state.at(FiguresOf::Node(node.clone()), seconds(now), now) {
-            figures.machine.get_or_insert_default().add(&measured);
+        for (at, ms) in pieces(now, during_ms) {
+            let measured = MachineFigures {
+                samples: 1,
+                cpu_ms: (usage.cpu.max(0.0) * ms as f64).round() as u64,
+                memory: usage.memory_bytes,
+                disk: machine.disk_bytes.saturating_sub(usage.disk_free_bytes),
+                containers: u64::from(usage.containers),
+                cpu_cores: u64::from(machine.cpu_cores),
+                memory_limit: machine.memory_bytes,
+                disk_limit: machine.disk_bytes,
+            };
+            if let Some(figures) = state.at(FiguresOf::Node(node.clone()), at, now) {
+                figures.machine.get_or_insert_default().add(&measured);
+            }
         }
     }
 

@@ -161,15 +161,31 @@ async fn measurements_wait_for_company() {
     let world = World::new().await;
     let recorder = world.recorder().await;
     let service = StepName::parse("web").unwrap();
-    for (second, cpu, memory_bytes) in [(0, 0.5, 10), (5, 1.5, 30)] {
+    for (second, cpu, memory_bytes) in [(5, 0.5, 10), (10, 1.5, 30)] {
         let usage = ServiceUsage { service: service.clone(), cpu, memory_bytes, memory_limit_bytes: 100 };
         recorder.used(&slot(), &usage, 5000, at(second));
     }
-    recorder.flush(&world.store, at(9), false).await.unwrap();
+    recorder.flush(&world.store, at(14), false).await.unwrap();
     assert!(world.stored().await.is_empty());
-    recorder.flush(&world.store, at(10), false).await.unwrap();
+    recorder.flush(&world.store, at(15), false).await.unwrap();
     let usage = world.stored().await.usage["web"].clone();
     assert_eq!((usage.samples, usage.cpu_ms, usage.memory, usage.memory_limit), (2, 10_000, 30, 100));
+}
+
+#[test]
+fn what_was_used_belongs_to_the_steps_in_which_it_was_used() {
+    let start = START as u64;
+    for (end, during_ms, expected) in [
+        (0, 0, vec![(0, 0)]),
+        (10, 10_000, vec![(0, 10_000)]),
+        (13, 3_000, vec![(10, 3_000)]),
+        (13, 5_000, vec![(8, 2_000), (10, 3_000)]),
+        (33, 25_000, vec![(8, 2_000), (10, 10_000), (20, 10_000), (30, 3_000)]),
+    ] {
+        let expected: Vec<(u64, u64)> = expected.into_iter().map(|(at, ms)| (start + at, ms)).collect();
+        assert_eq!(pieces(at(end), during_ms).collect::<Vec<_>>(), expected, "{end} {during_ms}");
+    }
+    assert_eq!(pieces(Timestamp::UNIX_EPOCH, 5_000).collect::<Vec<_>>(), [(0, 0)]);
 }
 
 #[tokio::test]
