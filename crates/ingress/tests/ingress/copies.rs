@@ -44,7 +44,9 @@ async fn a_restart_serves_by_the_kept_table_and_takes_a_newer_one() {
     let applied = loop {
         match control.receive().await.unwrap() {
             IngressToControl::Applied { epoch, generation } => break (epoch, generation),
-            IngressToControl::WantTable | IngressToControl::Active { .. } => {}
+            IngressToControl::WantTable
+            | IngressToControl::Active { .. }
+            | IngressToControl::Counted { .. } => {}
             other => panic!("{other:?}"),
         }
     };
